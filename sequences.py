@@ -1,0 +1,153 @@
+"""Random integer sequences, their one hot encoding, and the article's three framings.
+
+Part 1 of "How to Learn to Echo Random Integers with LSTMs in Keras", and the
+`generate_data()` of its parts 2, 3 and 4. Nothing here needs Keras.
+
+    python sequences.py
+
+prints the complete example of part 1 and the sanity checks of parts 3 and 4.
+"""
+
+import argparse
+import numbers
+import random
+
+import numpy as np
+import pandas as pd
+
+
+def generate_sequence(length=25, n_unique=100):
+    """Return random integers from 0 to n_unique - 1, each as likely as the others (part 1).
+
+    Returns: list of `length` ints.
+    Raises: ValueError if length or n_unique is not an integer of at least 1.
+    """
+    _check_count("length", length)
+    _check_count("n_unique", n_unique)
+    return [random.randint(0, n_unique - 1) for _ in range(length)]
+
+
+def one_hot_encode(sequence, n_unique=100):
+    """Return a binary vector for each integer: 0, but 1 at the integer's index (part 1).
+
+    sequence: integers from 0 to n_unique - 1, Python's or NumPy's; may be empty.
+    Returns: integer array, shape (len(sequence), n_unique).
+    Raises: ValueError if a value is not an integer or out of range, or if n_unique is
+        not an integer of at least 1.
+    """
+    _check_count("n_unique", n_unique)
+    sequence = list(sequence)
+    for value in sequence:
+        if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
+            raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
+    encoded = np.zeros((len(sequence), n_unique), dtype=int)
+    encoded[np.arange(len(sequence)), np.array(sequence, dtype=int)] = 1
+    return encoded
+
+
+def one_hot_decode(encoded):
+    """Return the index of the largest value in each vector of the last axis (part 1).
+
+    encoded: one hot vectors or predicted probabilities, shape (samples, n_unique) or
+        (samples, time steps, n_unique).
+    Returns: list of ints for 2 dimensions; for 3, a list of lists with an int for
+        every time step, where the article's version keeps only the first.
+    Raises: ValueError if there is no last axis with values in it, or a value is NaN.
+    """
+    encoded = np.asarray(encoded, dtype=float)
+    if encoded.ndim == 0 or encoded.shape[-1] == 0:
+        raise ValueError(f"shape {encoded.shape} has no vectors to decode")
+    if np.isnan(encoded).any():
+        index = np.argwhere(np.isnan(encoded))[0].tolist()
+        raise ValueError(f"the value at index {index} is NaN, not a number to decode")
+    return encoded.argmax(axis=-1).tolist()
+
+
+def generate_data_current(sequence=None):
+    """Frame a sequence so that each value is to be echoed at once (part 2).
+
+    sequence: n >= 1 integers from 0 to 99; a new random sequence of 25 by default.
+    Returns: X, float32 (n, 1, 100), and y, float32 (n, 100).
+    Raises: ValueError if the sequence is too short or holds anything else.
+    """
+    encoded = _encode(sequence, at_least=1)
+    X = encoded.reshape(len(encoded), 1, 100)
+    y = encoded.copy()
+    return X, y
+
+
+def generate_data_lag_no_context(sequence=None):
+    """Frame a sequence so that each value is to be answered by the one before it (part 3).
+
+    sequence: n >= 2 integers from 0 to 99; a new random sequence of 25 by default.
+    Returns: X, float32 (n - 1, 1, 100), and y, float32 (n - 1, 100).
+    Raises: ValueError if the sequence is too short or holds anything else.
+    """
+    encoded = _encode(sequence, at_least=2)
+    X = encoded[1:].reshape(len(encoded) - 1, 1, 100)
+    y = encoded[:-1].copy()
+    return X, y
+
+
+def generate_data_lag(sequence=None):
+    """Frame a sequence as windows of 5 values, each to be answered by its last but one (part 4).
+
+    sequence: n >= 6 integers from 0 to 99; a new random sequence of 25 by default.
+    Returns: X, float32 (n - 5, 5, 100), and y, float32 (n - 5, 100). The first window
+        ends at the sixth value: like the article's code, this drops one that is complete.
+    Raises: ValueError if the sequence is too short or holds anything else.
+    """
+    encoded = _encode(sequence, at_least=6)
+    df = pd.DataFrame(encoded)
+    df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
+    values = df.to_numpy()[5:]
+    X = values.reshape(len(values), 5, 100)
+    y = encoded[4:-1]
+    return X, y
+
+
+def _encode(sequence, at_least):
+    """One hot encode the sequence that a framing was given or, given none, a new one."""
+    if sequence is None:
+        sequence = generate_sequence()
+    encoded = one_hot_encode(sequence).astype("float32")
+    if len(encoded) < at_least:
+        n = len(encoded)
+        raise ValueError(f"{n} integers are too few: at least {at_least} are needed")
+    return encoded
+
+
+def _check_count(name, value):
+    if not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}: an integer of at least 1 is needed")
+
+
+def _print_pairs(X, y):
+    """Print a line for each sample: the values at its time steps, then the one to echo."""
+    for time_steps, value in zip(one_hot_decode(X), one_hot_decode(y)):
+        print(*time_steps, value)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description="Print the article's complete example of part 1 and its sanity checks."
+    )
+    parser.parse_args(argv)
+
+    print("Generate and encode a random sequence")
+    sequence = generate_sequence()
+    print(sequence)
+    encoded = one_hot_encode(sequence)
+    print(encoded)
+    decoded = one_hot_decode(encoded)
+    print(decoded)
+
+    print("\nEcho lag observation without context: X, y")
+    _print_pairs(*generate_data_lag_no_context())
+
+    print("\nEcho lag observation: X (5 time steps), y")
+    _print_pairs(*generate_data_lag())
+
+
+if __name__ == "__main__":
+    main()

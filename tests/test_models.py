@@ -1,0 +1,274 @@
+"""The three networks: as in the article, trained as `fit` would, and as good as it says."""
+
+import math
+import random
+
+import keras
+import numpy as np
+import pytest
+
+import echo_current
+import echo_lag
+import echo_lag_no_context
+
+SCRIPTS = [echo_current, echo_lag_no_context, echo_lag]
+STATEFUL = [echo_lag_no_context, echo_lag]
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(1)
+
+
+def lstm_states(model):
+    return [state.value.numpy() for state in model.layers[0].states]
+
+
+# Networks
+
+
+@pytest.mark.parametrize(
+    ("script", "input_shape", "units", "stateful", "parameters"),
+    [
+        # An LSTM has 4 gates, each with weights from 100 features and from its own units
+        # and a bias; the Dense layer has weights from the units and a bias for 100 classes.
+        (echo_current, (None, 1, 100), 15, False, 4 * 15 * (100 + 15 + 1) + 100 * 16),
+        (
+            echo_lag_no_context,
+            (6, 1, 100),
+            50,
+            True,
+            4 * 50 * (100 + 50 + 1) + 100 * 51,
+        ),
+        (echo_lag, (5, 5, 100), 50, True, 4 * 50 * (100 + 50 + 1) + 100 * 51),
+    ],
+)
+def test_network_is_the_one_of_the_article(
+    script, input_shape, units, stateful, parameters
+):
+    model = script.build_model()
+    lstm, dense = model.layers
+    assert isinstance(lstm, keras.layers.LSTM)
+    assert isinstance(dense, keras.layers.Dense)
+    assert model.input_shape == input_shape
+    assert model.output_shape == (input_shape[0], 100)
+    assert lstm.units == units
+    assert lstm.stateful is stateful
+    assert lstm.return_sequences is False
+    assert dense.activation is keras.activations.softmax
+    assert model.count_params() == parameters
+    assert model.loss == "categorical_crossentropy"
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(
+    ("script", "epochs", "batch_size"),
+    [(echo_current, 500, 1), (echo_lag_no_context, 2000, 6), (echo_lag, 2000, 5)],
+)
+def test_training_is_as_long_as_in_the_article(script, epochs, batch_size):
+    assert (script.EPOCHS, script.BATCH_SIZE) == (epochs, batch_size)
+    X, _ = script.generate_data()
+    assert len(X) % batch_size == 0
+
+
+# Training
+
+
+def fit_each_epoch(script, model, epochs):
+    """Train as the article's code does, with a call of `fit` for each epoch."""
+    history = {"loss": [], "accuracy": []}
+    for _ in range(epochs):
+        X, y = script.generate_data()
+        fitted = model.fit(
+            X, y, epochs=1, batch_size=script.BATCH_SIZE, shuffle=False, verbose=0
+        )
+        if model.layers[0].stateful:
+            model.layers[0].reset_states()
+        for name, values in history.items():
+            values += fitted.history[name]
+    return history
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_train_gives_the_weights_of_fit(script):
+    ours, keras_own = script.build_model(), script.build_model()
+    initial = ours.get_weights()
+    keras_own.set_weights(initial)
+
+    random.seed(2)
+    history = script.train(ours, epochs=5)
+    random.seed(2)
+    expected = fit_each_epoch(script, keras_own, epochs=5)
+
+    for got, weights in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
+        np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
+    # Training has moved what is compared, and by many times the tolerance.
+    assert np.abs(ours.get_weights()[0] - initial[0]).max() > 1e-3
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-5)
+    np.testing.assert_allclose(history["accuracy"], expected["accuracy"], atol=1e-6)
+    assert ours.optimizer.iterations == keras_own.optimizer.iterations
+
+
+@pytest.mark.parametrize("script", STATEFUL)
+def test_state_is_zero_at_the_start_of_each_epoch(script, monkeypatch):
+    model = script.build_model()
+    generate_data = script.generate_data
+    states = []
+
+    def record_state():
+        states.append(lstm_states(model))
+        return generate_data()
+
+    monkeypatch.setattr(script, "generate_data", record_state)
+    script.train(model, epochs=3)
+    states.append(lstm_states(model))
+    assert np.shape(states) == (4, 2, script.BATCH_SIZE, 50)
+    assert not np.any(states)
+    # Not because it never changes: a batch leaves a state behind.
+    model.predict_on_batch(generate_data()[0][: script.BATCH_SIZE])
+    assert all(np.all(state) for state in lstm_states(model))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_train_reports_each_epoch_and_makes_it_a_new_sequence(
+    script, monkeypatch, capsys
+):
+    framed = []
+    generate_data = script.generate_data
+
+    def record():
+        framed.append(generate_data())
+        return framed[-1]
+
+    monkeypatch.setattr(script, "generate_data", record)
+    history = script.train(script.build_model(), epochs=3)
+    assert list(history) == ["loss", "accuracy"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"Epoch {epoch}/3 - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
+        for epoch, loss, accuracy in zip([1, 2, 3], *history.values(), strict=True)
+    ]
+    assert len({y.tobytes() for _, y in framed}) == len(framed) == 3
+
+
+# Predictions
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_predict_is_the_predict_of_keras_from_a_reset_state(script):
+    model = script.build_model()
+    X, _ = script.generate_data()
+    yhat = script.predict(model, X)
+    if script in STATEFUL:
+        model.layers[0].reset_states()
+    expected = model.predict(X, batch_size=script.BATCH_SIZE, verbose=0)
+    np.testing.assert_allclose(yhat, expected, atol=1e-6)
+    np.testing.assert_allclose(script.predict(model, X), yhat, atol=1e-6)
+
+
+@pytest.mark.parametrize("script", STATEFUL)
+@pytest.mark.parametrize("n", [1, 4, 7, 23])
+def test_predict_for_any_count_gives_each_sample_the_state_of_its_row(script, n):
+    model = script.build_model()
+    # Large weights, so that a wrong state would show.
+    model.set_weights([3 * weights for weights in model.get_weights()])
+    batch_size, *sample_shape = model.input_shape
+    one_row = keras.Sequential(
+        [
+            keras.Input(batch_shape=(1, *sample_shape)),
+            keras.layers.LSTM(50, stateful=True),
+            keras.layers.Dense(100, activation="softmax"),
+        ]
+    )
+    one_row.set_weights(model.get_weights())
+
+    X, _ = script.generate_data(random.choices(range(100), k=40))
+    X = X[:n]
+    expected = np.zeros((n, 100))
+    for row in range(min(n, batch_size)):
+        one_row.layers[0].reset_states()
+        for i in range(row, n, batch_size):
+            expected[i] = one_row.predict_on_batch(X[i : i + 1])[0]
+    np.testing.assert_allclose(script.predict(model, X), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("script", "at_least"), list(zip(SCRIPTS, [1, 2, 6])))
+@pytest.mark.parametrize("more", [0, 1, 30])
+def test_evaluate_echoes_any_count_of_integers(script, at_least, more, capsys):
+    model = script.build_model()
+    sequence = random.choices(range(100), k=at_least + more)
+    X, y = script.generate_data(sequence)
+    yhat = script.predict(model, X)
+    assert yhat.shape == y.shape == (1 + more, 100)
+    accuracy = script.evaluate(model, sequence)
+    assert capsys.readouterr().out.splitlines() == [
+        f"Expected:  {y.argmax(axis=1).tolist()}",
+        f"Predicted: {yhat.argmax(axis=1).tolist()}",
+        f"Accuracy over 100 new sequences: {accuracy:.4f}",
+    ]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_evaluate_measures_100_new_sequences(script, monkeypatch):
+    targets, predictions = [], []
+    generate_data, predict = script.generate_data, script.predict
+
+    def record_target(sequence=None):
+        X, y = generate_data(sequence)
+        targets.append(y.argmax(axis=1))
+        return X, y
+
+    def record_prediction(model, X):
+        yhat = predict(model, X)
+        predictions.append(yhat.argmax(axis=1))
+        return yhat
+
+    monkeypatch.setattr(script, "generate_data", record_target)
+    monkeypatch.setattr(script, "predict", record_prediction)
+    accuracy = script.evaluate(script.build_model())
+    # The first of the 101 is the one shown.
+    assert len({target.tobytes() for target in targets}) == 101
+    right = np.equal(targets[1:], predictions[1:])
+    assert accuracy == pytest.approx(right.mean(), abs=1e-6)
+
+
+# The article's claims, trained in full
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Train each script once: its accuracy over 100 new sequences and its history."""
+    results = {}
+
+    def get(script):
+        if script not in results:
+            keras.utils.set_random_seed(1)
+            model = script.build_model()
+            history = script.train(model)
+            results[script] = script.evaluate(model), history
+        return results[script]
+
+    return get
+
+
+def test_echo_current_is_always_right(trained):
+    accuracy, history = trained(echo_current)
+    assert accuracy == 1
+    assert history["accuracy"][-1] == 1
+    assert history["loss"][-1] < 0.12
+
+
+def test_echo_lag_no_context_is_no_better_than_chance(trained):
+    accuracy, history = trained(echo_lag_no_context)
+    # No prediction can depend on its target, so the number of right ones among 2,400 has
+    # a binomial distribution: mean 24, standard deviation 4.9. Over 5 deviations, 2 % is
+    # passed by chance about once in 200,000 runs.
+    assert accuracy < 0.02
+    # A network that knows nothing spreads its bets over 100 classes: a loss of ln 100.
+    assert np.mean(history["loss"][-100:]) == pytest.approx(math.log(100), abs=0.1)
+
+
+def test_echo_lag_is_right_on_99_percent(trained):
+    accuracy, history = trained(echo_lag)
+    assert accuracy >= 0.99
+    assert np.mean(history["accuracy"][-100:]) >= 0.95

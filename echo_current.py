@@ -15,6 +15,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ def build_model():
     """Return the compiled network: 1 time step of 100 features in, 100 classes out."""
     model = keras.Sequential()
     model.add(keras.Input(shape=(1, 100)))
-    # Unrolled, the time steps give the same results from faster code.
+    # Unrolled, a few time steps give the same results from faster code.
     model.add(keras.layers.LSTM(15, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
@@ -50,8 +51,8 @@ def train(model, epochs=EPOCHS):
     # compiled, and not again each epoch.
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
-        X = tf.reshape(X, (-1, BATCH_SIZE, *X.shape[1:]))
-        y = tf.reshape(y, (-1, BATCH_SIZE, *y.shape[1:]))
+        X = tf.reshape(X, (-1, BATCH_SIZE, *model.input_shape[1:]))
+        y = tf.reshape(y, (-1, BATCH_SIZE, *model.output_shape[1:]))
         model.reset_metrics()
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))
@@ -88,11 +89,11 @@ def evaluate(model, sequence=None):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
 
-    metric = keras.metrics.CategoricalAccuracy()
+    right = []
     for _ in range(100):
         X, y = generate_data()
-        metric.update_state(y, predict(model, X))
-    accuracy = float(metric.result())
+        right.append(keras.metrics.categorical_accuracy(y, predict(model, X)))
+    accuracy = float(np.mean(right))
     print(f"Accuracy over 100 new sequences: {accuracy:.4f}")
     return accuracy
 
@@ -109,6 +110,13 @@ def plot(history, file):
     figure.savefig(file, format=os.path.splitext(file)[1].lstrip("."))
 
 
+def positive_int(text):
+    """Return an option's integer, for argparse to report if it is not at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
+    return int(text)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -122,7 +130,7 @@ def main(argv=None):
     )
     parser.add_argument(
         "--epochs",
-        type=int,
+        type=positive_int,
         default=EPOCHS,
         metavar="N",
         help="random sequences to train on (default: %(default)s)",
@@ -134,15 +142,16 @@ def main(argv=None):
         "--plot", metavar="FILE", help="draw loss and accuracy by epoch into this file"
     )
     args = parser.parse_intermixed_args(argv)
-    if args.epochs < 1:
-        parser.error(f"--epochs is {args.epochs}: at least 1 is needed")
     if args.seed is not None and not 0 <= args.seed < 2**32:
         parser.error(f"--seed is {args.seed}: 0 to {2**32 - 1} is allowed")
     try:
         if args.sequence:
             generate_data(args.sequence)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        # A picture that cannot be written shows now, not after the training.
         if args.plot is not None:
-            # A picture that cannot be written shows now, not after the training.
             plot({"loss": [0.0], "accuracy": [0.0]}, args.plot)
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))

@@ -125,7 +125,8 @@ def generate_data_lag(
     if echo_sequence:
         first = max(first, lag + context - 1)
 
-    encoded = _encode(sequence, at_least=first + 1)
+    reason = f" for context {context}, lag {lag} and missing {missing!r}"
+    encoded = _encode(sequence, at_least=first + 1, reason=reason)
     df = pd.DataFrame(encoded)
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
     df = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
@@ -138,14 +139,16 @@ def generate_data_lag(
     return X, y
 
 
-def _encode(sequence, at_least):
+def _encode(sequence, at_least, reason=""):
     """One hot encode the sequence that a framing was given or, given none, a new one."""
     if sequence is None:
         sequence = generate_sequence()
     encoded = one_hot_encode(sequence).astype("float32")
     if len(encoded) < at_least:
-        n = len(encoded)
-        raise ValueError(f"{n} integers are too few: at least {at_least} are needed")
+        raise ValueError(
+            f"{len(encoded)} integers are too few: "
+            f"at least {at_least} are needed{reason}"
+        )
     return encoded
 
 

@@ -117,10 +117,7 @@ def generate_data_lag(
     if missing not in ("drop", "mark", "mask"):
         raise ValueError(f"missing is {missing!r}: drop, mark or mask is needed")
     if echo_sequence and missing != "drop":
-        raise ValueError(
-            f"missing is {missing!r}: echoing the sequence needs drop, "
-            "since what is missing cannot be echoed"
-        )
+        raise ValueError(f"missing is {missing!r}: echoing the sequence needs drop")
     first = context if missing == "drop" else lag
     if echo_sequence:
         first = max(first, lag + context - 1)

@@ -55,6 +55,7 @@ def test_network_is_the_one_of_the_article(
     assert lstm.units == units
     assert lstm.stateful is stateful
     assert lstm.return_sequences is False
+    assert dense.units == 100
     assert dense.activation is keras.activations.softmax
     assert model.count_params() == parameters
     assert model.loss == "categorical_crossentropy"
@@ -72,34 +73,107 @@ def test_training_is_as_long_as_in_the_article(script, epochs, batch_size):
     assert len(X) % batch_size == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "input_shape", "output_shape", "layers"),
+    [
+        ({"context": 3}, (5, 3, 100), (5, 100), ["LSTM", "Dense"]),
+        ({"units": 7}, (5, 5, 100), (5, 100), ["LSTM", "Dense"]),
+        ({"batch_size": 4}, (4, 5, 100), (4, 100), ["LSTM", "Dense"]),
+        ({"stateful": False}, (5, 5, 100), (5, 100), ["LSTM", "Dense"]),
+        ({"missing": "mark"}, (5, 5, 100), (5, 100), ["LSTM", "Dense"]),
+        ({"missing": "mask"}, (5, 5, 100), (5, 100), ["Masking", "LSTM", "Dense"]),
+        (
+            {"echo_sequence": True},
+            (5, 5, 100),
+            (5, 5, 100),
+            ["LSTM", "TimeDistributed"],
+        ),
+    ],
+)
+def test_network_of_part_4_with_an_extension(
+    options, input_shape, output_shape, layers
+):
+    model = echo_lag.build_model(**options)
+    assert model.input_shape == input_shape
+    assert model.output_shape == output_shape
+    assert [type(layer).__name__ for layer in model.layers] == layers
+    lstm = model.get_layer("lstm")
+    assert lstm.units == options.get("units", 50)
+    assert lstm.stateful is options.get("stateful", True)
+
+
+def test_masking_hides_what_is_missing():
+    masked = echo_lag.build_model(missing="mask")
+    marked = echo_lag.build_model(missing="mark")
+    marked.set_weights(masked.get_weights())
+    X, _ = echo_lag.generate_data(missing="mask")
+    first = echo_lag.predict(masked, X)[0]
+    assert np.abs(first - echo_lag.predict(marked, X)[0]).max() > 1e-4
+    # Behind the mask, the first sample is a window of two time steps.
+    short = echo_lag.build_model(context=2)
+    short.set_weights(masked.get_weights())
+    expected = echo_lag.predict(short, X[:1, 3:])[0]
+    np.testing.assert_allclose(first, expected, atol=1e-6)
+
+
+def test_network_of_part_3_answers_each_of_its_time_steps():
+    through_time = echo_lag_no_context.build_model(batch_size=1, time_steps=24)
+    one_at_a_time = echo_lag_no_context.build_model(batch_size=1)
+    assert through_time.output_shape == (1, 24, 100)
+    assert one_at_a_time.output_shape == (1, 100)
+    assert one_at_a_time.get_layer("lstm").stateful is True
+    one_at_a_time.set_weights(through_time.get_weights())
+    X, _ = echo_lag_no_context.generate_data()
+    np.testing.assert_allclose(
+        echo_lag_no_context.predict(one_at_a_time, X),
+        echo_lag_no_context.predict(through_time, X.reshape(1, 24, 100))[0],
+        atol=1e-6,
+    )
+
+
 # Training
 
 
-def fit_each_epoch(script, model, epochs):
+def fit_each_epoch(script, model, epochs, **framing):
     """Train as the article's code does, with a call of `fit` for each epoch."""
+    batch_size = model.input_shape[0] or script.BATCH_SIZE
     history = {"loss": [], "accuracy": []}
     for _ in range(epochs):
-        X, y = script.generate_data()
+        X, y = script.generate_data(**framing)
+        X = X.reshape(-1, *model.input_shape[1:])
+        y = y.reshape(-1, *model.output_shape[1:])
         fitted = model.fit(
-            X, y, epochs=1, batch_size=script.BATCH_SIZE, shuffle=False, verbose=0
+            X, y, epochs=1, batch_size=batch_size, shuffle=False, verbose=0
         )
-        if model.layers[0].stateful:
-            model.layers[0].reset_states()
+        for layer in model.layers:
+            if getattr(layer, "stateful", False):
+                layer.reset_states()
         for name, values in history.items():
             values += fitted.history[name]
     return history
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_train_gives_the_weights_of_fit(script):
-    ours, keras_own = script.build_model(), script.build_model()
+@pytest.mark.parametrize(
+    ("script", "network", "framing"),
+    [
+        (echo_current, {}, {}),
+        (echo_lag_no_context, {}, {}),
+        (echo_lag, {}, {}),
+        (echo_lag_no_context, {"batch_size": 1, "time_steps": 24}, {}),
+        (echo_lag, {"stateful": False, "units": 9}, {"lag": 3}),
+        (echo_lag, {"batch_size": 6, "missing": "mask"}, {"missing": "mask"}),
+        (echo_lag, {"echo_sequence": True}, {"echo_sequence": True}),
+    ],
+)
+def test_train_gives_the_weights_of_fit(script, network, framing):
+    ours, keras_own = script.build_model(**network), script.build_model(**network)
     initial = ours.get_weights()
     keras_own.set_weights(initial)
 
     random.seed(2)
-    history = script.train(ours, epochs=5)
+    history = script.train(ours, epochs=5, **framing)
     random.seed(2)
-    expected = fit_each_epoch(script, keras_own, epochs=5)
+    expected = fit_each_epoch(script, keras_own, epochs=5, **framing)
 
     for got, weights in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
         np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
@@ -272,3 +346,18 @@ def test_echo_lag_is_right_on_99_percent(trained):
     accuracy, history = trained(echo_lag)
     assert accuracy >= 0.99
     assert np.mean(history["accuracy"][-100:]) >= 0.95
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2, 3, 4])
+def test_each_lag_is_learned_without_state(lag):
+    model = echo_lag.build_model(stateful=False)
+    echo_lag.train(model, lag=lag)
+    assert echo_lag.evaluate(model, lag=lag) >= 0.99
+
+
+def test_training_through_time_is_the_fix_for_part_3(capsys):
+    echo_lag_no_context.main(["--through-time", "--epochs", "4000", "--seed", "1"])
+    *_, line = capsys.readouterr().out.splitlines()
+    text, accuracy = line.rsplit(" ", 1)
+    assert text == "Accuracy over 100 new sequences, the first number of each aside:"
+    assert float(accuracy) >= 0.95

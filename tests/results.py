@@ -9,8 +9,6 @@ one that it prints. Stopped with Ctrl-C, this prints what it has.
 """
 
 import argparse
-import contextlib
-import io
 import re
 import sys
 from pathlib import Path
@@ -26,8 +24,8 @@ import echo_lag_no_context
 import keras
 import numpy as np
 import pandas as pd
-from heading import heading
 from matplotlib.figure import Figure
+from reporting import heading, print_table, silently
 
 SCRIPTS = {
     "echo_current.py": echo_current,
@@ -67,7 +65,6 @@ EXTENSIONS = [
     "echo_lag_no_context.py --through-time --epochs 4000",
 ]
 
-
 # Runs that no option of a script makes, by functions of this file.
 PROBES = {
     "an MLP instead of the LSTM, lag 1": lambda seed: mlp(1, seed),
@@ -77,27 +74,17 @@ PROBES = {
 LAGS_BY_BATCH = range(1, 6)
 
 
-def silently(function, *arguments, **options):
-    """Call a function and return what it prints."""
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        function(*arguments, **options)
-    return output.getvalue()
-
-
 def run(command, seed):
     """Run a command in this process; return its accuracies and its learning curve."""
     script, *options = command.split()
     output = silently(SCRIPTS[script].main, [*options, "--seed", str(seed)])
     accuracy = re.search(r"^Accuracy over 100 .*: (\S+)$", output, re.MULTILINE)
-    by_time_step = re.search(r"^Accuracy by time step: (.*)$", output, re.MULTILINE)
-    curve = pd.Series(re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE))
+    time_steps = re.search(r"^Accuracy by time step: (.*)$", output, re.MULTILINE)
+    epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
     return {
         "accuracy": float(accuracy[1]),
-        "by part": [float(part) for part in by_time_step[1].split()]
-        if by_time_step
-        else None,
-        "curve": curve.astype(float),
+        "by part": np.fromstring(time_steps[1], sep=" ") if time_steps else None,
+        "curve": pd.Series(epochs, dtype=float),
     }
 
 
@@ -144,7 +131,7 @@ def by_batch(lag, seed):
         yhat = echo_lag.predict(model, X)
         right.append(keras.metrics.categorical_accuracy(y, yhat))
     batches = np.reshape(right, (100, -1, echo_lag.BATCH_SIZE))
-    return {"by part": batches.mean(axis=(0, 2)).tolist()}
+    return {"by part": batches.mean(axis=(0, 2))}
 
 
 def percent(value):
@@ -167,13 +154,6 @@ def epochs_to_95(runs):
         epochs.append(reached.idxmax() + 1 if reached.any() else np.inf)
     median = float(np.median(epochs))
     return f"{median:.0f}" if np.isfinite(median) else "not reached"
-
-
-def print_table(columns, rows):
-    """Print a Markdown table."""
-    for row in [columns, ["---"] * len(columns), *rows]:
-        print("|", " | ".join(str(cell) for cell in row), "|")
-    print()
 
 
 def print_report(results):

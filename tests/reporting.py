@@ -1,7 +1,9 @@
-"""What a measurement was made with: the first line of each report."""
+"""What benchmark.py and results.py share: how they run quietly and report."""
 
+import contextlib
 import datetime
 import importlib.metadata
+import io
 import os
 import platform
 from pathlib import Path
@@ -31,3 +33,18 @@ def processor():
             if line.startswith("model name"):
                 return line.split(":")[1].strip()
     return platform.processor() or platform.machine()
+
+
+def silently(function, *arguments, **options):
+    """Call a function and return what it prints."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        function(*arguments, **options)
+    return output.getvalue()
+
+
+def print_table(columns, rows):
+    """Print a Markdown table."""
+    for row in [columns, ["---"] * len(columns), *rows]:
+        print("|", " | ".join(str(cell) for cell in row), "|")
+    print()

@@ -1,0 +1,211 @@
+"""Time the scripts' training side by side with the port that calls `fit` each epoch.
+
+    python tests/benchmark.py
+
+Both sides use a script's own network and framing, and take turns in this one process.
+To time a port as a whole process of its own:
+
+    time python tests/benchmark.py --port echo_lag
+    time python echo_lag.py
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+# The scripts come first: they choose Keras's backend.
+import echo_current
+import echo_lag
+import echo_lag_no_context
+
+# isort: split
+import tensorflow as tf
+from reporting import heading, print_table, silently
+
+from sequences import generate_sequence
+
+SCRIPTS = {
+    "echo_current": echo_current,
+    "echo_lag_no_context": echo_lag_no_context,
+    "echo_lag": echo_lag,
+}
+ROUNDS = 5
+GROWTH_ROUNDS = 3
+OUR_EPOCHS = 200
+PORT_EPOCHS = 20
+
+
+def port(script, model, epochs):
+    """Train with a call of `fit` for each epoch, as a line by line port would."""
+    for _ in range(epochs):
+        X, y = script.generate_data()
+        model.fit(
+            X, y, epochs=1, batch_size=script.BATCH_SIZE, shuffle=False, verbose=2
+        )
+        for layer in model.layers:
+            if getattr(layer, "stateful", False):
+                layer.reset_states()
+
+
+def run_port(script, epochs):
+    """Do all that the script does, the port's way."""
+    model = script.build_model()
+    port(script, model, epochs)
+    X, y = script.generate_data()
+    yhat = model.predict(X, batch_size=script.BATCH_SIZE, verbose=0)
+    print("Expected: ", script.one_hot_decode(y))
+    print("Predicted:", script.one_hot_decode(yhat))
+
+
+def ours(script, model, epochs):
+    script.train(model, epochs)
+
+
+def seconds(train, script, epochs, length=25, **network):
+    """Return the seconds to the end of the first epoch, and for each epoch after it."""
+    starts = []
+    generate_data = script.generate_data
+
+    def start_epoch():
+        starts.append(time.perf_counter())
+        return generate_data(generate_sequence(length))
+
+    with mock.patch.object(script, "generate_data", start_epoch):
+        model = script.build_model(**network)
+        begin = time.perf_counter()
+        silently(train, script, model, epochs)
+        end = time.perf_counter()
+    return starts[1] - begin, (end - starts[1]) / (epochs - 1)
+
+
+def in_turns(script, rounds, our_epochs=OUR_EPOCHS, port_epochs=PORT_EPOCHS, **options):
+    """Return each side's first and later epochs' seconds, over some rounds in turns."""
+    sides = {"ours": [], "port": []}
+    for _ in range(rounds):
+        sides["ours"].append(seconds(ours, script, our_epochs, **options))
+        sides["port"].append(seconds(port, script, port_epochs, **options))
+    return {side: list(zip(*values, strict=True)) for side, values in sides.items()}
+
+
+def whole_process(*command):
+    """Return the seconds of a process from its start to its end, a median."""
+    values = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        subprocess.run(
+            [sys.executable, *command], cwd=ROOT, check=True, capture_output=True
+        )
+        values.append(time.perf_counter() - begin)
+    return statistics.median(values)
+
+
+def milliseconds(values):
+    """Return a table's cell: the median, and the least to the greatest."""
+    median, least, most = (
+        1000 * function(values) for function in (statistics.median, min, max)
+    )
+    return f"{median:.1f} ({least:.1f} to {most:.1f})"
+
+
+def ratio(sides):
+    """Return a table's cell: how many times longer the port's epochs take, by round."""
+    ratios = [
+        port / ours
+        for port, ours in zip(sides["port"][1], sides["ours"][1], strict=True)
+    ]
+    median = statistics.median(ratios)
+    return f"{median:.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+
+
+def compare_scripts():
+    print(
+        f"Milliseconds an epoch after the first, the median of {ROUNDS} rounds and their "
+        f"range. A round is {OUR_EPOCHS} epochs of ours, then {PORT_EPOCHS} of the port.\n"
+    )
+    rows, processes = [], []
+    for name, script in SCRIPTS.items():
+        sides = in_turns(script, ROUNDS)
+        (our_first, our_epochs), (port_first, port_epochs) = (
+            sides["ours"],
+            sides["port"],
+        )
+        rows.append(
+            [
+                f"`{name}.py`",
+                milliseconds(our_epochs),
+                milliseconds(port_epochs),
+                ratio(sides),
+                milliseconds(our_first),
+                milliseconds(port_first),
+            ]
+        )
+        ours = whole_process(f"{name}.py")
+        start = whole_process("tests/benchmark.py", "--port", name, "--epochs", "1")
+        port = start + (script.EPOCHS - 1) * statistics.median(port_epochs)
+        processes.append(
+            [f"`{name}.py`", f"{ours:.1f}", f"{port:.0f}", f"{port / ours:.1f}"]
+        )
+    print_table(
+        ["script", "ours", "port", "ratio", "ours, first epoch", "port, first epoch"],
+        rows,
+    )
+    print(
+        "Seconds of the whole process. Ours is measured in full, the median of 3. The "
+        "port is one of 1 epoch, measured so, and its other epochs at the pace above.\n"
+    )
+    print_table(["script", "ours", "port", "ratio"], processes)
+
+
+def compare_growth():
+    print(
+        f"How the milliseconds an epoch of `echo_lag.py` grow, {GROWTH_ROUNDS} rounds.\n"
+    )
+    cases = {
+        "as in the article": {},
+        "2,000 epochs": {"our_epochs": 2000},
+        "sequences of 250": {"length": 250, "our_epochs": 50, "port_epochs": 10},
+        "sequences of 2,500": {"length": 2500, "our_epochs": 10, "port_epochs": 3},
+        "100 units": {"units": 100},
+        "200 units": {"units": 200},
+    }
+    rows = []
+    for name, options in cases.items():
+        sides = in_turns(echo_lag, GROWTH_ROUNDS, **options)
+        cells = [milliseconds(sides["ours"][1]), milliseconds(sides["port"][1])]
+        rows.append([name, *cells, ratio(sides)])
+    print_table(["`echo_lag.py`", "ours", "port", "ratio"], rows)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--port", choices=SCRIPTS, help="only run this script's port, in full"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=echo_lag.positive_int,
+        metavar="N",
+        help="epochs of --port (default: the script's)",
+    )
+    args = parser.parse_args(argv)
+    tf.config.set_visible_devices([], "GPU")
+    if args.port:
+        script = SCRIPTS[args.port]
+        run_port(script, args.epochs or script.EPOCHS)
+    else:
+        print(f"{heading()}\n", flush=True)
+        compare_scripts()
+        compare_growth()
+
+
+if __name__ == "__main__":
+    main()

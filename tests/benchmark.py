@@ -10,6 +10,7 @@ To time a port as a whole process of its own:
 """
 
 import argparse
+import functools
 import statistics
 import subprocess
 import sys
@@ -42,16 +43,25 @@ OUR_EPOCHS = 200
 PORT_EPOCHS = 20
 
 
-def port(script, model, epochs):
-    """Train with a call of `fit` for each epoch, as a line by line port would."""
+def port(script, model, epochs, **framing):
+    """Train with a call of `fit` for each epoch; return what `train` returns."""
+    history = {"loss": [], "accuracy": []}
     for _ in range(epochs):
-        X, y = script.generate_data()
-        model.fit(
-            X, y, epochs=1, batch_size=script.BATCH_SIZE, shuffle=False, verbose=2
+        X, y = script.generate_data(**framing)
+        fitted = model.fit(
+            X.reshape(-1, *model.input_shape[1:]),
+            y.reshape(-1, *model.output_shape[1:]),
+            epochs=1,
+            batch_size=model.input_shape[0] or script.BATCH_SIZE,
+            shuffle=False,
+            verbose=2,
         )
         for layer in model.layers:
             if getattr(layer, "stateful", False):
                 layer.reset_states()
+        for name, values in history.items():
+            values += fitted.history[name]
+    return history
 
 
 def run_port(script, epochs):
@@ -64,11 +74,7 @@ def run_port(script, epochs):
     print("Predicted:", script.one_hot_decode(yhat))
 
 
-def ours(script, model, epochs):
-    script.train(model, epochs)
-
-
-def seconds(train, script, epochs, length=25, **network):
+def seconds(script, train, epochs, length=25, **network):
     """Return the seconds to the end of the first epoch, and for each epoch after it."""
     starts = []
     generate_data = script.generate_data
@@ -80,17 +86,18 @@ def seconds(train, script, epochs, length=25, **network):
     with mock.patch.object(script, "generate_data", start_epoch):
         model = script.build_model(**network)
         begin = time.perf_counter()
-        silently(train, script, model, epochs)
+        silently(train, model, epochs)
         end = time.perf_counter()
     return starts[1] - begin, (end - starts[1]) / (epochs - 1)
 
 
 def in_turns(script, rounds, our_epochs=OUR_EPOCHS, port_epochs=PORT_EPOCHS, **options):
     """Return each side's first and later epochs' seconds, over some rounds in turns."""
+    fit = functools.partial(port, script)
     sides = {"ours": [], "port": []}
     for _ in range(rounds):
-        sides["ours"].append(seconds(ours, script, our_epochs, **options))
-        sides["port"].append(seconds(port, script, port_epochs, **options))
+        sides["ours"].append(seconds(script, script.train, our_epochs, **options))
+        sides["port"].append(seconds(script, fit, port_epochs, **options))
     return {side: list(zip(*values, strict=True)) for side, values in sides.items()}
 
 
@@ -132,10 +139,8 @@ def compare_scripts():
     rows, processes = [], []
     for name, script in SCRIPTS.items():
         sides = in_turns(script, ROUNDS)
-        (our_first, our_epochs), (port_first, port_epochs) = (
-            sides["ours"],
-            sides["port"],
-        )
+        our_first, our_epochs = sides["ours"]
+        port_first, port_epochs = sides["port"]
         rows.append(
             [
                 f"`{name}.py`",
@@ -146,12 +151,11 @@ def compare_scripts():
                 milliseconds(port_first),
             ]
         )
-        ours = whole_process(f"{name}.py")
+        whole = whole_process(f"{name}.py")
         start = whole_process("tests/benchmark.py", "--port", name, "--epochs", "1")
-        port = start + (script.EPOCHS - 1) * statistics.median(port_epochs)
-        processes.append(
-            [f"`{name}.py`", f"{ours:.1f}", f"{port:.0f}", f"{port / ours:.1f}"]
-        )
+        port_whole = start + (script.EPOCHS - 1) * statistics.median(port_epochs)
+        cells = [f"{whole:.1f}", f"{port_whole:.0f}", f"{port_whole / whole:.1f}"]
+        processes.append([f"`{name}.py`", *cells])
     print_table(
         ["script", "ours", "port", "ratio", "ours, first epoch", "port, first epoch"],
         rows,

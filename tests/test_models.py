@@ -6,6 +6,7 @@ import random
 import keras
 import numpy as np
 import pytest
+from benchmark import port
 
 import echo_current
 import echo_lag
@@ -134,25 +135,6 @@ def test_network_of_part_3_answers_each_of_its_time_steps():
 # Training
 
 
-def fit_each_epoch(script, model, epochs, **framing):
-    """Train as the article's code does, with a call of `fit` for each epoch."""
-    batch_size = model.input_shape[0] or script.BATCH_SIZE
-    history = {"loss": [], "accuracy": []}
-    for _ in range(epochs):
-        X, y = script.generate_data(**framing)
-        X = X.reshape(-1, *model.input_shape[1:])
-        y = y.reshape(-1, *model.output_shape[1:])
-        fitted = model.fit(
-            X, y, epochs=1, batch_size=batch_size, shuffle=False, verbose=0
-        )
-        for layer in model.layers:
-            if getattr(layer, "stateful", False):
-                layer.reset_states()
-        for name, values in history.items():
-            values += fitted.history[name]
-    return history
-
-
 @pytest.mark.parametrize(
     ("script", "network", "framing"),
     [
@@ -166,22 +148,22 @@ def fit_each_epoch(script, model, epochs, **framing):
     ],
 )
 def test_train_gives_the_weights_of_fit(script, network, framing):
-    ours, keras_own = script.build_model(**network), script.build_model(**network)
+    ours, ported = script.build_model(**network), script.build_model(**network)
     initial = ours.get_weights()
-    keras_own.set_weights(initial)
+    ported.set_weights(initial)
 
     random.seed(2)
     history = script.train(ours, epochs=5, **framing)
     random.seed(2)
-    expected = fit_each_epoch(script, keras_own, epochs=5, **framing)
+    expected = port(script, ported, epochs=5, **framing)
 
-    for got, weights in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
+    for got, weights in zip(ours.get_weights(), ported.get_weights(), strict=True):
         np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
     # Training has moved what is compared, and by many times the tolerance.
     assert np.abs(ours.get_weights()[0] - initial[0]).max() > 1e-3
     np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-5)
     np.testing.assert_allclose(history["accuracy"], expected["accuracy"], atol=1e-6)
-    assert ours.optimizer.iterations == keras_own.optimizer.iterations
+    assert ours.optimizer.iterations == ported.optimizer.iterations
 
 
 @pytest.mark.parametrize("script", STATEFUL)

@@ -45,12 +45,14 @@ def train(model, epochs=EPOCHS):
 
     Returns: {"loss": [...], "accuracy": [...]}, a float an epoch in each list.
     """
+    # The compiled pass cannot create variables, so the optimizer's come first.
     model.optimizer.build(model.trainable_variables)
 
     # Does with one sequence what `model.fit` does, but is prepared only once, when it is
     # compiled, and not again each epoch.
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
+        # The samples in order, as batches in the shape that the network takes.
         X = tf.reshape(X, (-1, BATCH_SIZE, *model.input_shape[1:]))
         y = tf.reshape(y, (-1, BATCH_SIZE, *model.output_shape[1:]))
         model.reset_metrics()
@@ -156,6 +158,7 @@ def main(argv=None):
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
 
+    # The CPU alone, also where there is a GPU.
     tf.config.set_visible_devices([], "GPU")
     if args.seed is not None:
         keras.utils.set_random_seed(args.seed)

@@ -56,12 +56,14 @@ def train(model, epochs=EPOCHS):
 
     Returns: {"loss": [...], "accuracy": [...]}, a float an epoch in each list.
     """
+    # The compiled pass cannot create variables, so the optimizer's come first.
     model.optimizer.build(model.trainable_variables)
 
     # Does with one sequence what `model.fit` does, but is prepared only once, when it is
     # compiled, and not again each epoch.
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
+        # The samples in order, as batches in the shape that the network takes.
         X = tf.reshape(X, (-1, *model.input_shape))
         y = tf.reshape(y, (-1, *model.output_shape))
         model.reset_metrics()
@@ -202,6 +204,7 @@ def main(argv=None):
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
 
+    # The CPU alone, also where there is a GPU.
     tf.config.set_visible_devices([], "GPU")
     if args.seed is not None:
         keras.utils.set_random_seed(args.seed)

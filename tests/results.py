@@ -11,6 +11,7 @@ one that it prints. Stopped with Ctrl-C, this prints what it has.
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -65,14 +66,6 @@ EXTENSIONS = [
     "echo_lag_no_context.py --through-time --epochs 4000",
 ]
 
-# Runs that no option of a script makes, by functions of this file.
-PROBES = {
-    "an MLP instead of the LSTM, lag 1": lambda seed: mlp(1, seed),
-    "an MLP instead of the LSTM, lag 4": lambda seed: mlp(4, seed),
-}
-
-LAGS_BY_BATCH = range(1, 6)
-
 
 def run(command, seed):
     """Run a command in this process; return its accuracies and its learning curve."""
@@ -83,7 +76,7 @@ def run(command, seed):
     epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
     return {
         "accuracy": float(accuracy[1]),
-        "by part": np.fromstring(time_steps[1], sep=" ") if time_steps else None,
+        "parts": [float(part) for part in time_steps[1].split()] if time_steps else [],
         "curve": pd.Series(epochs, dtype=float),
     }
 
@@ -110,7 +103,7 @@ def mlp(lag, seed):
     model.fit(X, y, batch_size=echo_lag.BATCH_SIZE, shuffle=False, verbose=0)
     X, y = frame_many(100, lag)
     _, accuracy = model.evaluate(X, y, verbose=0)
-    return {"accuracy": accuracy, "by part": None, "curve": pd.Series(dtype=float)}
+    return {"accuracy": accuracy, "parts": [], "curve": None}
 
 
 def frame_many(n_sequences, lag):
@@ -120,18 +113,40 @@ def frame_many(n_sequences, lag):
     return np.concatenate(X), np.concatenate(y)
 
 
-def by_batch(lag, seed):
-    """Return the accuracy of echo_lag.py in each of the four batches of a sequence."""
+def by_batch(network, framing, seed):
+    """Return the accuracy of echo_lag.py in each batch of a sequence."""
     keras.utils.set_random_seed(seed)
-    model = echo_lag.build_model()
-    silently(echo_lag.train, model, lag=lag)
+    model = echo_lag.build_model(**network)
+    silently(echo_lag.train, model, **framing)
     right = []
     for _ in range(100):
-        X, y = echo_lag.generate_data(lag=lag)
+        X, y = echo_lag.generate_data(**framing)
         yhat = echo_lag.predict(model, X)
         right.append(keras.metrics.categorical_accuracy(y, yhat))
-    batches = np.reshape(right, (100, -1, echo_lag.BATCH_SIZE))
-    return {"by part": batches.mean(axis=(0, 2))}
+    batches = np.reshape(right, (100, -1, model.input_shape[0]))
+    return {"parts": batches.mean(axis=(0, 2))}
+
+
+# The rows of each table, as functions that take a seed and return a result.
+TABLES = {
+    "scripts": {command: partial(run, command) for command in CLAIMS},
+    "extensions": {
+        **{f"`{command}`": partial(run, command) for command in EXTENSIONS},
+        "an MLP instead of the LSTM, lag 1": partial(mlp, 1),
+        "an MLP instead of the LSTM, lag 4": partial(mlp, 4),
+    },
+    "batches": {
+        **{
+            f"`echo_lag.py --lag {lag}`": partial(by_batch, {}, {"lag": lag})
+            for lag in range(6)
+        },
+        "`echo_lag.py --missing mask --stateless`": partial(
+            by_batch,
+            {"missing": "mask", "stateful": False, "batch_size": 4},
+            {"missing": "mask"},
+        ),
+    },
+}
 
 
 def percent(value):
@@ -148,65 +163,66 @@ def median_and_range(values):
 
 def epochs_to_95(runs):
     """Return the median epoch by which 20 epochs in a row averaged 95 %, as a cell."""
+    if runs[0]["curve"] is None:
+        return "not measured"
     epochs = []
     for result in runs:
         reached = result["curve"].rolling(20).mean() >= 0.95
         epochs.append(reached.idxmax() + 1 if reached.any() else np.inf)
-    median = float(np.median(epochs))
+    median = np.median(epochs)
     return f"{median:.0f}" if np.isfinite(median) else "not reached"
 
 
+def print_scripts(runs):
+    """Print how each script compares with what the article says of it."""
+    rows = []
+    for command in runs:
+        claim, meets = CLAIMS[command]
+        accuracies = [result["accuracy"] for result in runs[command]]
+        met = sum(meets(accuracy) for accuracy in accuracies)
+        cells = [f"`{command}`", *median_and_range(accuracies), claim]
+        rows.append([*cells, f"{met} of {len(accuracies)} seeds"])
+    columns = ["command", "accuracy, median", "range", "the article", "borne out by"]
+    print_table(columns, rows)
+
+
+def print_extensions(runs):
+    """Print the accuracy of each experiment and how soon it was reached."""
+    rows = []
+    for name in runs:
+        accuracies = [result["accuracy"] for result in runs[name]]
+        cells = [name, *median_and_range(accuracies), epochs_to_95(runs[name])]
+        rows.append([*cells, len(accuracies)])
+    columns = ["command", "accuracy, median", "range", "epochs to 95 %", "seeds"]
+    print_table(columns, rows)
+
+
+def print_parts(title, runs):
+    """Print the median accuracy of each time step or batch."""
+    medians = {
+        name: np.median([result["parts"] for result in results], axis=0)
+        for name, results in runs.items()
+    }
+    most = max(len(median) for median in medians.values())
+    rows = [
+        [name, *map(percent, median), *[""] * (most - len(median))]
+        for name, median in medians.items()
+    ]
+    print_table([title, *range(1, most + 1)], rows)
+
+
 def print_report(results):
-    """Print the tables of all runs so far: results is a dict of lists, by row."""
+    """Print the tables of all runs so far: results is a dict of dicts of lists."""
     print(f"{heading()}\n")
-    scripts = [command for command in CLAIMS if command in results]
-    if scripts:
-        rows = []
-        for command in scripts:
-            claim, meets = CLAIMS[command]
-            accuracies = [result["accuracy"] for result in results[command]]
-            met = sum(meets(accuracy) for accuracy in accuracies)
-            cells = [f"`{command}`", *median_and_range(accuracies), claim]
-            rows.append([*cells, f"{met} of {len(accuracies)} seeds"])
-        columns = [
-            "command",
-            "accuracy, median",
-            "range",
-            "the article",
-            "borne out by",
-        ]
-        print_table(columns, rows)
-
-    extensions = [row for row in (*EXTENSIONS, *PROBES) if row in results]
-    if extensions:
-        rows = []
-        for row in extensions:
-            runs = results[row]
-            accuracies = [result["accuracy"] for result in runs]
-            name = f"`{row}`" if row in EXTENSIONS else row
-            epochs = "" if row in PROBES else epochs_to_95(runs)
-            rows.append([name, *median_and_range(accuracies), epochs, len(runs)])
-        columns = ["command", "accuracy, median", "range", "epochs to 95 %", "seeds"]
-        print_table(columns, rows)
-
-    steps = [row for row in EXTENSIONS if "--echo-sequence" in row and row in results]
-    print_parts("command, median accuracy by time step", "`{}`", steps, results)
-    lags = [lag for lag in LAGS_BY_BATCH if lag in results]
-    print_parts("median accuracy by batch", "`echo_lag.py --lag {}`", lags, results)
-
-
-def print_parts(title, name, rows, results):
-    """Print a table with the median accuracy of each time step or batch."""
-    if rows:
-        parts = {
-            row: np.median([result["by part"] for result in results[row]], axis=0)
-            for row in rows
-        }
-        n_parts = len(parts[rows[0]])
-        print_table(
-            [title, *range(1, n_parts + 1)],
-            [[name.format(row), *map(percent, parts[row])] for row in rows],
-        )
+    if runs := results.get("scripts"):
+        print_scripts(runs)
+    if runs := results.get("extensions"):
+        print_extensions(runs)
+        runs = {name: runs[name] for name in runs if "--echo-sequence" in name}
+        if runs:
+            print_parts("median accuracy by time step", runs)
+    if runs := results.get("batches"):
+        print_parts("median accuracy by batch", runs)
 
 
 def draw(results, file):
@@ -261,15 +277,6 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
 
-    jobs = {}
-    if args.only != "extensions":
-        jobs |= {command: lambda seed, c=command: run(c, seed) for command in CLAIMS}
-    if args.only != "scripts":
-        jobs |= {
-            command: lambda seed, c=command: run(c, seed) for command in EXTENSIONS
-        }
-        jobs |= PROBES
-        jobs |= {lag: lambda seed, k=lag: by_batch(k, seed) for lag in LAGS_BY_BATCH}
     if args.figure is not None:
         if args.only == "extensions":
             parser.error(
@@ -282,21 +289,26 @@ def main(argv=None):
         except (ValueError, OSError, RuntimeError) as error:
             parser.error(str(error))
 
+    chosen = {"scripts": ["scripts"], "extensions": ["extensions", "batches"]}
+    # Seed by seed, so that a report after Ctrl-C has something of each row.
+    jobs = [
+        (table, name, seed)
+        for seed in range(1, args.seeds + 1)
+        for table in chosen.get(args.only, TABLES)
+        for name in TABLES[table]
+    ]
     results = {}
-    n_runs = len(jobs) * args.seeds
     try:
-        # Seed by seed, so that a report after Ctrl-C has something of each row.
-        for i, (seed, name) in enumerate(
-            (seed, name) for seed in range(1, args.seeds + 1) for name in jobs
-        ):
-            print(f"run {i + 1} of {n_runs}: {name}, seed {seed}", file=sys.stderr)
-            results.setdefault(name, []).append(jobs[name](seed))
+        for i, (table, name, seed) in enumerate(jobs, start=1):
+            print(f"run {i} of {len(jobs)}: {name}, seed {seed}", file=sys.stderr)
+            result = TABLES[table][name](seed)
+            results.setdefault(table, {}).setdefault(name, []).append(result)
             keras.backend.clear_session()
     except KeyboardInterrupt:
-        print(f"stopped in run {i + 1} of {n_runs}", file=sys.stderr)
+        print(f"stopped in run {i} of {len(jobs)}", file=sys.stderr)
     print_report(results)
-    if args.figure is not None and all(command in results for command in CLAIMS):
-        draw(results, args.figure)
+    if args.figure is not None and len(results.get("scripts", {})) == len(CLAIMS):
+        draw(results["scripts"], args.figure)
 
 
 if __name__ == "__main__":

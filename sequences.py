@@ -127,7 +127,9 @@ def generate_data_lag(
     df = pd.DataFrame(encoded)
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
     df = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
-    values = df.fillna(MISSING).to_numpy()[first:]
+    if missing != "drop":
+        df = df.fillna(MISSING)
+    values = df.to_numpy()[first:]
     X = values.reshape(len(values), context, 100)
     if echo_sequence:
         y = df.shift(lag).to_numpy()[first:].reshape(X.shape)

@@ -8,6 +8,7 @@ with LSTMs in Keras".
 """
 
 import argparse
+import gc
 import os
 
 # Keras and TensorFlow read these while they are imported.
@@ -273,4 +274,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    # Else Python looks through all of TensorFlow for garbage once more as it exits.
+    gc.freeze()
     main()

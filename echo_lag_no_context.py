@@ -8,6 +8,7 @@ Part 3, "Echo Lag Observation Without Context (The Beginners Mistake)", of the a
 """
 
 import argparse
+import gc
 import os
 
 # Keras and TensorFlow read these while they are imported.
@@ -227,4 +228,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    # Else Python looks through all of TensorFlow for garbage once more as it exits.
+    gc.freeze()
     main()

@@ -210,6 +210,8 @@ def main(argv=None):
         help="epochs of --port (default: the script's)",
     )
     args = parser.parse_args(argv)
+    if args.epochs and not args.port:
+        parser.error("--epochs goes with --port")
     tf.config.set_visible_devices([], "GPU")
     if args.port:
         script = SCRIPTS[args.port]

@@ -155,10 +155,8 @@ def percent(value):
 
 def median_and_range(values):
     """Return the two cells of a table: the median, and the least to the greatest."""
-    series = pd.Series(values)
-    return percent(
-        series.median()
-    ), f"{percent(series.min())} to {percent(series.max())}"
+    least_to_most = f"{percent(min(values))} to {percent(max(values))}"
+    return percent(np.median(values)), least_to_most
 
 
 def epochs_to_95(runs):

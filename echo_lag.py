@@ -100,7 +100,8 @@ def predict(model, X):
     """Predict the samples of one sequence, in batches, from a reset state.
 
     X: float32 (n, time steps, 100) for any n >= 1.
-    Returns: yhat, float32 (n, 100), a probability for each class.
+    Returns: yhat, float32 (n, 100), a probability for each class; with echo_sequence,
+        (n, time steps, 100).
     """
     # The rows of a batch do not see each other, so the zeros that fill the last batch
     # change no answer.

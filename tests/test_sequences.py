@@ -87,6 +87,14 @@ def test_encoding_agrees_with_keras_and_scikit_learn():
     )
 
 
+@pytest.mark.parametrize(("value", "index"), [(-1, 99), (1.9, 1)])
+def test_keras_encodes_what_ours_rejects(value, index):
+    # As the README says.
+    assert keras.utils.to_categorical([value], 100).argmax() == index
+    with pytest.raises(ValueError, match="is not an integer from 0 to 99"):
+        one_hot_encode([value])
+
+
 def test_encoding_of_an_empty_sequence():
     assert one_hot_encode([]).shape == (0, 100)
     assert one_hot_encode([], n_unique=3).shape == (0, 3)

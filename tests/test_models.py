@@ -291,31 +291,22 @@ def test_evaluate_measures_100_new_sequences(script, monkeypatch):
 # The article's claims, trained in full
 
 
-@pytest.fixture(scope="module")
-def trained():
-    """Train each script once: its accuracy over 100 new sequences and its history."""
-    results = {}
-
-    def get(script):
-        if script not in results:
-            keras.utils.set_random_seed(1)
-            model = script.build_model()
-            history = script.train(model)
-            results[script] = script.evaluate(model), history
-        return results[script]
-
-    return get
+def train_in_full(script):
+    """Return the accuracy over 100 new sequences and the history of the article's training."""
+    model = script.build_model()
+    history = script.train(model)
+    return script.evaluate(model), history
 
 
-def test_echo_current_is_always_right(trained):
-    accuracy, history = trained(echo_current)
+def test_echo_current_is_always_right():
+    accuracy, history = train_in_full(echo_current)
     assert accuracy == 1
     assert history["accuracy"][-1] == 1
     assert history["loss"][-1] < 0.12
 
 
-def test_echo_lag_no_context_is_no_better_than_chance(trained):
-    accuracy, history = trained(echo_lag_no_context)
+def test_echo_lag_no_context_is_no_better_than_chance():
+    accuracy, history = train_in_full(echo_lag_no_context)
     # No prediction can depend on its target, so the number of right ones among 2,400 has
     # a binomial distribution: mean 24, standard deviation 4.9. Over 5 deviations, 2 % is
     # passed by chance about once in 200,000 runs.
@@ -324,8 +315,8 @@ def test_echo_lag_no_context_is_no_better_than_chance(trained):
     assert np.mean(history["loss"][-100:]) == pytest.approx(math.log(100), abs=0.1)
 
 
-def test_echo_lag_is_right_on_99_percent(trained):
-    accuracy, history = trained(echo_lag)
+def test_echo_lag_is_right_on_99_percent():
+    accuracy, history = train_in_full(echo_lag)
     assert accuracy >= 0.99
     assert np.mean(history["accuracy"][-100:]) >= 0.95
 

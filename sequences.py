@@ -15,8 +15,6 @@ import random
 import numpy as np
 import pandas as pd
 
-MISSING = -1
-
 
 def generate_sequence(length=25, n_unique=100):
     """Return random integers from 0 to n_unique - 1, each as likely as the others (part 1).
@@ -53,8 +51,7 @@ def one_hot_decode(encoded):
     encoded: one hot vectors or predicted probabilities, shape (samples, n_unique) or
         (samples, time steps, n_unique).
     Returns: list of ints for 2 dimensions; for 3, a list of lists with an int for
-        every time step, where the article's version keeps only the first. A vector
-        of nothing but -1 marks a missing value and gives -1.
+        every time step, where the article's version keeps only the first.
     Raises: ValueError if there is no last axis with values in it, or a value is NaN.
     """
     encoded = np.asarray(encoded, dtype=float)
@@ -63,8 +60,7 @@ def one_hot_decode(encoded):
     if np.isnan(encoded).any():
         index = np.argwhere(np.isnan(encoded))[0].tolist()
         raise ValueError(f"the value at index {index} is NaN, not a number to decode")
-    missing = (encoded == MISSING).all(axis=-1)
-    return np.where(missing, MISSING, encoded.argmax(axis=-1)).tolist()
+    return encoded.argmax(axis=-1).tolist()
 
 
 def generate_data_current(sequence=None):
@@ -93,60 +89,31 @@ def generate_data_lag_no_context(sequence=None):
     return X, y
 
 
-def generate_data_lag(
-    sequence=None, context=5, lag=1, missing="drop", echo_sequence=False
-):
-    """Frame a sequence as windows, each to be answered by a value from before (part 4).
+def generate_data_lag(sequence=None):
+    """Frame a sequence as windows of 5, each answered by its last but one value (part 4).
 
-    sequence: integers from 0 to 99; a new random sequence of 25 by default. With the
-        other defaults, n >= 6 are needed and give n - 5 samples.
-    context: time steps of a window, at least 1.
-    lag: y is the value `lag` before the last of the window, from 0 to context.
-    missing: what to do with the first windows, whose first time steps do not exist:
-        "drop" them, and like the article's code also the first window that is complete;
-        or keep those that have a value to echo, with -1 in every missing feature.
-        "mark" and "mask" do so alike: the difference is a Masking layer in the network.
-    echo_sequence: y is the whole window from `lag` before.
-    Returns: X, float32 (samples, context, 100), and y, float32 (samples, 100), or
-        (samples, context, 100) with echo_sequence.
-    Raises: ValueError if an argument is none of these or the sequence is too short.
+    sequence: n >= 6 integers from 0 to 99; a new random sequence of 25 by default.
+    Returns: X, float32 (n - 5, 5, 100), and y, float32 (n - 5, 100).
+    Raises: ValueError if the sequence is too short or holds anything else.
     """
-    _check_count("context", context)
-    if not isinstance(lag, numbers.Integral) or not 0 <= lag <= context:
-        raise ValueError(f"lag is {lag!r}: an integer from 0 to {context} is needed")
-    if missing not in ("drop", "mark", "mask"):
-        raise ValueError(f"missing is {missing!r}: drop, mark or mask is needed")
-    if echo_sequence and missing != "drop":
-        raise ValueError(f"missing is {missing!r}: echoing the sequence needs drop")
-    first = context if missing == "drop" else lag
-    if echo_sequence:
-        first = max(first, lag + context - 1)
-
-    reason = f" for context {context}, lag {lag} and missing {missing!r}"
-    encoded = _encode(sequence, at_least=first + 1, reason=reason)
+    encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
-    # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
-    df = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
-    if missing != "drop":
-        df = df.fillna(MISSING)
-    values = df.to_numpy()[first:]
-    X = values.reshape(len(values), context, 100)
-    if echo_sequence:
-        y = df.shift(lag).to_numpy()[first:].reshape(X.shape)
-    else:
-        y = encoded[first - lag : len(encoded) - lag]
+    df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
+    # Like the article's code, this drops the first complete window with the others.
+    values = df.to_numpy()[5:]
+    X = values.reshape(len(values), 5, 100)
+    y = encoded[4:-1]
     return X, y
 
 
-def _encode(sequence, at_least, reason=""):
+def _encode(sequence, at_least):
     """One hot encode the sequence that a framing was given or, given none, a new one."""
     if sequence is None:
         sequence = generate_sequence()
     encoded = one_hot_encode(sequence).astype("float32")
     if len(encoded) < at_least:
         raise ValueError(
-            f"{len(encoded)} integers are too few: "
-            f"at least {at_least} are needed{reason}"
+            f"{len(encoded)} integers are too few: at least {at_least} are needed"
         )
     return encoded
 

@@ -1,5 +1,6 @@
-"""What benchmark.py and results.py share: how they run quietly and report."""
+"""What extensions.py, results.py and benchmark.py share, for options and reports."""
 
+import argparse
 import contextlib
 import datetime
 import importlib.metadata
@@ -7,6 +8,13 @@ import io
 import os
 import platform
 from pathlib import Path
+
+
+def positive_int(text):
+    """Return an option's integer, for argparse to report if it is not at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
+    return int(text)
 
 
 def heading():

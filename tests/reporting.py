@@ -9,12 +9,29 @@ import os
 import platform
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 
 def positive_int(text):
     """Return an option's integer, for argparse to report if it is not at least 1."""
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
     return int(text)
+
+
+def picture_file(name):
+    """Return an option's path, for argparse to report if no picture can be drawn there."""
+    path = Path(name)
+    try:
+        Figure().savefig(os.devnull, format=path.suffix[1:])
+        # Appending nothing proves that the file can be written, and changes none.
+        is_new = not path.exists()
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except (ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(error) from error
+    return path
 
 
 def heading():
@@ -44,11 +61,11 @@ def processor():
 
 
 def silently(function, *arguments, **options):
-    """Call a function and return what it prints."""
+    """Call a function; return what it prints and what it returns."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        function(*arguments, **options)
-    return output.getvalue()
+        result = function(*arguments, **options)
+    return output.getvalue(), result
 
 
 def print_table(columns, rows):

@@ -25,6 +25,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from matplotlib.ticker import PercentFormatter
 from reporting import picture_file
 
 from sequences import one_hot_decode
@@ -40,7 +41,9 @@ def draw_curves(curves, file, format):
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
-    for (name, runs), colour in zip(curves.items(), [BLUE, VERMILLION, GREEN]):
+    for (name, runs), colour in zip(
+        curves.items(), [BLUE, VERMILLION, GREEN], strict=True
+    ):
         seeds = pd.concat(runs, axis=1).rolling(25, min_periods=1).mean()
         draw_band(axis, seeds.set_axis(seeds.index + 1), colour, label=name)
     draw_chance(axis)
@@ -52,20 +55,37 @@ def draw_curves(curves, file, format):
 
 
 def draw_lags(accuracies, file, format):
-    """Draw accuracy over lag, each a median over its seeds in a band from least to most.
+    """Draw accuracy over lag, each a median over its seeds in a bar from least to most.
 
     accuracies: dict from a name to a DataFrame, a row for each lag, a column for a seed.
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
-    styles = [(VERMILLION, "o"), (BLUE, "s")]
-    for (name, seeds), (colour, marker) in zip(accuracies.items(), styles):
-        draw_band(axis, seeds, colour, label=name, marker=marker, markersize=11)
+    styles = [(BLUE, "s-"), (VERMILLION, "o-")]
+    for (name, seeds), (colour, style) in zip(accuracies.items(), styles, strict=True):
+        median = seeds.median(axis=1)
+        axis.errorbar(
+            seeds.index,
+            median,
+            yerr=[median - seeds.min(axis=1), seeds.max(axis=1) - median],
+            fmt=style,
+            color=colour,
+            linewidth=2.5,
+            markersize=9,
+            capsize=8,
+            label=name,
+        )
+    # A window of 5 holds the lags 0 to 4.
+    _, window, _ = echo_lag.build_model().input_shape
+    axis.axvspan(window - 0.5, seeds.index[-1] + 0.5, color="lightgrey", linewidth=0)
+    axis.text(window, 0.5, "outside\nthe window", fontsize=14, ha="center")
     draw_chance(axis)
-    axis.set_xlabel("lag: which value to echo, counted back from the last", fontsize=15)
-    axis.set_ylabel("accuracy", fontsize=15)
+    axis.set_xlabel("lag: how far before the window's last value", fontsize=15)
+    axis.set_ylabel("accuracy over new sequences", fontsize=15)
     axis.set_xticks(seeds.index)
-    axis.legend(fontsize=14)
+    axis.set_xlim(-0.5, seeds.index[-1] + 0.5)
+    axis.set_ylim(-0.03, 1.05)
+    axis.legend(fontsize=14, loc=(0.02, 0.1))
     figure.savefig(file, format=format, dpi=100)
 
 
@@ -79,6 +99,7 @@ def draw_band(axis, seeds, colour, **line):
 def draw_chance(axis):
     axis.axhline(0.01, color="black", linestyle="--", label="chance, 1 %")
     axis.tick_params(labelsize=14)
+    axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def trace(sequence, asked, generate_data, batch_size, time_steps):

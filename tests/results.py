@@ -194,8 +194,8 @@ def draw(table, runs, file):
         accuracies = {
             name: pd.DataFrame([accuracies_of(runs[command]) for command in commands])
             for name, commands in {
+                "every sample from a zero state": STATELESS,
                 "with the article's carried state": CARRIED,
-                "without it: every sample from zero": STATELESS,
             }.items()
         }
         draw_lags(accuracies, file, format=file.suffix[1:])

@@ -3,20 +3,19 @@
     python tests/benchmark.py
 
 Both sides use a script's own network and framing, and take turns in this one process.
-To time a port as a whole process of its own:
+The port alone, in full, is the article's own way of training:
 
     time python tests/benchmark.py --port echo_lag
     time python echo_lag.py
 """
 
 import argparse
-import functools
 import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from unittest import mock
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -27,8 +26,9 @@ import echo_lag
 import echo_lag_no_context
 
 # isort: split
+import extensions
 import tensorflow as tf
-from reporting import heading, print_table, silently
+from reporting import heading, positive_int, print_table, silently
 
 from sequences import generate_sequence
 
@@ -44,16 +44,18 @@ PORT_EPOCHS = 20
 PACE_EPOCHS = 200
 
 
-def port(script, model, epochs, **framing):
-    """Train with a call of `fit` for each epoch; return what `train` returns."""
+def port(model, epochs, generate_data):
+    """Train with a call of `fit` for each epoch; return the loss and accuracy of each."""
+    # Part 2's network takes batches of any size, and the article gives it 1.
+    batch_size = model.input_shape[0] or 1
     history = {"loss": [], "accuracy": []}
     for _ in range(epochs):
-        X, y = script.generate_data(**framing)
+        X, y = generate_data()
         fitted = model.fit(
             X.reshape(-1, *model.input_shape[1:]),
             y.reshape(-1, *model.output_shape[1:]),
             epochs=1,
-            batch_size=model.input_shape[0] or script.BATCH_SIZE,
+            batch_size=batch_size,
             shuffle=False,
             verbose=2,
         )
@@ -68,37 +70,48 @@ def port(script, model, epochs, **framing):
 def run_port(script, epochs):
     """Do all that the script does, the port's way."""
     model = script.build_model()
-    port(script, model, epochs)
+    port(model, epochs, script.generate_data)
     X, y = script.generate_data()
-    yhat = model.predict(X, batch_size=script.BATCH_SIZE, verbose=0)
+    yhat = model.predict(X, batch_size=model.input_shape[0] or 1, verbose=0)
     print("Expected: ", script.one_hot_decode(y))
     print("Predicted:", script.one_hot_decode(yhat))
 
 
-def seconds(script, train, epochs, length=25, **network):
+def seconds(train, build_model, epochs, generate_data):
     """Return the seconds to the end of the first epoch, and for each epoch after it."""
     starts = []
-    generate_data = script.generate_data
 
     def start_epoch():
         starts.append(time.perf_counter())
-        return generate_data(generate_sequence(length))
+        return generate_data()
 
-    with mock.patch.object(script, "generate_data", start_epoch):
-        model = script.build_model(**network)
-        begin = time.perf_counter()
-        silently(train, model, epochs)
-        end = time.perf_counter()
+    begin = time.perf_counter()
+    silently(train, build_model(), epochs, start_epoch)
+    end = time.perf_counter()
     return starts[1] - begin, (end - starts[1]) / (epochs - 1)
 
 
-def in_turns(script, rounds, our_epochs=OUR_EPOCHS, port_epochs=PORT_EPOCHS, **options):
+def in_turns(
+    script,
+    rounds,
+    our_epochs=OUR_EPOCHS,
+    port_epochs=PORT_EPOCHS,
+    length=25,
+    build_model=None,
+):
     """Return each side's first and later epochs' seconds, over some rounds in turns."""
-    fit = functools.partial(port, script)
+    build_model = build_model or script.build_model
+
+    def generate_data():
+        return script.generate_data(generate_sequence(length))
+
     sides = {"ours": [], "port": []}
     for _ in range(rounds):
-        sides["ours"].append(seconds(script, script.train, our_epochs, **options))
-        sides["port"].append(seconds(script, fit, port_epochs, **options))
+        for side, train, epochs in [
+            ("ours", script.train, our_epochs),
+            ("port", port, port_epochs),
+        ]:
+            sides[side].append(seconds(train, build_model, epochs, generate_data))
     return {side: list(zip(*values, strict=True)) for side, values in sides.items()}
 
 
@@ -185,8 +198,8 @@ def compare_growth():
         "2,000 epochs": {"our_epochs": 2000},
         "sequences of 250": {"length": 250, "our_epochs": 50, "port_epochs": 10},
         "sequences of 2,500": {"length": 2500, "our_epochs": 10, "port_epochs": 3},
-        "100 units": {"units": 100},
-        "200 units": {"units": 200},
+        "100 units": {"build_model": partial(extensions.build_model, units=100)},
+        "200 units": {"build_model": partial(extensions.build_model, units=200)},
     }
     rows = []
     for name, options in cases.items():
@@ -205,7 +218,7 @@ def main(argv=None):
     )
     parser.add_argument(
         "--epochs",
-        type=echo_lag.positive_int,
+        type=positive_int,
         metavar="N",
         help="epochs of --port (default: the script's)",
     )

@@ -32,7 +32,7 @@ EPOCHS = 2000
 
 
 def build_model():
-    """Return the article's network, compiled."""
+    """Return the compiled network: time steps of 100 features in, 100 classes out."""
     model = keras.Sequential()
     # Batch size, time steps, features.
     model.add(keras.Input(batch_shape=(5, 5, 100)))
@@ -113,7 +113,7 @@ def plot(history, file, format):
     """Draw loss and accuracy by epoch, each with its mean over the last 25 epochs."""
     figure = Figure()
     axes = figure.subplots(2, sharex=True)
-    history.plot(subplots=True, ax=axes, alpha=0.3, title=os.path.basename(__file__))
+    history.plot(subplots=True, ax=axes, alpha=0.3, title=Path(__file__).name)
     smooth = history.rolling(25, min_periods=1).mean().add_suffix(", mean of 25 epochs")
     smooth.plot(subplots=True, ax=axes)
     figure.savefig(file, format=format)
@@ -140,7 +140,7 @@ def main(argv=None):
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Appending nothing proves that the file can be written, and changes none.
+            # Appending nothing proves that the file can be written, and changes nothing.
             is_new = not args.plot.exists()
             args.plot.open("ab").close()
             if is_new:

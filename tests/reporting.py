@@ -24,7 +24,7 @@ def picture_file(name):
     path = Path(name)
     try:
         Figure().savefig(os.devnull, format=path.suffix[1:])
-        # Appending nothing proves that the file can be written, and changes none.
+        # Appending nothing proves that the file can be written, and changes nothing.
         is_new = not path.exists()
         path.open("ab").close()
         if is_new:

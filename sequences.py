@@ -37,11 +37,11 @@ def one_hot_encode(sequence, n_unique=100):
     """
     _check_count("n_unique", n_unique)
     sequence = list(sequence)
-    for value in sequence:
+    encoded = np.zeros((len(sequence), n_unique), dtype=int)
+    for vector, value in zip(encoded, sequence):
         if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
             raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
-    encoded = np.zeros((len(sequence), n_unique), dtype=int)
-    encoded[np.arange(len(sequence)), np.array(sequence, dtype=int)] = 1
+        vector[value] = 1
     return encoded
 
 

@@ -26,6 +26,18 @@ def test_results_are_what_the_command_prints(capsys):
     assert [f"{part:.4f}" for part in result["by time step"]] == parts.split()[-5:]
 
 
+def test_results_of_training_through_time_leave_the_first_number_aside(monkeypatch):
+    def evaluate(*arguments):
+        print("Accuracy over 100 new sequences: 0.0417")
+        right = np.zeros((100, 24))
+        right[:, 0] = 1
+        return right.ravel()
+
+    monkeypatch.setattr(extensions, "evaluate", evaluate)
+    result = results.run("extensions.py --through-time --epochs 1", seed=1)
+    assert result["accuracy"] == 0
+
+
 def test_results_by_batch_are_of_each_batch_in_turn(monkeypatch):
     # Right in the second batch of 5, and in the last answer of the last.
     right = np.tile([0.0] * 5 + [1.0] * 5 + [0.0] * 9 + [1.0], (100, 1))

@@ -333,6 +333,33 @@ def test_extension(options, n_samples, last, capsys):
         assert re.fullmatch(pattern, line)
 
 
+@pytest.mark.parametrize(
+    ("options", "input_shape", "layers"),
+    [
+        ("--stateless --units 7", (5, 5, 100), ["LSTM", "Dense"]),
+        ("--batch-size 4 --lag 3", (4, 5, 100), ["LSTM", "Dense"]),
+        ("--context 25 --missing mask", (4, 25, 100), ["Masking", "LSTM", "Dense"]),
+        ("--echo-sequence", (5, 5, 100), ["LSTM", "TimeDistributed"]),
+        ("--no-context", (6, 1, 100), ["LSTM", "Dense"]),
+        ("--through-time", (1, 24, 100), ["LSTM", "TimeDistributed"]),
+        ("--mlp", (5, 5, 100), ["Flatten", "Stateless", "Dense"]),
+    ],
+)
+def test_options_reach_the_network(options, input_shape, layers, monkeypatch):
+    trained = []
+    monkeypatch.setattr(
+        extensions, "train", lambda model, epochs, framing: trained.append(model)
+    )
+    extensions.main(options.split())
+    (model,) = trained
+    assert model.input_shape == input_shape
+    assert [type(layer).__name__ for layer in model.layers] == layers
+    memory = model.get_layer("lstm")
+    assert memory.units == (7 if "--units 7" in options else 50)
+    if isinstance(memory, keras.layers.LSTM):
+        assert memory.stateful is ("--stateless" not in options)
+
+
 def test_accuracy_with_the_first_number_aside_leaves_it_out(capsys, monkeypatch):
     right = np.zeros((100, 24))
     right[:, 0] = 1

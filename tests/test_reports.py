@@ -2,7 +2,6 @@
 
 import benchmark
 import extensions
-import keras
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -86,20 +85,37 @@ def test_epochs_to_95_is_the_median_of_the_seeds():
 
 @pytest.mark.parametrize("table", ["scripts", "extensions"])
 def test_results_draw_a_picture_of_what_was_run(table, tmp_path, monkeypatch, capsys):
-    def run(command, seed):
-        return {
-            "accuracy": seed / 10,
-            "curve": pd.Series([0.1, 0.2]) * seed,
-            "by batch": [0.1],
-            "by time step": [0.1],
-        }
+    def run_all(jobs):
+        for _, seed in jobs:
+            yield {
+                "accuracy": seed / 10,
+                "curve": pd.Series([0.1, 0.2]) * seed,
+                "by batch": [0.1],
+                "by time step": [0.1],
+            }
 
-    monkeypatch.setattr(results, "run", run)
-    # It takes half a second, and there is nothing to clear.
-    monkeypatch.setattr(keras.backend, "clear_session", lambda: None)
+    monkeypatch.setattr(results, "run_all", run_all)
     file = tmp_path / "picture.svg"
     results.main(["--only", table, "--seeds", "2", "--figure", str(file)])
     assert file.stat().st_size > 5000
+
+
+def test_results_stopped_with_ctrl_c_report_what_they_have(monkeypatch, capsys):
+    def run_all(jobs):
+        yield {"accuracy": 0.25, "curve": pd.Series([0.1])}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "run_all", run_all)
+    results.main(["--only", "scripts"])
+    printed = capsys.readouterr()
+    assert "| `echo_current.py` | 25.0 % | 25.0 % to 25.0 % |" in printed.out
+    assert printed.err.endswith("stopped after 1 of 60 runs\n")
+
+
+def test_results_of_all_jobs_come_in_their_order():
+    jobs = [("extensions.py --epochs 1 3 1 4 1 5 9", 1), ("echo_lag.py --epochs 2", 2)]
+    in_turn = [len(result["curve"]) for result in results.run_all(jobs)]
+    assert in_turn == [1, 2]
 
 
 # Pictures

@@ -47,20 +47,19 @@ def error_of(capsys, options):
 
 
 @pytest.mark.parametrize(
-    ("script", "options"),
+    ("script", "options", "own"),
     [
-        (echo_lag, []),
-        (echo_lag, ["--lag=1", "--context=5", "--units=50", "--batch-size=5"]),
-        (echo_lag_no_context, ["--no-context"]),
-        (echo_lag_no_context, ["--no-context", "--batch-size=6", "--missing=drop"]),
+        (echo_lag, "", ""),
+        (echo_lag, "--lag 1 --context 5 --units 50 --batch-size 5", "3 1 4 1 5 9 2"),
+        (echo_lag_no_context, "--no-context", ""),
+        (echo_lag_no_context, "--no-context --batch-size 6", "3 1 4 1 5 9 2"),
     ],
 )
-@pytest.mark.parametrize("own", [[], [3, 14, 15, 92, 65, 35, 89, 79]])
 def test_defaults_print_what_the_scripts_print(script, options, own, capsys):
-    common = ["--epochs=3", "--seed=1", *map(str, own)]
+    common = ["--epochs", "3", "--seed", "1", *own.split()]
     script.main(common)
     expected = capsys.readouterr().out.splitlines()
-    assert run(capsys, *options, *common) == expected
+    assert run(capsys, *options.split(), *common) == expected
 
 
 @pytest.mark.parametrize(
@@ -276,8 +275,8 @@ def test_train_gives_the_weights_of_fit(network, framing):
     assert ours.optimizer.iterations == ported.optimizer.iterations
 
 
-@pytest.mark.parametrize("lag", [0, 1, 2, 3, 4])
-def test_each_lag_is_learned_without_state(lag, capsys):
+@pytest.mark.parametrize("lag", [0, 2, 4])
+def test_lag_is_learned_without_state(lag, capsys):
     *_, line = run(capsys, "--stateless", "--lag", lag, "--seed", 1)
     text, accuracy = line.rsplit(" ", 1)
     assert text == "Accuracy over 100 new sequences:"
@@ -295,30 +294,19 @@ def test_training_through_time_is_the_fix_for_part_3(capsys):
 
 NUMBER = r"\d\.\d{4}"
 ACCURACY = f"Accuracy over 100 new sequences: {NUMBER}"
-ASIDE = f"Accuracy over 100 new sequences, the first number of each aside: {NUMBER}"
 
 
 @pytest.mark.parametrize(
     ("options", "n_samples", "last"),
     [
-        ("--stateless", 20, [ACCURACY]),
         ("--lag 5 --units 8 --batch-size 20", 20, [ACCURACY]),
-        ("--context 4", 21, [ACCURACY]),
         ("--missing mark", 24, [ACCURACY]),
         ("--context 25 --missing mask", 24, [ACCURACY]),
         (
-            "--echo-sequence",
-            20,
-            [ACCURACY, rf"Accuracy by time step:( {NUMBER}){{5}}"],
-        ),
-        (
-            "--echo-sequence --lag 3 --context 4",
-            19,
+            "--echo-sequence --context 4",
+            21,
             [ACCURACY, rf"Accuracy by time step:( {NUMBER}){{4}}"],
         ),
-        ("--no-context --batch-size 1", 24, [ACCURACY]),
-        ("--no-context --through-time", 24, [ACCURACY, ASIDE]),
-        ("--through-time", 24, [ACCURACY, ASIDE]),
         ("--mlp --lag 4 --missing mark", 21, [ACCURACY]),
     ],
 )
@@ -364,13 +352,14 @@ def test_accuracy_with_the_first_number_aside_leaves_it_out(capsys, monkeypatch)
     right = np.zeros((100, 24))
     right[:, 0] = 1
     right[:, 1] = 1
+    monkeypatch.setattr(extensions, "train", lambda *arguments: None)
     monkeypatch.setattr(extensions, "evaluate", lambda *arguments: right.ravel())
-    *_, line = run(capsys, "--through-time", "--epochs", 1)
+    *_, line = run(capsys, "--through-time")
     assert line.endswith(f": {1 / 23:.4f}")
 
 
 def test_from_the_shell_with_missing_values_of_own_integers():
-    command = "--lag 2 --missing mask --stateless --epochs 1 3 1 4"
+    command = "--mlp --lag 2 --missing mark --epochs 1 3 1 4"
     process = subprocess.run(
         [sys.executable, Path(extensions.__file__), *command.split()],
         capture_output=True,
@@ -381,8 +370,13 @@ def test_from_the_shell_with_missing_values_of_own_integers():
 
 
 def test_through_time_feeds_own_integers_one_at_a_time(capsys):
-    lines = run(capsys, "--through-time", "--epochs", 1, 3, 1, 4)
-    assert lines[1] == "Expected:  [3, 1]"
+    _, expected, predicted, accuracy, aside = run(
+        capsys, "--no-context", "--through-time", "--epochs", 1, 3, 1, 4
+    )
+    assert expected == "Expected:  [3, 1]"
+    assert re.fullmatch(r"Predicted: \[\d+, \d+\]", predicted)
+    assert re.fullmatch(ACCURACY, accuracy)
+    assert aside.startswith("Accuracy over 100 new sequences, the first number of each")
 
 
 @pytest.mark.parametrize(

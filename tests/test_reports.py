@@ -32,8 +32,9 @@ def test_results_of_training_through_time_leave_the_first_number_aside(monkeypat
         right[:, 0] = 1
         return right.ravel()
 
+    monkeypatch.setattr(extensions, "train", lambda *arguments: None)
     monkeypatch.setattr(extensions, "evaluate", evaluate)
-    result = results.run("extensions.py --through-time --epochs 1", seed=1)
+    result = results.run("extensions.py --through-time", seed=1)
     assert result["accuracy"] == 0
 
 

@@ -116,6 +116,20 @@ def test_backend_is_tensorflow_whatever_the_user_prefers(tmp_path):
     assert process.stdout == "tensorflow\n", process.stderr
 
 
+@pytest.mark.parametrize(
+    ("scripts", "start"),
+    [(SCRIPTS, "def plot("), (["echo_lag_no_context", "echo_lag"], "def train(")],
+)
+def test_scripts_have_not_drifted_apart(scripts, start):
+    ends = set()
+    for script in scripts:
+        # All but the shapes, the batch size and the fewest integers is the same.
+        _, end = (ROOT / f"{script}.py").read_text().split(start)
+        end = re.sub(r"  # \(.*\)$|batch_size=\d", "", end, flags=re.MULTILINE)
+        ends.add(end.replace(f"{SMALLEST[script]} or more", "N or more"))
+    assert len(ends) == 1
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="needs a signal of Unix")
 def test_script_ends_quietly_when_its_reader_does():
     # More lines than a pipe's buffer holds.

@@ -51,8 +51,7 @@ def error_of(capsys, options):
     [
         (echo_lag, "", ""),
         (echo_lag, "--lag 1 --context 5 --units 50 --batch-size 5", "3 1 4 1 5 9 2"),
-        (echo_lag_no_context, "--no-context", ""),
-        (echo_lag_no_context, "--no-context --batch-size 6", "3 1 4 1 5 9 2"),
+        (echo_lag_no_context, "--no-context", "3 1 4 1 5 9 2"),
     ],
 )
 def test_defaults_print_what_the_scripts_print(script, options, own, capsys):
@@ -276,8 +275,8 @@ def test_train_gives_the_weights_of_fit(network, framing):
 
 
 @pytest.mark.parametrize("lag", [0, 2, 4])
-def test_lag_is_learned_without_state(lag, capsys):
-    *_, line = run(capsys, "--stateless", "--lag", lag, "--seed", 1)
+def test_lag_is_learned_without_state_in_half_the_epochs(lag, capsys):
+    *_, line = run(capsys, "--stateless", "--lag", lag, "--epochs", 1000, "--seed", 1)
     text, accuracy = line.rsplit(" ", 1)
     assert text == "Accuracy over 100 new sequences:"
     assert float(accuracy) >= 0.99

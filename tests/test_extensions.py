@@ -212,9 +212,10 @@ def test_mlp_takes_the_time_steps_side_by_side():
     np.testing.assert_allclose(echo_lag.predict(model, X), expected, rtol=1e-4)
 
 
-def test_masking_hides_what_is_missing():
-    masked = build_model(missing="mask")
-    marked = build_model(missing="mark")
+@pytest.mark.parametrize("stateful", [True, False])
+def test_masking_hides_what_is_missing(stateful):
+    masked = build_model(missing="mask", stateful=stateful)
+    marked = build_model(missing="mark", stateful=stateful)
     marked.set_weights(masked.get_weights())
     X, _ = generate_data(missing="mask")
     first = echo_lag.predict(masked, X)[0]

@@ -1,7 +1,8 @@
 """Random integer sequences, their one hot encoding, and the article's three framings.
 
 Part 1 of "How to Learn to Echo Random Integers with LSTMs in Keras", and the
-`generate_data()` of its parts 2, 3 and 4. Nothing here needs Keras.
+`generate_data()` of its parts 2, 3 and 4: a framing is how a sequence becomes the input X
+and the expected output y of a network. Nothing here needs Keras.
 
     python sequences.py
 
@@ -66,6 +67,9 @@ def one_hot_decode(encoded):
 def generate_data_current(sequence=None):
     """Frame a sequence so that each value is to be echoed at once (part 2).
 
+    1, 2, 3, 4 becomes 1 -> 1, 2 -> 2, 3 -> 3, 4 -> 4.
+    To be learned is a function of the value at hand: yhat(t) = f(X(t)).
+
     sequence: n >= 1 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n, 1, 100), and y, float32 (n, 100).
     Raises: ValueError if the sequence is too short or holds anything else.
@@ -79,6 +83,10 @@ def generate_data_current(sequence=None):
 def generate_data_lag_no_context(sequence=None):
     """Frame a sequence so that each value is to be answered by the one before it (part 3).
 
+    1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3.
+    Wanted is a function of the value before, yhat(t) = f(X(t-1)). But a sample shows only
+    X(t), so what is learned is one of that: yhat(t) = f(X(t)).
+
     sequence: n >= 2 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 1, 1, 100), and y, float32 (n - 1, 100).
     Raises: ValueError if the sequence is too short or holds anything else.
@@ -91,6 +99,10 @@ def generate_data_lag_no_context(sequence=None):
 
 def generate_data_lag(sequence=None):
     """Frame a sequence as windows of 5, each answered by its last but one value (part 4).
+
+    1 to 10 becomes 2 3 4 5 6 -> 5, 3 4 5 6 7 -> 6, and so on to 6 7 8 9 10 -> 9.
+    To be learned is a function of the window, yhat(t) = f(X(t-4), ..., X(t)), which picks
+    X(t-1) out of it.
 
     sequence: n >= 6 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 5, 5, 100), and y, float32 (n - 5, 100).

@@ -2,6 +2,8 @@
 
 import itertools
 import random
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -106,6 +108,10 @@ def test_numpy_integers_are_integers():
         assert one_hot_decode(one_hot_encode(sequence)) == [3, 14]
 
 
+def test_encoding_takes_an_iterator():
+    assert one_hot_decode(one_hot_encode(iter([3, 14]))) == [3, 14]
+
+
 @pytest.mark.parametrize("value", [-1, 100, 1.5, 3.0, "3", float("nan"), None])
 def test_encoding_rejects_a_bad_value(value):
     with pytest.raises(ValueError) as error:
@@ -131,7 +137,10 @@ def test_encoding_rejects_a_bad_n_unique(value):
 
 
 def test_decoding_takes_probabilities():
-    assert one_hot_decode([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]) == [1, 0]
+    probabilities = [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]
+    assert one_hot_decode(probabilities) == [1, 0]
+    # As they come out of a DataFrame whose columns have several types.
+    assert one_hot_decode(np.array(probabilities, dtype=object)) == [1, 0]
 
 
 def test_decoding_keeps_every_time_step():
@@ -258,3 +267,18 @@ def test_main_prints_the_example_and_the_sanity_checks(capsys):
     rows = [[int(value) for value in line.split()] for line in lines]
     assert len(rows) == 20
     assert all(len(row) == 6 and row[5] == row[3] for row in rows)
+
+
+@pytest.mark.parametrize(("arguments", "status"), [([], 0), (["3"], 2)])
+def test_from_the_shell(arguments, status):
+    process = subprocess.run(
+        [sys.executable, sequences.__file__, *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert process.returncode == status
+    # Three headings, a sequence and its matrix and the sequence again, 24 and 20 pairs.
+    assert len(process.stdout.splitlines()) == (0 if status else 58)
+    error = "sequences.py: error: unrecognized arguments: 3\n"
+    assert process.stderr.endswith(error if status else "")

@@ -10,11 +10,13 @@ import os
 import signal
 from pathlib import Path
 
-# Keras and TensorFlow read these while they are imported.
+# The imports below read both. 3 and not 2, since TensorFlow logs it as an error that there
+# is no GPU. What stops a script is raised, and so seen at 3 too.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Keeps Python from searching all that they make for garbage, now and as it exits.
+# The imports make very many objects, and no garbage. Not to search them for any, now and
+# as Python exits, saves GCSECONDS.
 gc.disable()
 import keras
 import numpy as np
@@ -27,6 +29,9 @@ from sequences import one_hot_decode
 
 gc.freeze()
 gc.enable()
+
+# The CPU alone, also where there is a GPU.
+tf.config.set_visible_devices([], "GPU")
 
 EPOCHS = 500
 
@@ -48,31 +53,41 @@ def build_model():
 def train(model, epochs=EPOCHS, generate_data=generate_data):
     """Train on a new random sequence each epoch; print the epoch's loss and accuracy.
 
-    generate_data: the framing, a function like those of sequences.py.
+    generate_data: the framing, which is how a sequence becomes X and y.
+        tests/extensions.py passes others.
     Returns: DataFrame, a row for each epoch, with the columns loss and accuracy.
     """
-    # The compiled pass cannot create variables, so the optimizer's come first.
-    model.optimizer.build(model.trainable_variables)
-
-    # The article's model.fit(X, y, epochs=1, batch_size=1): compiled once, where `fit`
-    # would prepare anew each epoch.
-    @tf.function(jit_compile=True)
-    def train_on_sequence(X, y):
-        X = tf.reshape(X, (-1, 1, 1, 100))  # (25, 1, 1, 100)
-        y = tf.reshape(y, (-1, 1, 100))  # (25, 1, 100)
-        model.reset_metrics()
-        for i in tf.range(len(X)):
-            model.train_step((X[i], y[i]))
-        return model.get_metrics_result()
-
+    train_on_sequence = compile_pass(model)
     history = []
     for epoch in range(1, epochs + 1):
         X, y = generate_data()  # (25, 1, 100), (25, 100)
-        results = train_on_sequence(X, y)
-        loss, accuracy = float(results["loss"]), float(results["accuracy"])
+        # The article: model.fit(X, y, epochs=1, batch_size=1)
+        loss, accuracy = train_on_sequence(X, y)
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy})
-    return pd.DataFrame(history).set_index("epoch")
+        history.append({"loss": float(loss), "accuracy": float(accuracy)})
+    return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
+
+
+def compile_pass(model):
+    """Return the article's fit for one sequence, as one compiled function.
+
+    Keras 3 prepares each call of fit for longer than this one takes.
+    Returns: function of X and y, which returns the loss and the accuracy, two scalars.
+    """
+    # TensorFlow traces a function twice if it makes variables. So they are made here.
+    model.optimizer.build(model.trainable_variables)
+    zeros = np.zeros((1, *model.output_shape[1:]))
+    model.compute_metrics(None, zeros, zeros)
+
+    @tf.function(jit_compile=True)
+    def train_on_sequence(X, y):
+        model.reset_metrics()
+        for i in tf.range(len(X)):
+            model.train_step((X[i, None], y[i, None]))  # (1, 1, 100), (1, 100)
+        results = model.get_metrics_result()
+        return results["loss"], results["accuracy"]
+
+    return train_on_sequence
 
 
 def predict(model, X):
@@ -95,10 +110,12 @@ def evaluate(model, sequence=None, generate_data=generate_data):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
 
-    new = [generate_data() for _ in range(100)]
-    y = np.concatenate([y for X, y in new])
-    yhat = np.concatenate([predict(model, X) for X, y in new])
-    right = np.array(keras.metrics.categorical_accuracy(y, yhat))  # (2500,)
+    right = []
+    for _ in range(100):
+        X, y = generate_data()
+        yhat = predict(model, X)
+        right.append(keras.metrics.categorical_accuracy(y, yhat))
+    right = np.concatenate(right)  # (2500,)
     print(f"Accuracy over 100 new sequences: {right.mean():.4f}")
     return right
 
@@ -113,7 +130,8 @@ def plot(history, file, format):
     figure.savefig(file, format=format)
 
 
-def main(argv=None):
+def parse_args(argv=None):
+    """Return the options. Whatever is wrong with them ends the script here, untrained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "sequence", nargs="*", type=int, help="1 or more integers from 0 to 99 to echo"
@@ -134,16 +152,17 @@ def main(argv=None):
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Appending nothing proves that the file can be written, and changes nothing.
-            is_new = not args.plot.exists()
+            # Appending nothing proves that the file can be written, and keeps an old one.
             args.plot.open("ab").close()
-            if is_new:
+            if not args.plot.stat().st_size:
                 args.plot.unlink()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
+    return args
 
-    # The CPU alone, also where there is a GPU.
-    tf.config.set_visible_devices([], "GPU")
+
+def main(argv=None):
+    args = parse_args(argv)
     model = build_model()
     history = train(model, args.epochs)
     if args.plot:

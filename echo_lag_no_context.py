@@ -10,11 +10,13 @@ import os
 import signal
 from pathlib import Path
 
-# Keras and TensorFlow read these while they are imported.
+# The imports below read both. 3 and not 2, since TensorFlow logs it as an error that there
+# is no GPU. What stops a script is raised, and so seen at 3 too.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Keeps Python from searching all that they make for garbage, now and as it exits.
+# The imports make very many objects, and no garbage. Not to search them for any, now and
+# as Python exits, saves GCSECONDS.
 gc.disable()
 import keras
 import numpy as np
@@ -27,6 +29,9 @@ from sequences import one_hot_decode
 
 gc.freeze()
 gc.enable()
+
+# The CPU alone, also where there is a GPU.
+tf.config.set_visible_devices([], "GPU")
 
 EPOCHS = 2000
 
@@ -48,14 +53,33 @@ def build_model():
 def train(model, epochs=EPOCHS, generate_data=generate_data):
     """Train on a new random sequence each epoch; print the epoch's loss and accuracy.
 
-    generate_data: the framing, a function like those of sequences.py.
+    generate_data: the framing, which is how a sequence becomes X and y.
+        tests/extensions.py passes others.
     Returns: DataFrame, a row for each epoch, with the columns loss and accuracy.
     """
-    # The compiled pass cannot create variables, so the optimizer's come first.
-    model.optimizer.build(model.trainable_variables)
+    train_on_sequence = compile_pass(model)
+    history = []
+    for epoch in range(1, epochs + 1):
+        X, y = generate_data()  # (24, 1, 100), (24, 100)
+        # The article: model.fit(X, y, epochs=1, batch_size=6, shuffle=False) and
+        # model.reset_states()
+        loss, accuracy = train_on_sequence(X, y)
+        print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
+        history.append({"loss": float(loss), "accuracy": float(accuracy)})
+    return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
-    # The article's model.fit(X, y, epochs=1, batch_size=6, shuffle=False) and
-    # model.reset_states(): compiled once, where `fit` would prepare anew each epoch.
+
+def compile_pass(model):
+    """Return the article's fit and reset for one sequence, as one compiled function.
+
+    Keras 3 prepares each call of fit for longer than this one takes.
+    Returns: function of X and y, which returns the loss and the accuracy, two scalars.
+    """
+    # TensorFlow traces a function twice if it makes variables. So they are made here.
+    model.optimizer.build(model.trainable_variables)
+    zeros = np.zeros((1, *model.output_shape[1:]))
+    model.compute_metrics(None, zeros, zeros)
+
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
         X = tf.reshape(X, (-1, *model.input_shape))  # (4, 6, 1, 100)
@@ -63,17 +87,11 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
         model.reset_metrics()
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))
-        model.get_layer("lstm").reset_states()
-        return model.get_metrics_result()
+        model.get_layer("lstm").reset_state()
+        results = model.get_metrics_result()
+        return results["loss"], results["accuracy"]
 
-    history = []
-    for epoch in range(1, epochs + 1):
-        X, y = generate_data()  # (24, 1, 100), (24, 100)
-        results = train_on_sequence(X, y)
-        loss, accuracy = float(results["loss"]), float(results["accuracy"])
-        print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy})
-    return pd.DataFrame(history).set_index("epoch")
+    return train_on_sequence
 
 
 def predict(model, X):
@@ -83,9 +101,10 @@ def predict(model, X):
     Returns: yhat, float32 (n, 100), a probability for each class.
     """
     # Zeros fill the last batch: rows do not see each other, so no answer changes.
-    padded = np.pad(X, [(0, -len(X) % model.input_shape[0]), (0, 0), (0, 0)])
+    lacking = -len(X) % model.input_shape[0]  # how many rows the last batch lacks
+    padded = np.pad(X, [(0, lacking), (0, 0), (0, 0)])
     batches = padded.reshape(-1, *model.input_shape)  # (4, 6, 1, 100)
-    model.get_layer("lstm").reset_states()
+    model.get_layer("lstm").reset_state()
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return yhat[: len(X)]
 
@@ -101,10 +120,12 @@ def evaluate(model, sequence=None, generate_data=generate_data):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
 
-    new = [generate_data() for _ in range(100)]
-    y = np.concatenate([y for X, y in new])
-    yhat = np.concatenate([predict(model, X) for X, y in new])
-    right = np.array(keras.metrics.categorical_accuracy(y, yhat))  # (2400,)
+    right = []
+    for _ in range(100):
+        X, y = generate_data()
+        yhat = predict(model, X)
+        right.append(keras.metrics.categorical_accuracy(y, yhat))
+    right = np.concatenate(right)  # (2400,)
     print(f"Accuracy over 100 new sequences: {right.mean():.4f}")
     return right
 
@@ -119,7 +140,8 @@ def plot(history, file, format):
     figure.savefig(file, format=format)
 
 
-def main(argv=None):
+def parse_args(argv=None):
+    """Return the options. Whatever is wrong with them ends the script here, untrained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "sequence", nargs="*", type=int, help="2 or more integers from 0 to 99 to echo"
@@ -140,16 +162,17 @@ def main(argv=None):
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Appending nothing proves that the file can be written, and changes nothing.
-            is_new = not args.plot.exists()
+            # Appending nothing proves that the file can be written, and keeps an old one.
             args.plot.open("ab").close()
-            if is_new:
+            if not args.plot.stat().st_size:
                 args.plot.unlink()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
+    return args
 
-    # The CPU alone, also where there is a GPU.
-    tf.config.set_visible_devices([], "GPU")
+
+def main(argv=None):
+    args = parse_args(argv)
     model = build_model()
     history = train(model, args.epochs)
     if args.plot:

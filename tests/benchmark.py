@@ -27,7 +27,6 @@ import echo_lag_no_context
 
 # isort: split
 import extensions
-import tensorflow as tf
 from reporting import heading, positive_int, print_table, silently
 
 from sequences import generate_sequence
@@ -61,7 +60,7 @@ def port(model, epochs, generate_data):
         )
         for layer in model.layers:
             if getattr(layer, "stateful", False):
-                layer.reset_states()
+                layer.reset_state()
         for name, values in history.items():
             values += fitted.history[name]
     return history
@@ -225,7 +224,6 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.epochs and not args.port:
         parser.error("--epochs goes with --port")
-    tf.config.set_visible_devices([], "GPU")
     if args.port:
         script = SCRIPTS[args.port]
         run_port(script, args.epochs or script.EPOCHS)

@@ -20,8 +20,8 @@ from echo_lag import EPOCHS, evaluate, train
 
 # isort: split
 import keras
+import numpy as np
 import pandas as pd
-import tensorflow as tf
 from reporting import positive_int
 
 from sequences import generate_data_current
@@ -30,7 +30,14 @@ from sequences import generate_data_current
 MISSING = -1
 
 
-def generate_data(sequence=None, context=5, lag=1, missing="drop", echo_sequence=False):
+def generate_data(
+    sequence=None,
+    context=5,
+    lag=1,
+    missing="drop",
+    mark_start=False,
+    echo_sequence=False,
+):
     """Frame a sequence as windows, each to be answered by a value from before.
 
     With its defaults this is part 4's framing, with a context of 1 it is part 3's.
@@ -42,9 +49,10 @@ def generate_data(sequence=None, context=5, lag=1, missing="drop", echo_sequence
         "drop" them, and like the article's code also the first window that is complete;
         or keep those that have a value to echo, with -1 in every missing feature.
         "mark" and "mask" do so alike: the difference is a Masking layer in the network.
+    mark_start: add a feature that is 1 at the first time step of a window, else 0.
     echo_sequence: y is the whole window from `lag` before.
-    Returns: X, float32 (samples, context, 100), and y, float32 (samples, 100), or
-        (samples, context, 100) with echo_sequence.
+    Returns: X, float32 (samples, context, 100), or with mark_start 101 features, and y,
+        float32 (samples, 100), or with echo_sequence (samples, context, 100).
     Raises: ValueError if an argument is none of these or the sequence is too short.
     """
     if not isinstance(context, numbers.Integral) or context < 1:
@@ -77,14 +85,49 @@ def generate_data(sequence=None, context=5, lag=1, missing="drop", echo_sequence
         y = df.shift(lag).to_numpy()[first:].reshape(X.shape)
     else:
         y = encoded[first - lag : len(encoded) - lag]
+    if mark_start:
+        X = np.pad(X, [(0, 0), (0, 0), (0, 1)])
+        X[:, 0, -1] = 1
     return X, y
 
 
 class Stateless(keras.layers.Dense):
     """A hidden layer in the LSTM's place: `train` resets its state, but it has none."""
 
-    def reset_states(self):
+    def reset_state(self):
         pass
+
+
+class SwappedState(keras.layers.LSTM):
+    """An LSTM that hands the state of each row of a batch to the row after it."""
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        outputs = super().call(sequences, initial_state, mask, training)
+        for state in self.states:
+            state.assign(keras.ops.roll(state, 1, axis=0))
+        return outputs
+
+
+class RandomState(keras.layers.LSTM):
+    """An LSTM that starts each sample from a new random state, uniform from -1 to 1."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.random = keras.random.SeedGenerator()
+
+    def get_initial_state(self, batch_size):
+        return [
+            keras.random.uniform((batch_size, self.units), -1, 1, seed=self.random)
+            for _ in self.state_size
+        ]
+
+
+class CutCell(keras.layers.LSTMCell):
+    """One time step of an LSTM, whose gradients do not reach the time steps before."""
+
+    def call(self, inputs, states, **options):
+        states = [keras.ops.stop_gradient(state) for state in states]
+        return super().call(inputs, states, **options)
 
 
 def build_model(
@@ -92,34 +135,47 @@ def build_model(
     units=50,
     batch_size=5,
     stateful=True,
+    random_state=False,
+    swap_state=False,
     missing="drop",
+    mark_start=False,
     echo_sequence=False,
+    freeze_lstm=False,
+    cut_gradients=False,
     mlp=False,
 ):
     """Return the compiled network: `context` time steps of 100 features in, 100 classes out.
 
     With its defaults this is part 4's network, with a context of 1 and batches of 6 it
-    is part 3's. `missing` and `echo_sequence` are the framing's, and add a Masking layer
-    and an output for every time step. `mlp` makes a hidden layer of the LSTM's place,
-    which gets the time steps side by side, as features.
+    is part 3's. `missing`, `mark_start` and `echo_sequence` are the framing's, and add a
+    Masking layer, a feature, and an output for every time step. `random_state` goes with
+    stateful=False. `mlp` makes a hidden layer of the LSTM's place, which gets the time
+    steps side by side, as features.
     """
     model = keras.Sequential()
-    model.add(keras.Input(batch_shape=(batch_size, context, 100)))
+    features = 101 if mark_start else 100
+    model.add(keras.Input(batch_shape=(batch_size, context, features)))
     if missing == "mask":
         model.add(keras.layers.Masking(mask_value=MISSING))
     if mlp:
         model.add(keras.layers.Flatten())
         model.add(Stateless(units, activation="tanh", name="lstm"))
     else:
-        model.add(
-            keras.layers.LSTM(
-                units,
-                stateful=stateful,
-                return_sequences=echo_sequence,
-                unroll=context <= 10,
-                name="lstm",
-            )
-        )
+        options = {
+            "stateful": stateful,
+            "return_sequences": echo_sequence,
+            "unroll": context <= 10,
+            "trainable": not freeze_lstm,
+            "name": "lstm",
+        }
+        if random_state:
+            model.add(RandomState(units, **options))
+        elif swap_state:
+            model.add(SwappedState(units, **options))
+        elif cut_gradients:
+            model.add(keras.layers.RNN(CutCell(units), **options))
+        else:
+            model.add(keras.layers.LSTM(units, **options))
     dense = keras.layers.Dense(100, activation="softmax")
     model.add(keras.layers.TimeDistributed(dense) if echo_sequence else dense)
     model.compile(
@@ -135,9 +191,19 @@ CONFLICTS = {
     ("--batch-size", "--through-time"): "it trains on 1 sample",
     ("--echo-sequence", "--through-time"): "it echoes one number at a time",
     ("--stateless", "--through-time"): "it needs the state between numbers",
+    ("--random-state", "--through-time"): "it needs the state between numbers",
+    ("--swap-state", "--through-time"): "it needs the state between numbers",
+    ("--mark-start", "--through-time"): "it feeds one number at a time",
     ("--mlp", "--through-time"): "an MLP takes all time steps at once",
     ("--stateless", "--mlp"): "an MLP has no state",
+    ("--random-state", "--mlp"): "an MLP has no state",
+    ("--swap-state", "--mlp"): "an MLP has no state",
     ("--echo-sequence", "--mlp"): "an MLP has one output for all time steps",
+    ("--freeze-lstm", "--mlp"): "an MLP has no LSTM",
+    ("--cut-gradients", "--mlp"): "an MLP has no time steps for them to pass",
+    ("--cut-gradients", "--freeze-lstm"): "a frozen LSTM has no use for gradients",
+    ("--cut-gradients", "--random-state"): "one change to the LSTM at a time",
+    ("--cut-gradients", "--swap-state"): "one change to the LSTM at a time",
 }
 
 
@@ -159,10 +225,21 @@ def parse_args(argv=None):
     parser.add_argument("--seed", type=int, metavar="N", help="same seed, same output")
 
     group = parser.add_argument_group("Ignore Internal State")
-    group.add_argument(
+    states = group.add_mutually_exclusive_group()
+    states.add_argument(
         "--stateless",
         action="store_true",
         help="start every sample from a zero state",
+    )
+    states.add_argument(
+        "--random-state",
+        action="store_true",
+        help="start every sample from a new random state",
+    )
+    states.add_argument(
+        "--swap-state",
+        action="store_true",
+        help="carry the state of each row of a batch to the row after it",
     )
     group.add_argument(
         "--batch-size",
@@ -205,6 +282,11 @@ def parse_args(argv=None):
         metavar="N",
         help="memory units of the LSTM (default: %(default)s)",
     )
+    group.add_argument(
+        "--mark-start",
+        action="store_true",
+        help="a 101st feature, 1 at the first time step of a sample and 0 elsewhere",
+    )
 
     group = parser.add_argument_group("Echo Lag Sequence")
     group.add_argument(
@@ -226,6 +308,16 @@ def parse_args(argv=None):
         "steps; then feed the trained network one number at a time",
     )
     group.add_argument(
+        "--freeze-lstm",
+        action="store_true",
+        help="leave the LSTM at its initial random weights and train the output layer",
+    )
+    group.add_argument(
+        "--cut-gradients",
+        action="store_true",
+        help="let no gradient pass from a time step to the one before it",
+    )
+    group.add_argument(
         "--mlp",
         action="store_true",
         help="a hidden layer in the LSTM's place, which gets all time steps at once",
@@ -238,6 +330,11 @@ def parse_args(argv=None):
             parser.error(f"{' does not go with '.join(options)}: {why}")
     if args.missing == "mask" and args.mlp:
         parser.error("--missing mask does not go with --mlp: it skips no time steps")
+    if args.missing != "drop" and args.mark_start:
+        parser.error(
+            f"--missing {args.missing} does not go with --mark-start: it marks time "
+            "steps of its own"
+        )
 
     args.no_context |= args.through_time
     if args.context is None:
@@ -247,6 +344,7 @@ def parse_args(argv=None):
         context=args.context,
         lag=args.lag,
         missing=args.missing,
+        mark_start=args.mark_start,
         echo_sequence=args.echo_sequence,
     )
     try:
@@ -268,6 +366,10 @@ def parse_args(argv=None):
             f"--batch-size is {args.batch_size}: it must divide the {n_samples} samples "
             f"of a sequence, so one of {', '.join(map(str, sizes))}"
         )
+    if args.swap_state and args.batch_size == 1:
+        parser.error(
+            "--swap-state does not go with batches of 1: it needs rows to swap"
+        )
     return args
 
 
@@ -277,16 +379,19 @@ def run(args):
     Returns: what `evaluate` does, but with an axis for the 100 sequences, of shape
         (100, samples) or with --echo-sequence (100, samples, time steps).
     """
-    # The CPU alone, also where there is a GPU.
-    tf.config.set_visible_devices([], "GPU")
     network = functools.partial(
         build_model,
         context=args.context,
         units=args.units,
         batch_size=args.batch_size,
-        stateful=not args.stateless,
+        stateful=not (args.stateless or args.random_state),
+        random_state=args.random_state,
+        swap_state=args.swap_state,
         missing=args.missing,
+        mark_start=args.mark_start,
         echo_sequence=args.echo_sequence,
+        freeze_lstm=args.freeze_lstm,
+        cut_gradients=args.cut_gradients,
         mlp=args.mlp,
     )
     if args.through_time:
@@ -307,7 +412,8 @@ def run(args):
         by_time_step = right.mean(axis=0)
         print("Accuracy by time step:", *(f"{value:.4f}" for value in by_time_step))
     right = right.reshape(100, args.n_samples, *right.shape[1:])
-    if args.through_time:
+    if args.through_time and args.lag:
+        # Nothing comes before the first number, which the first answer asks for.
         accuracy = right[:, 1:].mean()
         print(
             "Accuracy over 100 new sequences, the first number of each aside: "

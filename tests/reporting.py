@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 def positive_int(text):
     """Return an option's integer, for argparse to report if it is not at least 1."""
-    if int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
     return int(text)
 
@@ -23,13 +23,15 @@ def picture_file(name):
     """Return an option's path, for argparse to report if no picture can be drawn there."""
     path = Path(name)
     try:
-        Figure().savefig(os.devnull, format=path.suffix[1:])
-        # Appending nothing proves that the file can be written, and changes nothing.
-        is_new = not path.exists()
+        figure = Figure()
+        # Some formats have TeX draw the texts, which not every machine has.
+        figure.text(0.5, 0.5, "text")
+        figure.savefig(os.devnull, format=path.suffix[1:])
+        # Appending nothing proves that the file can be written, and keeps an old one.
         path.open("ab").close()
-        if is_new:
+        if not path.stat().st_size:
             path.unlink()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise argparse.ArgumentTypeError(error) from error
     return path
 

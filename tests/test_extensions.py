@@ -12,6 +12,7 @@ import extensions
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from benchmark import port
 from extensions import build_model, generate_data
 
@@ -138,6 +139,17 @@ def test_echo_sequence_pair_by_pair(context, lag):
     ]
 
 
+@pytest.mark.parametrize("echo_sequence", [False, True])
+def test_mark_start_adds_a_feature_to_the_same_windows(echo_sequence):
+    s = generate_sequence()
+    X, y = generate_data(s, lag=2, echo_sequence=echo_sequence)
+    marked, same = generate_data(s, lag=2, echo_sequence=echo_sequence, mark_start=True)
+    np.testing.assert_array_equal(marked[..., :100], X)
+    np.testing.assert_array_equal(same, y)
+    assert marked[..., 100:].squeeze(-1).tolist() == [[1, 0, 0, 0, 0]] * len(X)
+    assert marked.dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -184,6 +196,14 @@ def test_framing_says_for_what_a_sequence_is_too_short():
         ({"stateful": False}, (5, 5, 100), (5, 100), ["LSTM", "Dense"]),
         ({"missing": "mark"}, (5, 5, 100), (5, 100), ["LSTM", "Dense"]),
         ({"missing": "mask"}, (5, 5, 100), (5, 100), ["Masking", "LSTM", "Dense"]),
+        ({"mark_start": True}, (5, 5, 101), (5, 100), ["LSTM", "Dense"]),
+        ({"swap_state": True}, (5, 5, 100), (5, 100), ["SwappedState", "Dense"]),
+        (
+            {"random_state": True, "stateful": False},
+            (5, 5, 100),
+            (5, 100),
+            ["RandomState", "Dense"],
+        ),
         (
             {"echo_sequence": True},
             (5, 5, 100),
@@ -210,6 +230,53 @@ def test_mlp_takes_the_time_steps_side_by_side():
     scores = np.tanh(X.reshape(-1, 300) @ hidden + hidden_bias) @ output + output_bias
     expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(echo_lag.predict(model, X), expected, rtol=1e-4)
+
+
+def test_swapped_state_comes_from_the_row_before():
+    swapped = build_model(swap_state=True)
+    # Large weights, so that a wrong state would show.
+    swapped.set_weights([3 * weights for weights in swapped.get_weights()])
+    one_row = build_model(batch_size=1)
+    one_row.set_weights(swapped.get_weights())
+    X, _ = generate_data()
+    expected = np.zeros((20, 100))
+    for row in range(5):
+        one_row.get_layer("lstm").reset_state()
+        for batch in range(4):
+            i = 5 * batch + (row + batch) % 5
+            expected[i] = one_row.predict_on_batch(X[i : i + 1])[0]
+    np.testing.assert_allclose(echo_lag.predict(swapped, X), expected, atol=1e-6)
+
+
+def test_random_state_is_new_for_each_sample_and_carries_nothing():
+    model = build_model(random_state=True, stateful=False, batch_size=100)
+    layer = model.get_layer("lstm")
+    hidden, cell = (np.array(state) for state in layer.get_initial_state(100))
+    for state in (hidden, cell):
+        assert state.shape == (100, 50)
+        assert -1 <= state.min() < -0.99 and 0.99 < state.max() <= 1
+    assert not np.array_equal(hidden, cell)
+    assert not np.array_equal(hidden, layer.get_initial_state(100)[0])
+    X = np.repeat(generate_data()[0][:1], 100, axis=0)
+    assert len(np.unique(model.predict_on_batch(X)[:, 0])) > 90
+    assert layer.states is None
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_cut_gradients_reach_the_last_time_step_only(cut):
+    model, uncut = build_model(cut_gradients=cut), build_model()
+    model.set_weights(uncut.get_weights())
+    X, _ = generate_data()
+    X = tf.constant(X[:5])
+    with tf.GradientTape() as tape:
+        tape.watch(X)
+        yhat = model(X)
+        # The sum of all is always 1.
+        first = tf.reduce_sum(yhat[:, 0])
+    reached = np.abs(tape.gradient(first, X)).max(axis=(0, 2)) > 0
+    assert reached.tolist() == [not cut, not cut, not cut, not cut, True]
+    # Forwards, nothing is cut.
+    np.testing.assert_allclose(yhat, uncut(X), atol=1e-6)
 
 
 @pytest.mark.parametrize("stateful", [True, False])
@@ -252,6 +319,7 @@ def test_network_through_time_answers_as_the_one_that_gets_one_number_at_a_time(
         ({"stateful": False, "units": 9}, {"lag": 3}),
         ({"batch_size": 6, "missing": "mask"}, {"missing": "mask"}),
         ({"echo_sequence": True}, {"echo_sequence": True}),
+        ({"swap_state": True, "mark_start": True}, {"mark_start": True}),
         ({"mlp": True}, {"lag": 4}),
     ],
 )
@@ -273,6 +341,17 @@ def test_train_gives_the_weights_of_fit(network, framing):
     assert np.abs(ours.get_weights()[0] - initial[0]).max() > 1e-3
     np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-5)
     assert ours.optimizer.iterations == ported.optimizer.iterations
+
+
+def test_frozen_lstm_keeps_its_weights_while_the_output_layer_learns():
+    model = build_model(freeze_lstm=True, context=1, batch_size=6)
+    *lstm, dense, bias = model.get_weights()
+    echo_lag_no_context.train(model, epochs=2)
+    *frozen, trained, trained_bias = model.get_weights()
+    for before, after in zip(lstm, frozen, strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert np.abs(trained - dense).max() > 1e-3
+    assert np.abs(trained_bias - bias).max() > 1e-3
 
 
 @pytest.mark.parametrize("lag", [0, 2, 4])
@@ -309,6 +388,8 @@ ASIDE = f"Accuracy over 100 new sequences, the first number of each aside: {NUMB
             [ACCURACY, rf"Accuracy by time step:( {NUMBER}){{4}}"],
         ),
         ("--mlp --lag 4 --missing mark", 21, [ACCURACY]),
+        ("--random-state --mark-start", 20, [ACCURACY]),
+        ("--lag 0 --through-time --cut-gradients", 24, [ACCURACY]),
     ],
 )
 def test_extension(options, n_samples, last, capsys):
@@ -332,6 +413,11 @@ def test_extension(options, n_samples, last, capsys):
         ("--no-context", (6, 1, 100), ["LSTM", "Dense"]),
         ("--through-time", (1, 24, 100), ["LSTM", "TimeDistributed"]),
         ("--mlp", (5, 5, 100), ["Flatten", "Stateless", "Dense"]),
+        ("--mark-start", (5, 5, 101), ["LSTM", "Dense"]),
+        ("--swap-state", (5, 5, 100), ["SwappedState", "Dense"]),
+        ("--random-state", (5, 5, 100), ["RandomState", "Dense"]),
+        ("--freeze-lstm", (5, 5, 100), ["LSTM", "Dense"]),
+        ("--cut-gradients", (5, 5, 100), ["RNN", "Dense"]),
     ],
 )
 def test_options_reach_the_network(options, input_shape, layers, monkeypatch):
@@ -344,9 +430,14 @@ def test_options_reach_the_network(options, input_shape, layers, monkeypatch):
     assert model.input_shape == input_shape
     assert [type(layer).__name__ for layer in model.layers] == layers
     memory = model.get_layer("lstm")
-    assert memory.units == (7 if "--units 7" in options else 50)
-    if isinstance(memory, keras.layers.LSTM):
-        assert memory.stateful is ("--stateless" not in options)
+    assert memory.trainable is ("--freeze-lstm" not in options)
+    if isinstance(memory, keras.layers.RNN):
+        assert memory.cell.units == (7 if "--units 7" in options else 50)
+        stateless = "--stateless" in options or "--random-state" in options
+        assert memory.stateful is not stateless
+    assert isinstance(getattr(memory, "cell", None), extensions.CutCell) is (
+        "--cut-gradients" in options
+    )
 
 
 def test_accuracy_with_the_first_number_aside_leaves_it_out(capsys, monkeypatch):
@@ -384,6 +475,8 @@ def test_through_time_feeds_own_integers_one_at_a_time(capsys):
     ("options", "message"),
     [
         ("--epochs 0", "argument --epochs: 0 is not a positive integer"),
+        ("--epochs x", "argument --epochs: x is not a positive integer"),
+        ("--epochs 1.5", "argument --epochs: 1.5 is not a positive integer"),
         ("--seed -1", "Seed must be between 0 and 2**32 - 1"),
         ("1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
         ("--lag 6", "lag is 6: an integer from 0 to 5 is needed"),
@@ -447,6 +540,32 @@ def test_through_time_feeds_own_integers_one_at_a_time(capsys):
             "--missing mask --mlp",
             "--missing mask does not go with --mlp: it skips no time steps",
         ),
+        (
+            "--missing mark --mark-start",
+            "--missing mark does not go with --mark-start: it marks time steps of its own",
+        ),
+        (
+            "--stateless --swap-state",
+            "argument --swap-state: not allowed with argument --stateless",
+        ),
+        (
+            "--random-state --through-time",
+            (
+                "--random-state does not go with --through-time: it needs the state between "
+                "numbers"
+            ),
+        ),
+        (
+            "--cut-gradients --freeze-lstm",
+            (
+                "--cut-gradients does not go with --freeze-lstm: a frozen LSTM has no use for "
+                "gradients"
+            ),
+        ),
+        (
+            "--swap-state --no-context --batch-size 1",
+            "--swap-state does not go with batches of 1: it needs rows to swap",
+        ),
     ],
 )
 def test_bad_command_line(options, message, capsys):
@@ -465,6 +584,8 @@ def test_help_groups_the_options_by_the_article_s_bullets_and_the_readers_questi
         for expected in [
             "\nIgnore Internal State:",
             "  --stateless ",
+            "  --random-state ",
+            "  --swap-state ",
             "\nMask Missing Data:",
             "  --missing ",
             "\nEntire Sequence as Timesteps:",
@@ -472,11 +593,14 @@ def test_help_groups_the_options_by_the_article_s_bullets_and_the_readers_questi
             "\nEcho Different Lag Value:",
             "  --lag ",
             "  --units ",
+            "  --mark-start ",
             "\nEcho Lag Sequence:",
             "  --echo-sequence ",
             "\nthe readers' questions:",
             "  --no-context ",
             "  --through-time ",
+            "  --freeze-lstm ",
+            "  --cut-gradients ",
             "  --mlp ",
         ]
     ]

@@ -96,6 +96,21 @@ def test_train_gives_the_weights_of_fit(script, epochs, samples, batch_size):
     assert ours.optimizer.iterations == ported.optimizer.iterations == steps
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_three_epochs_are_traced_once(script, monkeypatch):
+    model = script.build_model()
+    traces = []
+    train_step = model.train_step
+
+    def record(data):
+        traces.append(data)
+        return train_step(data)
+
+    monkeypatch.setattr(model, "train_step", record)
+    script.train(model, epochs=3)
+    assert len(traces) == 1
+
+
 @pytest.mark.parametrize("script", STATEFUL)
 def test_state_is_zero_at_the_start_of_each_epoch(script):
     model = script.build_model()
@@ -142,7 +157,7 @@ def test_predict_is_the_predict_of_keras_from_a_reset_state(script):
     X, _ = script.generate_data()
     yhat = script.predict(model, X)
     if script in STATEFUL:
-        model.get_layer("lstm").reset_states()
+        model.get_layer("lstm").reset_state()
     batch_size = model.input_shape[0] or 1
     expected = model.predict(X, batch_size=batch_size, verbose=0)
     np.testing.assert_allclose(yhat, expected, atol=1e-6)
@@ -169,7 +184,7 @@ def test_predict_for_any_count_gives_each_sample_the_state_of_its_row(script, n)
     X = X[:n]
     expected = np.zeros((n, 100))
     for row in range(min(n, batch_size)):
-        one_row.layers[0].reset_states()
+        one_row.layers[0].reset_state()
         for i in range(row, n, batch_size):
             expected[i] = one_row.predict_on_batch(X[i : i + 1])[0]
     np.testing.assert_allclose(script.predict(model, X), expected, atol=1e-6)

@@ -10,13 +10,13 @@ import os
 import signal
 from pathlib import Path
 
-# The imports below read both. 3 and not 2, since TensorFlow logs it as an error that there
-# is no GPU. What stops a script is raised, and so seen at 3 too.
+# Keras and TensorFlow read these when imported. Level 3 also hides an error that only says
+# that there is no GPU. Exceptions are seen all the same.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports make very many objects, and no garbage. Not to search them for any, now and
-# as Python exits, saves GCSECONDS.
+# The imports make very many objects, and hardly any garbage. Not to search them for it, now
+# and as Python exits, saves GCSECONDS.
 gc.disable()
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ from sequences import one_hot_decode
 gc.freeze()
 gc.enable()
 
-# The CPU alone, also where there is a GPU.
+# On the CPU, as in the article, also where there is a GPU.
 tf.config.set_visible_devices([], "GPU")
 
 EPOCHS = 2000
@@ -75,7 +75,8 @@ def compile_pass(model):
     Keras 3 prepares each call of fit for longer than this one takes.
     Returns: function of X and y, which returns the loss and the accuracy, two scalars.
     """
-    # TensorFlow traces a function twice if it makes variables. So they are made here.
+    # TensorFlow traces a function twice if it makes variables. So those of the optimizer
+    # and of the accuracy are made here.
     model.optimizer.build(model.trainable_variables)
     zeros = np.zeros((1, *model.output_shape[1:]))
     model.compute_metrics(None, zeros, zeros)
@@ -85,6 +86,7 @@ def compile_pass(model):
         X = tf.reshape(X, (-1, *model.input_shape))  # (4, 6, 1, 100)
         y = tf.reshape(y, (-1, *model.output_shape))  # (4, 6, 100)
         model.reset_metrics()
+        # Python's range would compile each batch anew, which takes long.
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))
         model.get_layer("lstm").reset_state()
@@ -120,12 +122,10 @@ def evaluate(model, sequence=None, generate_data=generate_data):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
 
-    right = []
-    for _ in range(100):
-        X, y = generate_data()
-        yhat = predict(model, X)
-        right.append(keras.metrics.categorical_accuracy(y, yhat))
-    right = np.concatenate(right)  # (2400,)
+    X, y = zip(*[generate_data() for _ in range(100)])
+    yhat = [predict(model, x) for x in X]
+    right = keras.metrics.categorical_accuracy(np.concatenate(y), np.concatenate(yhat))
+    right = np.array(right)  # (2400,)
     print(f"Accuracy over 100 new sequences: {right.mean():.4f}")
     return right
 

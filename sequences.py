@@ -111,7 +111,7 @@ def generate_data_lag(sequence=None):
     encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
-    # Like the article's code, this drops the first complete window with the others.
+    # Like the article's code, this drops the first complete window with the incomplete ones.
     values = df.to_numpy()[5:]
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]

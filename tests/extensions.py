@@ -91,8 +91,8 @@ def generate_data(
     return X, y
 
 
-class Stateless(keras.layers.Dense):
-    """A hidden layer in the LSTM's place: `train` resets its state, but it has none."""
+class HiddenLayer(keras.layers.Dense):
+    """A hidden layer in the LSTM's place, with no state to reset."""
 
     def reset_state(self):
         pass
@@ -113,11 +113,13 @@ class RandomState(keras.layers.LSTM):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.random = keras.random.SeedGenerator()
+        self.seed_generator = keras.random.SeedGenerator()
 
     def get_initial_state(self, batch_size):
         return [
-            keras.random.uniform((batch_size, self.units), -1, 1, seed=self.random)
+            keras.random.uniform(
+                (batch_size, self.units), -1, 1, seed=self.seed_generator
+            )
             for _ in self.state_size
         ]
 
@@ -125,9 +127,9 @@ class RandomState(keras.layers.LSTM):
 class CutCell(keras.layers.LSTMCell):
     """One time step of an LSTM, whose gradients do not reach the time steps before."""
 
-    def call(self, inputs, states, **options):
+    def call(self, inputs, states):
         states = [keras.ops.stop_gradient(state) for state in states]
-        return super().call(inputs, states, **options)
+        return super().call(inputs, states)
 
 
 def build_model(
@@ -149,7 +151,7 @@ def build_model(
     With its defaults this is part 4's network, with a context of 1 and batches of 6 it
     is part 3's. `missing`, `mark_start` and `echo_sequence` are the framing's, and add a
     Masking layer, a feature, and an output for every time step. `random_state` goes with
-    stateful=False. `mlp` makes a hidden layer of the LSTM's place, which gets the time
+    stateful=False. `mlp` puts a hidden layer in the LSTM's place, which gets the time
     steps side by side, as features.
     """
     model = keras.Sequential()
@@ -159,7 +161,7 @@ def build_model(
         model.add(keras.layers.Masking(mask_value=MISSING))
     if mlp:
         model.add(keras.layers.Flatten())
-        model.add(Stateless(units, activation="tanh", name="lstm"))
+        model.add(HiddenLayer(units, activation="tanh", name="lstm"))
     else:
         options = {
             "stateful": stateful,
@@ -280,7 +282,7 @@ def parse_args(argv=None):
         type=positive_int,
         default=50,
         metavar="N",
-        help="memory units of the LSTM (default: %(default)s)",
+        help="units of the LSTM, or of --mlp (default: %(default)s)",
     )
     group.add_argument(
         "--mark-start",
@@ -332,13 +334,19 @@ def parse_args(argv=None):
         parser.error("--missing mask does not go with --mlp: it skips no time steps")
     if args.missing != "drop" and args.mark_start:
         parser.error(
-            f"--missing {args.missing} does not go with --mark-start: it marks time "
-            "steps of its own"
+            f"--missing {args.missing} does not go with --mark-start: a first time step "
+            "may be missing"
         )
 
     args.no_context |= args.through_time
     if args.context is None:
         args.context = 1 if args.no_context else 5
+    if args.context == 1 and args.mark_start:
+        parser.error("--mark-start does not go with a context of 1: all is start")
+    if args.context == 1 and args.cut_gradients and not args.through_time:
+        parser.error(
+            "--cut-gradients does not go with a context of 1: it has none to cut"
+        )
     args.framing = functools.partial(
         generate_data,
         context=args.context,

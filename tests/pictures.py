@@ -25,7 +25,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from reporting import picture_file
 
 from sequences import one_hot_decode
@@ -41,65 +41,95 @@ def draw_curves(curves, file, format):
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
-    for (name, runs), colour in zip(
-        curves.items(), [BLUE, VERMILLION, GREEN], strict=True
+    # Where there is room for the name of each line: x, y.
+    places = [(270, 0.94), (1000, 0.06), (900, 0.55)]
+    for (name, runs), colour, place in zip(
+        curves.items(), [BLUE, VERMILLION, GREEN], places, strict=True
     ):
         seeds = pd.concat(runs, axis=1).rolling(25, min_periods=1).mean()
-        draw_band(axis, seeds.set_axis(seeds.index + 1), colour, label=name)
-    draw_chance(axis)
+        draw_band(axis, seeds.set_axis(seeds.index + 1), colour)
+        axis.text(*place, name, color=colour, fontsize=15, fontweight="bold")
+    # Thin and last, so that it hides no line.
+    axis.axhline(0.01, color="black", linestyle="--", linewidth=1.2)
+    axis.text(1000, -0.05, "chance: 1 %", fontsize=15)
+    axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axis.tick_params(labelsize=14)
     axis.set_xlabel("epoch", fontsize=15)
     axis.set_ylabel("accuracy, mean of 25 epochs", fontsize=15)
     axis.set_xlim(0, None)
-    axis.legend(fontsize=14, loc="center right")
+    axis.set_ylim(-0.08, 1.04)
     figure.savefig(file, format=format, dpi=100)
 
 
-def draw_lags(accuracies, file, format):
-    """Draw accuracy over lag, each a median over its seeds in a bar from least to most.
+def draw_lags(epochs, limits, file, format):
+    """Draw how many epochs each lag needs, a median over its seeds from least to most.
 
-    accuracies: dict from a name to a DataFrame, a row for each lag, a column for a seed.
+    epochs: dict from a name to a DataFrame, a row for each lag, a column for a seed;
+        infinity for a seed that has not learned the lag.
+    limits: dict from a name to how many epochs each lag was trained.
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
-    styles = [(BLUE, "s-"), (VERMILLION, "o-")]
-    for (name, seeds), (colour, style) in zip(accuracies.items(), styles, strict=True):
-        median = seeds.median(axis=1)
+    axis.set_yscale("log")
+    most = max(map(max, limits.values()))
+    styles = [(BLUE, "s"), (GREEN, "D"), (VERMILLION, "o")]
+    for i, ((name, seeds), (colour, marker)) in enumerate(
+        zip(epochs.items(), styles, strict=True)
+    ):
+        x = seeds.index + 0.22 * (i - 1)
+        median = seeds.median(axis=1).replace(np.inf, np.nan)
+        # A bar that reaches the limit has seeds that go on beyond it.
+        greatest = seeds.clip(upper=pd.Series(limits[name]), axis=0).max(axis=1)
         axis.errorbar(
-            seeds.index,
+            x,
             median,
-            yerr=[median - seeds.min(axis=1), seeds.max(axis=1) - median],
-            fmt=style,
+            yerr=[median - seeds.min(axis=1), greatest - median],
+            fmt=marker,
             color=colour,
+            markersize=11,
+            capsize=7,
             linewidth=2.5,
-            markersize=9,
-            capsize=8,
             label=name,
         )
-    # A window of 5 holds the lags 0 to 4.
-    _, window, _ = echo_lag.build_model().input_shape
-    axis.axvspan(window - 0.5, seeds.index[-1] + 0.5, color="lightgrey", linewidth=0)
-    axis.text(window, 0.5, "outside\nthe window", fontsize=14, ha="center")
-    draw_chance(axis)
+        missed = np.isinf(seeds).sum(axis=1)
+        for position, value, n, limit in zip(x, median, missed, limits[name]):
+            if pd.isna(value):
+                axis.annotate(
+                    f"not within\n{limit:,}:\n{n} of {seeds.shape[1]} seeds",
+                    (position, most),
+                    (position, most / 2),
+                    arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2.5},
+                    color=colour,
+                    fontsize=15,
+                    ha="center",
+                    va="top",
+                )
     axis.set_xlabel("lag: how far before the window's last value", fontsize=15)
-    axis.set_ylabel("accuracy over new sequences", fontsize=15)
+    axis.set_ylabel("epochs until 95 %", fontsize=15)
     axis.set_xticks(seeds.index)
-    axis.set_xlim(-0.5, seeds.index[-1] + 0.5)
-    axis.set_ylim(-0.03, 1.05)
-    axis.legend(fontsize=14, loc=(0.02, 0.1))
+    axis.set_xlim(-0.5, seeds.index[-1] + 0.7)
+    axis.set_ylim(100, most * 1.1)
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.tick_params(labelsize=14)
+    axis.grid(axis="y", color="lightgrey")
+    figure.legend(
+        fontsize=14,
+        loc="outside upper center",
+        ncols=3,
+        columnspacing=1,
+        handletextpad=0.2,
+        title="each window starts from",
+        title_fontsize=14,
+        frameon=False,
+    )
     figure.savefig(file, format=format, dpi=100)
 
 
-def draw_band(axis, seeds, colour, **line):
+def draw_band(axis, seeds, colour):
     """Draw the median of a DataFrame's columns and a band from the least to the most."""
-    seeds.median(axis=1).plot(ax=axis, color=colour, linewidth=2.5, **line)
+    seeds.median(axis=1).plot(ax=axis, color=colour, linewidth=3.5)
     least, most = seeds.min(axis=1), seeds.max(axis=1)
     axis.fill_between(seeds.index, least, most, color=colour, alpha=0.25, linewidth=0)
-
-
-def draw_chance(axis):
-    axis.axhline(0.01, color="black", linestyle="--", label="chance, 1 %")
-    axis.tick_params(labelsize=14)
-    axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def trace(sequence, asked, generate_data, batch_size, time_steps):
@@ -126,12 +156,18 @@ def trace(sequence, asked, generate_data, batch_size, time_steps):
 
 
 def verdict(value, asked, shown, carried):
-    """Say what the positions of `trace` mean for the answer."""
+    """Say whether the network can, and why, from the positions that `trace` returns."""
     if asked in shown:
-        return f"{value} is in the sample: gradients teach the LSTM to keep it."
+        return (
+            "Can",
+            f"{value} is in the sample: gradients reach the step that read it.",
+        )
     if asked in carried:
-        return f"{value} is in the state, but no gradient teaches the LSTM to keep it."
-    return f"{value} is neither in the sample nor in the state: one can only guess."
+        return (
+            "Hardly",
+            f"{value} is in the state, but no gradient reaches the step that read it.",
+        )
+    return "Cannot", f"{value} is neither in the sample nor in the state."
 
 
 def draw_trace(axis, sequence, asked, shown, carried):
@@ -148,7 +184,7 @@ def draw_trace(axis, sequence, asked, shown, carried):
     # The state comes from the last value read before the sample, or is zero.
     source = carried[-1] + 0.5 if carried else -0.7
     if not carried:
-        axis.text(source, 0.5, "0", fontsize=16, ha="center", va="center")
+        axis.text(source, 0.5, "zero\nstate", fontsize=14, ha="center", va="center")
     axis.add_patch(
         FancyArrowPatch(
             (source, 1.0),
@@ -202,9 +238,9 @@ def draw_state(file, format):
     for axis, (title, panel) in zip(figure.subplots(len(panels)), panels.items()):
         shown, carried = trace(sequence, asked, *panel)
         draw_trace(axis, sequence, asked, shown, carried)
-        axis.set_title(title, fontsize=17, fontweight="bold", loc="left")
-        text = verdict(sequence[asked], asked, shown, carried)
-        axis.text(0, -1, text, fontsize=16)
+        answer, reason = verdict(sequence[asked], asked, shown, carried)
+        axis.set_title(f"{answer}. {title}", fontsize=17, fontweight="bold", loc="left")
+        axis.text(0, -1, reason, fontsize=16)
         axis.set(xlim=(-1.1, len(sequence) + 0.1), ylim=(-1.1, 2))
         axis.axis("off")
     figure.legend(
@@ -212,7 +248,7 @@ def draw_state(file, format):
             Patch(
                 facecolor="none", edgecolor=VERMILLION, linewidth=4, label="asked for"
             ),
-            Patch(facecolor=SKY, edgecolor="grey", label="the sample's values"),
+            Patch(facecolor=SKY, edgecolor="grey", label="read by then in the sample"),
             Line2D(
                 [], [], color="black", marker=">", markersize=10, label="carried state"
             ),

@@ -84,8 +84,8 @@ def generate_data_lag_no_context(sequence=None):
     """Frame a sequence so that each value is to be answered by the one before it (part 3).
 
     1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3.
-    Wanted is a function of the value before, yhat(t) = f(X(t-1)). But a sample shows only
-    X(t), so what is learned is one of that: yhat(t) = f(X(t)).
+    To be learned is a function of the value before, yhat(t) = f(X(t-1)). But a sample
+    shows only X(t), so the article calls what is learned yhat(t) = f(X(t)).
 
     sequence: n >= 2 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 1, 1, 100), and y, float32 (n - 1, 100).

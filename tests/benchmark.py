@@ -41,6 +41,7 @@ GROWTH_ROUNDS = 3
 OUR_EPOCHS = 200
 PORT_EPOCHS = 20
 PACE_EPOCHS = 200
+PROCESSES = 3
 
 
 def port(model, epochs, generate_data):
@@ -114,10 +115,10 @@ def in_turns(
     return {side: list(zip(*values, strict=True)) for side, values in sides.items()}
 
 
-def whole_process(*command, runs=1):
-    """Return the seconds of a process from its start to its end, a median of runs."""
+def whole_process(*command):
+    """Return the seconds of a process from its start to its end, a median."""
     values = []
-    for _ in range(runs):
+    for _ in range(PROCESSES):
         begin = time.perf_counter()
         subprocess.run(
             [sys.executable, *command], cwd=ROOT, check=True, capture_output=True
@@ -172,7 +173,7 @@ def compare_scripts():
                 milliseconds(port_first),
             ]
         )
-        whole = whole_process(f"{name}.py", runs=3)
+        whole = whole_process(f"{name}.py")
         port_whole = whole_port(name, script.EPOCHS)
         cells = [f"{whole:.1f}", f"{port_whole:.0f}", f"{port_whole / whole:.1f}"]
         processes.append([f"`{name}.py`", *cells])
@@ -181,9 +182,9 @@ def compare_scripts():
         rows,
     )
     print(
-        "Seconds of the whole process. Ours is measured in full, the median of 3. The "
-        f"port is measured with 1 epoch and with {1 + PACE_EPOCHS}, which give the time "
-        "for all.\n"
+        f"Seconds of the whole process, a median of {PROCESSES}. Ours is measured in full. "
+        f"The port is measured with 1 epoch and with {1 + PACE_EPOCHS}, which give the "
+        "time for all.\n"
     )
     print_table(["script", "ours", "port", "ratio"], processes)
 

@@ -72,6 +72,7 @@ def draw_lags(epochs, limits, file, format):
     axis = figure.subplots()
     axis.set_yscale("log")
     most = max(map(max, limits.values()))
+    axis.axhline(most, color="black", linestyle="--", linewidth=1.2)
     styles = [(BLUE, "s"), (GREEN, "D"), (VERMILLION, "o")]
     for i, ((name, seeds), (colour, marker)) in enumerate(
         zip(epochs.items(), styles, strict=True)
@@ -86,29 +87,30 @@ def draw_lags(epochs, limits, file, format):
             yerr=[median - seeds.min(axis=1), greatest - median],
             fmt=marker,
             color=colour,
-            markersize=11,
-            capsize=7,
+            markersize=8,
+            capsize=9,
             linewidth=2.5,
             label=name,
         )
         missed = np.isinf(seeds).sum(axis=1)
-        for position, value, n, limit in zip(x, median, missed, limits[name]):
-            if pd.isna(value):
-                axis.annotate(
-                    f"not within\n{limit:,}:\n{n} of {seeds.shape[1]} seeds",
-                    (position, most),
-                    (position, most / 2),
-                    arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2.5},
-                    color=colour,
-                    fontsize=15,
-                    ha="center",
-                    va="top",
-                )
+        for lag in seeds.index[median.isna()]:
+            # The seeds that have learned it, hollow, and how many have not.
+            few = seeds.loc[lag][np.isfinite(seeds.loc[lag])]
+            axis.plot([x[lag]] * len(few), few, "o", color=colour, markerfacecolor="w")
+            axis.text(
+                x[lag],
+                most * 1.1,
+                f"not within\n{limits[name][lag]:,}:\n{missed[lag]} of {seeds.shape[1]} seeds",
+                color=colour,
+                fontsize=14,
+                ha="center",
+                va="bottom",
+            )
     axis.set_xlabel("lag: how far before the window's last value", fontsize=15)
     axis.set_ylabel("epochs until 95 %", fontsize=15)
     axis.set_xticks(seeds.index)
     axis.set_xlim(-0.5, seeds.index[-1] + 0.7)
-    axis.set_ylim(100, most * 1.1)
+    axis.set_ylim(100, most * 5)
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axis.tick_params(labelsize=14)
     axis.grid(axis="y", color="lightgrey")

@@ -48,10 +48,12 @@ def draw_curves(curves, file, format):
     ):
         seeds = pd.concat(runs, axis=1).rolling(25, min_periods=1).mean()
         draw_band(axis, seeds.set_axis(seeds.index + 1), colour)
-        axis.text(*place, name, color=colour, fontsize=15, fontweight="bold")
+        axis.text(
+            *place, name, color=colour, fontsize=15, fontweight="bold", in_layout=False
+        )
     # Thin and last, so that it hides no line.
     axis.axhline(0.01, color="black", linestyle="--", linewidth=1.2)
-    axis.text(1000, -0.05, "chance: 1 %", fontsize=15)
+    axis.text(1000, -0.05, "chance: 1 %", fontsize=15, in_layout=False)
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axis.tick_params(labelsize=14)
     axis.set_xlabel("epoch", fontsize=15)

@@ -269,6 +269,13 @@ def test_main_prints_the_example_and_the_sanity_checks(capsys):
     assert all(len(row) == 6 and row[5] == row[3] for row in rows)
 
 
+def test_help_says_what_it_prints(capsys):
+    with pytest.raises(SystemExit) as stop:
+        sequences.main(["--help"])
+    assert stop.value.code == 0
+    assert "complete example of part 1 and its sanity" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("arguments", "status"), [([], 0), (["3"], 2)])
 def test_from_the_shell(arguments, status):
     process = subprocess.run(

@@ -150,13 +150,13 @@ def test_results_come_in_the_order_of_their_jobs_until_a_run_fails(monkeypatch):
     monkeypatch.setattr(results, "RUNS_OF_A_PROCESS", 1)
     # The first one takes longer.
     jobs = [
-        ("echo_lag.py --epochs 1000", 2),
+        ("echo_lag.py --epochs 500", 2),
         ("extensions.py --no-context --epochs 1 3 1 4 1 5 9", 1),
         ("extensions.py --lag 9", 3),
         ("echo_lag.py --epochs 1000000", 4),
     ]
     runs = results.run_all(jobs)
-    assert [len(next(runs)["curve"]) for _ in range(2)] == [1000, 1]
+    assert [len(next(runs)["curve"]) for _ in range(2)] == [500, 1]
     expected = r"^extensions.py --lag 9, seed 3, failed: SystemExit\(2\)$"
     # Not after the last one, which would take an hour.
     with pytest.raises(RuntimeError, match=expected):

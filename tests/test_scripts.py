@@ -108,7 +108,7 @@ devices = context.context()
 devices._initialize_physical_devices()
 gpu = context.PhysicalDevice("/physical_device:GPU:0", "GPU")
 devices._physical_devices.append(gpu)
-for script in ["echo_current", "echo_lag_no_context", "echo_lag"]:
+for script in ["echo_lag", "echo_lag_no_context", "echo_current"]:
     devices._visible_device_list.append(gpu)
     module = importlib.import_module(script)
     assert gc.isenabled()

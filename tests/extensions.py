@@ -421,7 +421,7 @@ def run(args):
         print("Accuracy by time step:", *(f"{value:.4f}" for value in by_time_step))
     right = right.reshape(100, args.n_samples, *right.shape[1:])
     if args.through_time and args.lag:
-        # Nothing comes before the first number, which the first answer asks for.
+        # The first answer asks for the first number, which the network is never shown.
         accuracy = right[:, 1:].mean()
         print(
             "Accuracy over 100 new sequences, the first number of each aside: "

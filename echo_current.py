@@ -1,23 +1,24 @@
-"""Echo the current observation with an LSTM.
+"""Train an LSTM to echo the current observation.
 
-"Echo Current Observation", part 2 of the article
+This is part 2, "Echo Current Observation", of the article
 "How to Learn to Echo Random Integers with LSTMs in Keras".
 """
 
 import argparse
 import gc
 import os
-import signal
+import sys
 from pathlib import Path
 
-# Keras and TensorFlow read these when imported. Level 3 also hides an error that only says
-# that there is no GPU. Exceptions are seen all the same.
+# Keras and TensorFlow read these when they are imported: the backend, no GPU (the article
+# uses the CPU), and no log. The log would say, as an error, that there is no GPU.
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports make very many objects, and hardly any garbage. Not to search them for it, now
-# and as Python exits, saves 1 to 2 s of each run.
-gc.disable()
+# The imports create many objects and almost no garbage. Python need not search them for
+# garbage, neither now (a higher threshold) nor later (freeze): this saves a second or two.
+gc.set_threshold(1_000_000)
 import keras
 import numpy as np
 import pandas as pd
@@ -28,10 +29,6 @@ from sequences import generate_data_current as generate_data
 from sequences import one_hot_decode
 
 gc.freeze()
-gc.enable()
-
-# On the CPU, as in the article, also where there is a GPU.
-tf.config.set_visible_devices([], "GPU")
 
 EPOCHS = 500
 
@@ -51,43 +48,47 @@ def build_model():
 
 
 def train(model, epochs=EPOCHS, generate_data=generate_data):
-    """Train on a new random sequence each epoch; print the epoch's loss and accuracy.
+    """Train on one new random sequence per epoch; print each epoch's loss and accuracy.
 
-    generate_data: the framing, which is how a sequence becomes X and y. Others can be
-        passed, as tests/extensions.py does to echo_lag.py.
-    Returns: DataFrame, a row for each epoch, with the columns loss and accuracy.
+    generate_data: returns the X and y of one sequence. Pass another one to train on other
+        data; every sequence must have the same length.
+    Returns: DataFrame, one row per epoch, with the columns loss and accuracy.
     """
-    train_on_sequence = compile_pass(model)
     history = []
     for epoch in range(1, epochs + 1):
         X, y = generate_data()  # (25, 1, 100), (25, 100)
+        if epoch == 1:
+            train_on_sequence = compile_training_pass(model, X, y)
         # The article: model.fit(X, y, epochs=1, batch_size=1)
-        loss, accuracy = train_on_sequence(X, y)
+        results = train_on_sequence(X, y)
+        loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append({"loss": float(loss), "accuracy": float(accuracy)})
+        history.append({"loss": loss, "accuracy": accuracy})
     return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
 
-def compile_pass(model):
-    """Return the article's fit for one sequence, as one compiled function.
+def compile_training_pass(model, X, y):
+    """Return one compiled function that trains on a sequence as fit would.
 
-    Keras 3 prepares each call of fit for longer than this one takes.
-    Returns: function of X and y, which returns the loss and the accuracy, two scalars.
+    In Keras 3, most of a call to fit is set-up. This function has none.
+
+    X, y: one sequence, to show the shapes. Nothing is trained here.
+    Returns: function of the X and y of a sequence. It returns
+        a dict of scalars: the loss and each metric.
     """
-    # TensorFlow traces a function twice if it makes variables. So those of the optimizer
-    # and of the accuracy are made here.
+    # Create the variables of the optimizer and of the metrics now; otherwise tf.function
+    # traces and compiles twice.
     model.optimizer.build(model.trainable_variables)
-    zeros = np.zeros((1, *model.output_shape[1:]))
-    model.compute_metrics(None, zeros, zeros)
+    yhat = model.predict_on_batch(X[:1])
+    model.compute_metrics(None, y[:1], yhat)
 
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
         model.reset_metrics()
-        # Python's range would compile each batch anew, which takes long.
+        # A Python range would unroll the loop, one copy per batch, and compile slowly.
         for i in tf.range(len(X)):
             model.train_step((X[i, None], y[i, None]))  # (1, 1, 100), (1, 100)
-        results = model.get_metrics_result()
-        return results["loss"], results["accuracy"]
+        return model.get_metrics_result()
 
     return train_on_sequence
 
@@ -102,10 +103,11 @@ def predict(model, X):
 
 
 def evaluate(model, sequence=None, generate_data=generate_data):
-    """Echo a sequence, a new random one by default, then measure over 100 new ones.
+    """Echo one sequence and print it; measure the accuracy over 100 new random ones.
 
-    sequence: integers from 0 to 99, as many as the framing needs or more.
-    Returns: float32, for each answer to the 100 new sequences: 1 if right, 0 if wrong.
+    sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
+        sequence by default.
+    Returns: float32, one value per answer to the 100 sequences: 1 if right, 0 if wrong.
     """
     X, y = generate_data(sequence)  # (25, 1, 100), (25, 100)
     yhat = predict(model, X)  # (25, 100)
@@ -120,42 +122,54 @@ def evaluate(model, sequence=None, generate_data=generate_data):
     return right
 
 
-def plot(history, file, format):
-    """Draw loss and accuracy by epoch, each with its mean over the last 25 epochs."""
+def plot(history, file, format, title=Path(__file__).name):
+    """Draw loss and accuracy per epoch, each with its mean over the last 25 epochs."""
     figure = Figure()
     axes = figure.subplots(2, sharex=True)
-    history.plot(subplots=True, ax=axes, alpha=0.3, title=Path(__file__).name)
+    history.plot(subplots=True, ax=axes, alpha=0.3, title=title)
     smooth = history.rolling(25, min_periods=1).mean().add_suffix(", mean of 25 epochs")
     smooth.plot(subplots=True, ax=axes)
     figure.savefig(file, format=format)
 
 
 def parse_args(argv=None):
-    """Return the options. Whatever is wrong with them ends the script here, untrained."""
+    """Parse and check the options; exit with a message before training if one is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "sequence", nargs="*", type=int, help="1 or more integers from 0 to 99 to echo"
+        "sequence",
+        nargs="*",
+        type=int,
+        help="1 or more integers to echo after training, each from 0 to 99 (default: a "
+        "random sequence)",
     )
     parser.add_argument(
-        "--epochs", type=int, default=EPOCHS, help="sequences (default: %(default)s)"
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        metavar="N",
+        help="train on N random sequences, one per epoch (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, help="same seed, same output")
-    parser.add_argument("--plot", type=Path, help="draw learning curves into this file")
+    parser.add_argument("--seed", type=int, metavar="N", help="same seed, same output")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE"
+    )
     args = parser.parse_intermixed_args(argv)
     try:
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
+        if args.seed is not None and not 0 <= args.seed < 2**32:
+            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is possible")
         if args.sequence:
             generate_data(args.sequence)
-        if args.seed is not None:
-            keras.utils.set_random_seed(args.seed)
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Appending nothing proves that the file can be written, and keeps an old one.
-            args.plot.open("ab").close()
-            if not args.plot.stat().st_size:
-                args.plot.unlink()
+            # Opening the file shows that it can be written; append mode keeps an old one.
+            file = args.plot.resolve()
+            is_new = not file.exists()
+            file.open("ab").close()
+            if is_new:
+                file.unlink()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
     return args
@@ -163,6 +177,8 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.seed is not None:
+        keras.utils.set_random_seed(args.seed)
     model = build_model()
     history = train(model, args.epochs)
     if args.plot:
@@ -171,7 +187,9 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    # End quietly when `| head` has read enough. Windows has no such signal.
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # A reader such as `| head` has read enough. Leave Python nothing to flush at exit.
+        sys.stdout = None

@@ -1,23 +1,25 @@
-"""Echo the previous observation, given the last 5 as context, with an LSTM.
+"""Train an LSTM to echo the previous observation, given the last 5 as context.
 
-"Echo Lag Observation", part 4 of the article
+This is part 4, "Echo Lag Observation", of the article
 "How to Learn to Echo Random Integers with LSTMs in Keras".
 """
 
 import argparse
 import gc
+import math
 import os
-import signal
+import sys
 from pathlib import Path
 
-# Keras and TensorFlow read these when imported. Level 3 also hides an error that only says
-# that there is no GPU. Exceptions are seen all the same.
+# Keras and TensorFlow read these when they are imported: the backend, no GPU (the article
+# uses the CPU), and no log. The log would say, as an error, that there is no GPU.
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports make very many objects, and hardly any garbage. Not to search them for it, now
-# and as Python exits, saves 1 to 2 s of each run.
-gc.disable()
+# The imports create many objects and almost no garbage. Python need not search them for
+# garbage, neither now (a higher threshold) nor later (freeze): this saves a second or two.
+gc.set_threshold(1_000_000)
 import keras
 import numpy as np
 import pandas as pd
@@ -28,10 +30,6 @@ from sequences import generate_data_lag as generate_data
 from sequences import one_hot_decode
 
 gc.freeze()
-gc.enable()
-
-# On the CPU, as in the article, also where there is a GPU.
-tf.config.set_visible_devices([], "GPU")
 
 EPOCHS = 2000
 
@@ -42,7 +40,7 @@ def build_model():
     # Batch size, time steps, features.
     model.add(keras.Input(batch_shape=(5, 5, 100)))
     # Unrolled, a few time steps give the same results from faster code.
-    model.add(keras.layers.LSTM(50, stateful=True, unroll=True, name="lstm"))
+    model.add(keras.layers.LSTM(50, stateful=True, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
         loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
@@ -51,71 +49,87 @@ def build_model():
 
 
 def train(model, epochs=EPOCHS, generate_data=generate_data):
-    """Train on a new random sequence each epoch; print the epoch's loss and accuracy.
+    """Train on one new random sequence per epoch; print each epoch's loss and accuracy.
 
-    generate_data: the framing, which is how a sequence becomes X and y. Others can be
-        passed, as tests/extensions.py does to echo_lag.py.
-    Returns: DataFrame, a row for each epoch, with the columns loss and accuracy.
+    generate_data: returns the X and y of one sequence. Pass another one to train on other
+        data; every sequence must have the same length.
+    Returns: DataFrame, one row per epoch, with the columns loss and accuracy.
     """
-    train_on_sequence = compile_pass(model)
     history = []
     for epoch in range(1, epochs + 1):
         X, y = generate_data()  # (20, 5, 100), (20, 100)
+        if epoch == 1:
+            train_on_sequence = compile_training_pass(model, X, y)
         # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False) and
         # model.reset_states()
-        loss, accuracy = train_on_sequence(X, y)
+        results = train_on_sequence(X, y)
+        loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append({"loss": float(loss), "accuracy": float(accuracy)})
+        history.append({"loss": loss, "accuracy": accuracy})
     return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
 
-def compile_pass(model):
-    """Return the article's fit and reset for one sequence, as one compiled function.
+def compile_training_pass(model, X, y):
+    """Return one compiled function that trains on a sequence as fit and a reset would.
 
-    Keras 3 prepares each call of fit for longer than this one takes.
-    Returns: function of X and y, which returns the loss and the accuracy, two scalars.
+    In Keras 3, most of a call to fit is set-up. This function has none.
+
+    X, y: one sequence, to show the shapes. Nothing is trained here.
+    Returns: function of the X and y of a sequence, which must fill its batches. It returns
+        a dict of scalars: the loss and each metric.
     """
-    # TensorFlow traces a function twice if it makes variables. So those of the optimizer
-    # and of the accuracy are made here.
+    batch_size = model.input_shape[0]
+    # Create the variables of the optimizer and of the metrics now; otherwise tf.function
+    # traces and compiles twice.
     model.optimizer.build(model.trainable_variables)
-    zeros = np.zeros((1, *model.output_shape[1:]))
-    model.compute_metrics(None, zeros, zeros)
+    yhat = model.predict_on_batch(X[:batch_size])
+    model.compute_metrics(None, y[:batch_size], yhat)
 
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
-        X = tf.reshape(X, (-1, *model.input_shape))  # (4, 5, 5, 100)
-        y = tf.reshape(y, (-1, *model.output_shape))  # (4, 5, 100)
+        X = tf.reshape(X, (-1, batch_size, *X.shape[1:]))  # (4, 5, 5, 100)
+        y = tf.reshape(y, (-1, batch_size, *y.shape[1:]))  # (4, 5, 100)
+        reset_states(model)
         model.reset_metrics()
-        # Python's range would compile each batch anew, which takes long.
+        # A Python range would unroll the loop, one copy per batch, and compile slowly.
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))
-        model.get_layer("lstm").reset_state()
-        results = model.get_metrics_result()
-        return results["loss"], results["accuracy"]
+        return model.get_metrics_result()
 
     return train_on_sequence
 
 
+def reset_states(model):
+    """Set the state of every stateful layer to zero, as Keras 2's model.reset_states()."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            reset_states(layer)
+        elif getattr(layer, "stateful", False):
+            layer.reset_state()
+
+
 def predict(model, X):
-    """Predict the samples of one sequence, in batches, from a reset state.
+    """Predict the samples of one sequence, in batches, starting from a zero state.
 
     X: float32 (n, time steps, 100) for any n >= 1.
     Returns: yhat, float32 (n, 100), a probability for each class.
     """
-    # Zeros fill the last batch: rows do not see each other, so no answer changes.
-    lacking = -len(X) % model.input_shape[0]  # how many rows the last batch lacks
-    padded = np.pad(X, [(0, lacking), (0, 0), (0, 0)])
-    batches = padded.reshape(-1, *model.input_shape)  # (4, 5, 5, 100)
-    model.get_layer("lstm").reset_state()
+    # The network takes full batches only, so repeat samples until the last batch is full.
+    # Rows of a batch do not affect one another, so this changes no answer.
+    batch_size = model.input_shape[0]
+    n_batches = math.ceil(len(X) / batch_size)
+    batches = np.resize(X, (n_batches, batch_size, *X.shape[1:]))  # (4, 5, 5, 100)
+    reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return yhat[: len(X)]
 
 
 def evaluate(model, sequence=None, generate_data=generate_data):
-    """Echo a sequence, a new random one by default, then measure over 100 new ones.
+    """Echo one sequence and print it; measure the accuracy over 100 new random ones.
 
-    sequence: integers from 0 to 99, as many as the framing needs or more.
-    Returns: float32, for each answer to the 100 new sequences: 1 if right, 0 if wrong.
+    sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
+        sequence by default.
+    Returns: float32, one value per answer to the 100 sequences: 1 if right, 0 if wrong.
     """
     X, y = generate_data(sequence)  # (20, 5, 100), (20, 100)
     yhat = predict(model, X)  # (20, 100)
@@ -130,42 +144,54 @@ def evaluate(model, sequence=None, generate_data=generate_data):
     return right
 
 
-def plot(history, file, format):
-    """Draw loss and accuracy by epoch, each with its mean over the last 25 epochs."""
+def plot(history, file, format, title=Path(__file__).name):
+    """Draw loss and accuracy per epoch, each with its mean over the last 25 epochs."""
     figure = Figure()
     axes = figure.subplots(2, sharex=True)
-    history.plot(subplots=True, ax=axes, alpha=0.3, title=Path(__file__).name)
+    history.plot(subplots=True, ax=axes, alpha=0.3, title=title)
     smooth = history.rolling(25, min_periods=1).mean().add_suffix(", mean of 25 epochs")
     smooth.plot(subplots=True, ax=axes)
     figure.savefig(file, format=format)
 
 
 def parse_args(argv=None):
-    """Return the options. Whatever is wrong with them ends the script here, untrained."""
+    """Parse and check the options; exit with a message before training if one is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "sequence", nargs="*", type=int, help="6 or more integers from 0 to 99 to echo"
+        "sequence",
+        nargs="*",
+        type=int,
+        help="6 or more integers to echo after training, each from 0 to 99 (default: a "
+        "random sequence)",
     )
     parser.add_argument(
-        "--epochs", type=int, default=EPOCHS, help="sequences (default: %(default)s)"
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        metavar="N",
+        help="train on N random sequences, one per epoch (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, help="same seed, same output")
-    parser.add_argument("--plot", type=Path, help="draw learning curves into this file")
+    parser.add_argument("--seed", type=int, metavar="N", help="same seed, same output")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE"
+    )
     args = parser.parse_intermixed_args(argv)
     try:
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
+        if args.seed is not None and not 0 <= args.seed < 2**32:
+            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is possible")
         if args.sequence:
             generate_data(args.sequence)
-        if args.seed is not None:
-            keras.utils.set_random_seed(args.seed)
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Appending nothing proves that the file can be written, and keeps an old one.
-            args.plot.open("ab").close()
-            if not args.plot.stat().st_size:
-                args.plot.unlink()
+            # Opening the file shows that it can be written; append mode keeps an old one.
+            file = args.plot.resolve()
+            is_new = not file.exists()
+            file.open("ab").close()
+            if is_new:
+                file.unlink()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
     return args
@@ -173,6 +199,8 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.seed is not None:
+        keras.utils.set_random_seed(args.seed)
     model = build_model()
     history = train(model, args.epochs)
     if args.plot:
@@ -181,7 +209,9 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    # End quietly when `| head` has read enough. Windows has no such signal.
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # A reader such as `| head` has read enough. Leave Python nothing to flush at exit.
+        sys.stdout = None

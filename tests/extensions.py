@@ -1,30 +1,36 @@
-"""The article's five extensions and its readers' questions, one option each.
+"""The article's extensions, its readers' questions and our experiments, one option each.
 
     python tests/extensions.py --lag 4 --stateless
     python tests/extensions.py --through-time --epochs 4000
 
-With no options this does what echo_lag.py does, with --no-context what
-echo_lag_no_context.py does. It trains and measures with echo_lag.py's own functions.
+With no options this trains as echo_lag.py does, and with --context 1 --batch-size 6 as
+echo_lag_no_context.py does. It trains and measures with echo_lag.py's own functions, then
+feeds the trained network one number at a time.
+
+To add an experiment, add an option and give its name to a keyword of generate_data (which
+makes the data) or of build_model (which makes the network).
 """
 
 import argparse
 import functools
-import numbers
+import inspect
+import random
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 # The scripts come first: they choose Keras's backend.
-from echo_lag import EPOCHS, evaluate, train
+from echo_lag import EPOCHS, evaluate, plot, predict, train
 
 # isort: split
 import keras
 import numpy as np
 import pandas as pd
-from reporting import positive_int
+from reporting import end_quietly, picture_file, positive_int
+from sklearn.linear_model import RidgeClassifier
 
-from sequences import generate_data_current
+from sequences import generate_sequence, one_hot_decode, one_hot_encode
 
 # Stands in every feature of a time step that does not exist.
 MISSING = -1
@@ -35,93 +41,72 @@ def generate_data(
     context=5,
     lag=1,
     missing="drop",
-    mark_start=False,
+    lead=(0, 0),
     echo_sequence=False,
+    through_time=False,
+    unique=100,
+    embedding=False,
 ):
-    """Frame a sequence as windows, each to be answered by a value from before.
+    """Return the windows of a sequence, X, and the value to echo for each, y.
 
     With its defaults this is part 4's framing, with a context of 1 it is part 3's.
 
-    sequence: integers from 0 to 99; a new random sequence of 25 by default.
+    sequence: integers from 0 to unique - 1; a new random sequence of 25 by default.
     context: time steps of a window, at least 1.
-    lag: y is the value `lag` before the last of the window, from 0 to context.
+    lag: y is the value `lag` before the last one of the window, at least 0.
     missing: what to do with the first windows, whose first time steps do not exist:
-        "drop" them, and like the article's code also the first window that is complete;
-        or keep those that have a value to echo, with -1 in every missing feature.
-        "mark" and "mask" do so alike: the difference is a Masking layer in the network.
-    mark_start: add a feature that is 1 at the first time step of a window, else 0.
-    echo_sequence: y is the whole window from `lag` before.
-    Returns: X, float32 (samples, context, 100), or with mark_start 101 features, and y,
-        float32 (samples, 100), or with echo_sequence (samples, context, 100).
+        "drop" them and, like the article's code, the first complete window too; or "mark"
+        them with -1 in every feature. "mask" does the same, and build_model adds a Masking
+        layer for it.
+    lead: how many random values come before each window in the same sample, a random
+        number from lead[0] to lead[1]. Shorter leads are filled with -1, to be masked.
+    echo_sequence: y has a value for every time step of the window, each `lag` before.
+    through_time: make the whole sequence one sample, and y a value for every time step.
+    unique: how many different values there are.
+    embedding: leave X and y integers, for an Embedding layer and a sparse loss.
+    Returns: X, float32 (samples, context, unique), and y, float32 (samples, unique); with
+        echo_sequence y is (samples, context, unique), with through_time X and y are
+        (1, time steps, unique), with embedding both lack the last axis.
     Raises: ValueError if an argument is none of these or the sequence is too short.
     """
-    if not isinstance(context, numbers.Integral) or context < 1:
-        raise ValueError(f"context is {context!r}: an integer of at least 1 is needed")
-    if not isinstance(lag, numbers.Integral) or not 0 <= lag <= context:
-        raise ValueError(f"lag is {lag!r}: an integer from 0 to {context} is needed")
-    if missing not in ("drop", "mark", "mask"):
-        raise ValueError(f"missing is {missing!r}: drop, mark or mask is needed")
+    if context < 1 or lag < 0:
+        raise ValueError(f"context {context}, lag {lag}: at least 1 and 0 are needed")
     if echo_sequence and missing != "drop":
         raise ValueError(f"missing is {missing!r}: echoing the sequence needs drop")
-    first = context if missing == "drop" else lag
+    context = 1 if through_time else context
+    first = max(context if missing == "drop" else 0, lag)
     if echo_sequence:
         first = max(first, lag + context - 1)
-
-    # What part 2 is to answer is the sequence itself, encoded.
-    _, encoded = generate_data_current(sequence)
-    if len(encoded) <= first:
+    if sequence is None:
+        sequence = generate_sequence(25, unique)
+    if len(sequence) <= first:
         raise ValueError(
-            f"{len(encoded)} integers are too few: at least {first + 1} are needed "
+            f"{len(sequence)} integers are too few: at least {first + 1} are needed "
             f"for context {context}, lag {lag} and missing {missing!r}"
         )
+
+    encoded = one_hot_encode(sequence, unique).astype("float32")
+    if embedding:
+        encoded = encoded.argmax(axis=1, keepdims=True).astype("float32")
     df = pd.DataFrame(encoded)
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
-    df = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
-    if missing != "drop":
-        df = df.fillna(MISSING)
-    values = df.to_numpy()[first:]
-    X = values.reshape(len(values), context, 100)
+    windows = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
+    X = windows.fillna(MISSING).to_numpy()[first:]
+    X = X.reshape(len(X), context, -1)
     if echo_sequence:
-        y = df.shift(lag).to_numpy()[first:].reshape(X.shape)
+        y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
     else:
-        y = encoded[first - lag : len(encoded) - lag]
-    if mark_start:
-        X = np.pad(X, [(0, 0), (0, 0), (0, 1)])
-        X[:, 0, -1] = 1
-    return X, y
-
-
-class HiddenLayer(keras.layers.Dense):
-    """A hidden layer in the LSTM's place, with no state to reset."""
-
-    def reset_state(self):
-        pass
-
-
-class SwappedState(keras.layers.LSTM):
-    """An LSTM that hands the state of each row of a batch to the row after it."""
-
-    def call(self, sequences, initial_state=None, mask=None, training=False):
-        outputs = super().call(sequences, initial_state, mask, training)
-        for state in self.states:
-            state.assign(keras.ops.roll(state, 1, axis=0))
-        return outputs
-
-
-class RandomState(keras.layers.LSTM):
-    """An LSTM that starts each sample from a new random state, uniform from -1 to 1."""
-
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def get_initial_state(self, batch_size):
-        return [
-            keras.random.uniform(
-                (batch_size, self.units), -1, 1, seed=self.seed_generator
-            )
-            for _ in self.state_size
-        ]
+        y = df.shift(lag).to_numpy()[first:]
+    if lead != (0, 0):
+        least, most = lead
+        before = one_hot_encode(generate_sequence(len(X) * most, unique), unique)
+        before = before.reshape(len(X), most, unique).astype("float32")
+        for values in before:
+            values[: random.randint(0, most - least)] = MISSING
+        X = np.concatenate([before, X], axis=1)
+    if through_time:
+        X, y = X.reshape(1, len(X), -1), y.reshape(1, len(y), -1)
+    return (X.squeeze(-1), y.squeeze(-1)) if embedding else (X, y)
 
 
 class CutCell(keras.layers.LSTMCell):
@@ -133,306 +118,350 @@ class CutCell(keras.layers.LSTMCell):
 
 
 def build_model(
-    context=5,
-    units=50,
+    shape=(5, 100),
     batch_size=5,
-    stateful=True,
-    random_state=False,
-    swap_state=False,
+    units=50,
+    stateless=False,
     missing="drop",
-    mark_start=False,
+    lead=(0, 0),
     echo_sequence=False,
-    freeze_lstm=False,
-    cut_gradients=False,
-    mlp=False,
+    through_time=False,
+    unique=100,
+    embedding=False,
+    layer="lstm",
+    learning_rate=0.001,
 ):
-    """Return the compiled network: `context` time steps of 100 features in, 100 classes out.
+    """Return the compiled network: samples of this shape in, `unique` classes out.
 
-    With its defaults this is part 4's network, with a context of 1 and batches of 6 it
-    is part 3's. `missing`, `mark_start` and `echo_sequence` are the framing's, and add a
-    Masking layer, a feature, and an output for every time step. `random_state` goes with
-    stateful=False. `mlp` puts a hidden layer in the LSTM's place, which gets the time
-    steps side by side, as features.
+    With its defaults this is part 4's network, with a shape of (1, 100) and batches of 6 it
+    is part 3's. `missing`, `lead`, `echo_sequence`, `through_time`, `unique` and
+    `embedding` are those of generate_data.
+
+    layer: what remembers. "lstm"; "cut-gradients", an LSTM that learns with no gradient from
+        one time step to the one before; "mlp", a Dense layer that gets the time steps side
+        by side, as features; "echo-state", an LSTM that keeps its random weights.
     """
-    model = keras.Sequential()
-    features = 101 if mark_start else 100
-    model.add(keras.Input(batch_shape=(batch_size, context, features)))
-    if missing == "mask":
+    per_step = echo_sequence or through_time
+    options = {
+        "stateful": not stateless,
+        "return_sequences": per_step,
+        # As in the scripts. Many time steps would take long to compile.
+        "unroll": shape[0] is not None and shape[0] <= 10,
+    }
+    model = keras.Sequential([keras.Input(batch_shape=(batch_size, *shape))])
+    if embedding:
+        model.add(keras.layers.Embedding(unique, units))
+    if missing == "mask" or lead != (0, 0):
         model.add(keras.layers.Masking(mask_value=MISSING))
-    if mlp:
+    if layer == "mlp":
         model.add(keras.layers.Flatten())
-        model.add(HiddenLayer(units, activation="tanh", name="lstm"))
+        model.add(keras.layers.Dense(units, activation="tanh"))
+    elif layer == "cut-gradients":
+        model.add(keras.layers.RNN(CutCell(units), **options))
     else:
-        options = {
-            "stateful": stateful,
-            "return_sequences": echo_sequence,
-            "unroll": context <= 10,
-            "trainable": not freeze_lstm,
-            "name": "lstm",
-        }
-        if random_state:
-            model.add(RandomState(units, **options))
-        elif swap_state:
-            model.add(SwappedState(units, **options))
-        elif cut_gradients:
-            model.add(keras.layers.RNN(CutCell(units), **options))
-        else:
-            model.add(keras.layers.LSTM(units, **options))
-    dense = keras.layers.Dense(100, activation="softmax")
-    model.add(keras.layers.TimeDistributed(dense) if echo_sequence else dense)
+        model.add(keras.layers.LSTM(units, **options))
+    if layer == "echo-state":
+        kernel, recurrent, bias = model.layers[-1].get_weights()
+        # Forget soon: a state that fades leaves room for the newest values.
+        bias[units : 2 * units] = -2
+        model.layers[-1].set_weights([kernel, recurrent, bias])
+    # On samples with several time steps, a Dense layer works on each of them, as the
+    # article's TimeDistributed(Dense) does.
+    model.add(keras.layers.Dense(unique, activation="softmax"))
     model.compile(
-        loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
+        loss="sparse_categorical_crossentropy"
+        if embedding
+        else "categorical_crossentropy",
+        optimizer=keras.optimizers.Adam(learning_rate),
+        metrics=["accuracy"],
     )
     return model
 
 
-# Pairs of options that contradict each other, and why.
+def train_readout(model, epochs, generate_data):
+    """Fit the output layer to the LSTM's outputs by ridge regression; no gradient is used."""
+    lstm = keras.Sequential([keras.Input(batch_shape=model.input_shape)])
+    for layer in model.layers[:-1]:
+        lstm.add(layer)
+    states, targets = [], []
+    for _ in range(epochs):
+        X, y = generate_data()
+        outputs = predict(lstm, X)
+        states.append(outputs.reshape(-1, outputs.shape[-1]))
+        targets.append(y.reshape(-1, y.shape[-1]))
+    # An untrained LSTM's outputs are small numbers, so regularize little.
+    readout = RidgeClassifier(alpha=0.001)
+    readout.fit(np.concatenate(states), one_hot_decode(np.concatenate(targets)))
+    model.layers[-1].set_weights([readout.coef_.T, readout.intercept_])
+
+
+def feed_one_at_a_time(model, n_sequences=100, **options):
+    """Feed new random sequences of 25 to the trained network, one number at a time.
+
+    The weights go into a network with one time step, which carries its state from each
+    number to the next. No weight depends on the number of time steps.
+
+    options: the keywords of build_model.
+    Returns: the sequences and the answers, integers (n_sequences, 25).
+    """
+    options |= {"stateless": False, "echo_sequence": False, "through_time": False}
+    options |= {"shape": (1, *options["shape"][1:]), "batch_size": n_sequences}
+    network = build_model(**options)
+    network.set_weights(model.get_weights())
+    unique = model.output_shape[-1]
+    sequences = [generate_sequence(25, unique) for _ in range(n_sequences)]
+    answers = []
+    for numbers in zip(*sequences):
+        X = np.array(numbers)
+        if not options.get("embedding"):
+            X = one_hot_encode(numbers, unique)
+        yhat = network.predict_on_batch(X[:, None].astype("float32"))
+        answers.append(one_hot_decode(yhat))
+    return np.array(sequences), np.array(answers).T
+
+
+# What crashes or misleads together, and why.
 CONFLICTS = {
-    ("--context", "--no-context"): "it has a context of 1",
-    ("--context", "--through-time"): "it has a context of 1",
-    ("--batch-size", "--through-time"): "it trains on 1 sample",
-    ("--echo-sequence", "--through-time"): "it echoes one number at a time",
-    ("--stateless", "--through-time"): "it needs the state between numbers",
-    ("--random-state", "--through-time"): "it needs the state between numbers",
-    ("--swap-state", "--through-time"): "it needs the state between numbers",
-    ("--mark-start", "--through-time"): "it feeds one number at a time",
-    ("--mlp", "--through-time"): "an MLP takes all time steps at once",
-    ("--stateless", "--mlp"): "an MLP has no state",
-    ("--random-state", "--mlp"): "an MLP has no state",
-    ("--swap-state", "--mlp"): "an MLP has no state",
-    ("--echo-sequence", "--mlp"): "an MLP has one output for all time steps",
-    ("--freeze-lstm", "--mlp"): "an MLP has no LSTM",
-    ("--cut-gradients", "--mlp"): "an MLP has no time steps for them to pass",
-    ("--cut-gradients", "--freeze-lstm"): "a frozen LSTM has no use for gradients",
-    ("--cut-gradients", "--random-state"): "one change to the LSTM at a time",
-    ("--cut-gradients", "--swap-state"): "one change to the LSTM at a time",
+    ("--context", "--through-time"): "the entire sequence is the context",
+    ("--batch-size", "--through-time"): "a sequence is 1 sample",
+    ("--lead", "--through-time"): "a sequence is 1 sample",
+    ("--lead", "--echo-sequence"): "the values before have no value to echo",
+    ("--lead", "--missing"): "both mask time steps",
+    ("--lead", "--embedding"): "a mark is no class",
+    ("--missing", "--embedding"): "a mark is no class",
+    ("--layer mlp", "--through-time"): "an MLP has one answer for all time steps",
+    ("--layer mlp", "--echo-sequence"): "an MLP has one answer for all time steps",
+    ("--layer mlp", "--lead"): "an MLP cannot skip time steps",
+    ("--layer mlp", "--missing mask"): "an MLP cannot skip time steps",
 }
 
 
+def lead_range(text):
+    """Return the option --lead's N or N-M as two integers, for argparse to report."""
+    least, _, most = text.partition("-")
+    try:
+        values = int(least), int(most or least)
+        if not 0 <= values[0] <= values[1] or values[1] < 1:
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is neither N nor N-M") from None
+    return values
+
+
 def parse_args(argv=None):
-    """Return the options, checked, with `framing` and the batch size that they lead to."""
+    """Return the options that were given, checked, with the batch size and the shape."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument(
-        "sequence", nargs="*", type=int, help="integers from 0 to 99 to echo"
+    add = parser.add_argument
+    add(
+        "sequence",
+        nargs="*",
+        type=int,
+        default=[],
+        help="integers to echo after training (default: a random sequence)",
     )
-    parser.add_argument(
+    add(
         "--epochs",
         type=positive_int,
-        default=EPOCHS,
         metavar="N",
-        help="sequences (default: %(default)s)",
+        help="train on N random sequences, one per epoch (default: 2000)",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="same seed, same output")
+    add("--seed", type=int, metavar="N", help="same seed, same output")
+    add(
+        "--plot",
+        type=picture_file,
+        metavar="FILE",
+        help="draw the learning curves into FILE",
+    )
 
-    group = parser.add_argument_group("Ignore Internal State")
-    states = group.add_mutually_exclusive_group()
-    states.add_argument(
+    add = parser.add_argument_group("Ignore Internal State").add_argument
+    add(
         "--stateless",
         action="store_true",
-        help="start every sample from a zero state",
+        help="start every sample from a zero state instead of the carried one",
     )
-    states.add_argument(
-        "--random-state",
-        action="store_true",
-        help="start every sample from a new random state",
-    )
-    states.add_argument(
-        "--swap-state",
-        action="store_true",
-        help="carry the state of each row of a batch to the row after it",
-    )
-    group.add_argument(
+    add(
         "--batch-size",
         type=positive_int,
         metavar="N",
-        help="samples a batch: a sample gets the state of the one N before (default: 5, "
-        "with --no-context 6, or less if that does not divide the samples of a sequence)",
+        help="samples per batch; a sample gets the state of the one N before (default: 5, "
+        "or the next smaller number that divides the samples of a sequence)",
     )
 
-    group = parser.add_argument_group("Mask Missing Data")
-    group.add_argument(
+    add = parser.add_argument_group("Mask Missing Data").add_argument
+    add(
         "--missing",
         choices=["drop", "mark", "mask"],
-        default="drop",
-        help="incomplete first samples: drop them, keep them marked with -1, or mask the "
-        "marks with a Masking layer (default: %(default)s)",
+        help="incomplete first samples: drop them (default), keep them marked with -1, or "
+        "skip the marks with a Masking layer",
     )
 
-    group = parser.add_argument_group("Entire Sequence as Timesteps")
-    group.add_argument(
+    add = parser.add_argument_group("Entire Sequence as Timesteps").add_argument
+    add(
         "--context",
-        type=int,
+        type=positive_int,
         metavar="N",
         help="time steps of a sample (default: 5); 25 with --missing mask is the entire "
-        "sequence",
+        "sequence, 1 is part 3",
     )
 
-    group = parser.add_argument_group("Echo Different Lag Value")
-    group.add_argument(
+    add = parser.add_argument_group("Echo Different Lag Value").add_argument
+    add(
         "--lag",
         type=int,
-        default=1,
         metavar="K",
-        help="echo the value K before the last, 0 to context (default: %(default)s)",
+        help="echo the value K before the last one (default: 1)",
     )
-    group.add_argument(
+    add(
         "--units",
         type=positive_int,
-        default=50,
         metavar="N",
-        help="units of the LSTM, or of --mlp (default: %(default)s)",
+        help="size of the layer (default: 50)",
     )
-    group.add_argument(
-        "--mark-start",
-        action="store_true",
-        help="a 101st feature, 1 at the first time step of a sample and 0 elsewhere",
-    )
+    add("--learning-rate", type=float, metavar="X", help="Adam's (default: 0.001)")
 
-    group = parser.add_argument_group("Echo Lag Sequence")
-    group.add_argument(
+    add = parser.add_argument_group("Echo Lag Sequence").add_argument
+    add(
         "--echo-sequence",
         action="store_true",
         help="echo every time step of the sample, each with the same lag",
     )
 
-    group = parser.add_argument_group("the readers' questions")
-    group.add_argument(
-        "--no-context",
-        action="store_true",
-        help="part 3's framing and network, in place of part 4's",
-    )
-    group.add_argument(
+    add = parser.add_argument_group("the readers' questions").add_argument
+    add(
         "--through-time",
         action="store_true",
-        help="part 3's again, but train on each sequence as one sample with all its time "
-        "steps; then feed the trained network one number at a time",
+        help="part 3, but trained on each sequence as one sample with all its time steps",
     )
-    group.add_argument(
-        "--freeze-lstm",
-        action="store_true",
-        help="leave the LSTM at its initial random weights and train the output layer",
+    add(
+        "--unique",
+        type=positive_int,
+        metavar="N",
+        help="number of different values (default: 100)",
     )
-    group.add_argument(
-        "--cut-gradients",
+    add(
+        "--embedding",
         action="store_true",
-        help="let no gradient pass from a time step to the one before it",
+        help="take integers through an Embedding layer instead of one hot vectors",
     )
-    group.add_argument(
-        "--mlp",
-        action="store_true",
-        help="a hidden layer in the LSTM's place, which gets all time steps at once",
+    add(
+        "--numbers",
+        type=positive_int,
+        metavar="N",
+        help="train on sequences that start anywhere in one list of N random numbers, as "
+        "from a file",
+    )
+
+    add = parser.add_argument_group("our own experiments").add_argument
+    add(
+        "--lead",
+        type=lead_range,
+        metavar="N",
+        help="put N random values before each window, in the same sample; N-M for a random "
+        "number of them from N to M",
+    )
+    add(
+        "--layer",
+        choices=["lstm", "cut-gradients", "mlp", "echo-state"],
+        help="in the LSTM's place: an LSTM that gets no gradients through time, a Dense "
+        "layer over the whole window, or a random LSTM whose output layer is fitted by "
+        "ridge regression",
     )
 
     args = parser.parse_intermixed_args(argv)
-    for options, why in CONFLICTS.items():
-        given = [getattr(args, option[2:].replace("-", "_")) for option in options]
-        if all(value not in (None, False) for value in given):
-            parser.error(f"{' does not go with '.join(options)}: {why}")
-    if args.missing == "mask" and args.mlp:
-        parser.error("--missing mask does not go with --mlp: it skips no time steps")
-    if args.missing != "drop" and args.mark_start:
-        parser.error(
-            f"--missing {args.missing} does not go with --mark-start: a first time step "
-            "may be missing"
-        )
-
-    args.no_context |= args.through_time
-    if args.context is None:
-        args.context = 1 if args.no_context else 5
-    if args.context == 1 and args.mark_start:
-        parser.error("--mark-start does not go with a context of 1: all is start")
-    if args.context == 1 and args.cut_gradients and not args.through_time:
-        parser.error(
-            "--cut-gradients does not go with a context of 1: it has none to cut"
-        )
-    args.framing = functools.partial(
-        generate_data,
-        context=args.context,
-        lag=args.lag,
-        missing=args.missing,
-        mark_start=args.mark_start,
-        echo_sequence=args.echo_sequence,
-    )
+    options = vars(args)
+    given = {f"--{name.replace('_', '-')}" for name in options}
+    given |= {
+        f"--{name} {options[name]}" for name in ("layer", "missing") if name in args
+    }
+    for pair, why in CONFLICTS.items():
+        if given.issuperset(pair):
+            parser.error(f"{' does not go with '.join(pair)}: {why}")
+    framing = keywords(generate_data, options)
     try:
-        args.n_samples = len(args.framing()[0])
+        X, _ = generate_data(**framing)
         if args.sequence:
-            args.framing(args.sequence)
-        if args.seed is not None:
-            keras.utils.set_random_seed(args.seed)
+            generate_data(args.sequence, **framing)
+        if options.get("numbers", 25) < 25:
+            raise ValueError(f"--numbers is {args.numbers}: at least 25 are needed")
+        if not 0 <= options.get("seed", 0) < 2**32:
+            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is possible")
     except ValueError as error:
         parser.error(str(error))
-
-    n_samples = args.n_samples
-    sizes = [size for size in range(1, n_samples + 1) if n_samples % size == 0]
-    if args.batch_size is None:
-        most = 6 if args.no_context else 5
-        args.batch_size = max(size for size in sizes if size <= most)
+    sizes = [size for size in range(1, len(X) + 1) if len(X) % size == 0]
+    args.batch_size = options.get("batch_size", max(s for s in sizes if s <= 5))
     if args.batch_size not in sizes:
         parser.error(
-            f"--batch-size is {args.batch_size}: it must divide the {n_samples} samples "
+            f"--batch-size is {args.batch_size}: it must divide the {len(X)} samples "
             f"of a sequence, so one of {', '.join(map(str, sizes))}"
         )
-    if args.swap_state and args.batch_size == 1:
-        parser.error(
-            "--swap-state does not go with batches of 1: it needs rows to swap"
-        )
+    # Through time, sequences of any length fit.
+    args.shape = (None, *X.shape[2:]) if "through_time" in args else X.shape[1:]
     return args
 
 
-def run(args):
-    """Do what a script's `main` does, with these options.
+def keywords(function, options):
+    """Return those of the options that are keywords of a function, but for a sequence."""
+    names = inspect.signature(function).parameters.keys() - {"sequence"}
+    return {name: value for name, value in options.items() if name in names}
 
-    Returns: what `evaluate` does, but with an axis for the 100 sequences, of shape
-        (100, samples) or with --echo-sequence (100, samples, time steps).
-    """
-    network = functools.partial(
-        build_model,
-        context=args.context,
-        units=args.units,
-        batch_size=args.batch_size,
-        stateful=not (args.stateless or args.random_state),
-        random_state=args.random_state,
-        swap_state=args.swap_state,
-        missing=args.missing,
-        mark_start=args.mark_start,
-        echo_sequence=args.echo_sequence,
-        freeze_lstm=args.freeze_lstm,
-        cut_gradients=args.cut_gradients,
-        mlp=args.mlp,
-    )
-    if args.through_time:
-        # Gradients flow back through the time steps of a sample: make one of them all.
-        model = network(batch_size=1, context=args.n_samples, echo_sequence=True)
-        train(model, args.epochs, args.framing)
-        # No weight depends on the number of time steps, so these fit the network that
-        # takes one number at a time.
-        weights = model.get_weights()
-        model = network(batch_size=1)
-        model.set_weights(weights)
-    else:
-        model = network()
-        train(model, args.epochs, args.framing)
-    right = evaluate(model, args.sequence or None, args.framing)
 
-    if args.echo_sequence:
-        by_time_step = right.mean(axis=0)
-        print("Accuracy by time step:", *(f"{value:.4f}" for value in by_time_step))
-    right = right.reshape(100, args.n_samples, *right.shape[1:])
-    if args.through_time and args.lag:
-        # The first answer asks for the first number, which the network is never shown.
-        accuracy = right[:, 1:].mean()
-        print(
-            "Accuracy over 100 new sequences, the first number of each aside: "
-            f"{accuracy:.4f}"
-        )
-    return right
+def print_parts(name, right, skipped=0):
+    """Print the accuracy of each part, averaged over all axes but the last."""
+    parts = right.reshape(-1, right.shape[-1]).mean(axis=0)
+    print(f"Accuracy by {name}:", *["-"] * skipped, *(f"{part:.4f}" for part in parts))
 
 
 def main(argv=None):
-    run(parse_args(argv))
+    args = parse_args(argv)
+    options = vars(args)
+    if "seed" in args:
+        keras.utils.set_random_seed(args.seed)
+    network = keywords(build_model, options)
+    frame = functools.partial(generate_data, **keywords(generate_data, options))
+    epochs = options.get("epochs", EPOCHS)
+    model = build_model(**network)
+
+    frame_for_training = frame
+    if "numbers" in args:
+        numbers = generate_sequence(args.numbers, options.get("unique", 100))
+
+        def frame_for_training():
+            start = random.randrange(len(numbers) - 24)
+            return frame(numbers[start : start + 25])
+
+    if options.get("layer") == "echo-state":
+        train_readout(model, epochs, frame_for_training)
+    else:
+        history = train(model, epochs, frame_for_training)
+        if "plot" in args:
+            plot(history, args.plot, args.plot.suffix[1:], title="extensions.py")
+
+    def frame_for_evaluation(sequence=None):
+        # The script's `evaluate` compares one hot vectors.
+        X, y = frame(sequence)
+        if "embedding" in args:
+            unique = model.output_shape[-1]
+            y = one_hot_encode(y.ravel().astype(int), unique).reshape(*y.shape, unique)
+        return X, y
+
+    right = evaluate(model, args.sequence or None, frame_for_evaluation)
+    if right.ndim == 2:
+        print_parts("time step", right)
+    elif len(right) > 100 * args.batch_size:
+        batches = right.reshape(100, -1, args.batch_size)
+        print_parts("batch", batches.swapaxes(1, 2))
+    if options.get("layer") != "mlp":
+        sequences, answers = feed_one_at_a_time(model, **network)
+        lag = options.get("lag", 1)
+        right = answers[:, lag:] == sequences[:, : 25 - lag]
+        print(f"Accuracy fed one number at a time: {right.mean():.4f}")
+        # The first `lag` answers ask for numbers that the network was never shown.
+        print_parts("number", right, skipped=lag)
 
 
 if __name__ == "__main__":
-    main()
+    end_quietly(main)

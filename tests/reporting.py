@@ -1,12 +1,11 @@
-"""What extensions.py, results.py and benchmark.py share, for options and reports."""
+"""What the programs in tests/ share: checks of options, and reports."""
 
 import argparse
-import contextlib
 import datetime
 import importlib.metadata
-import io
 import os
 import platform
+import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -27,10 +26,12 @@ def picture_file(name):
         # Some formats have TeX draw the texts, which not every machine has.
         figure.text(0.5, 0.5, "text")
         figure.savefig(os.devnull, format=path.suffix[1:])
-        # Appending nothing proves that the file can be written, and keeps an old one.
-        path.open("ab").close()
-        if not path.stat().st_size:
-            path.unlink()
+        # Opening the file shows that it can be written; append mode keeps an old one.
+        file = path.resolve()
+        is_new = not file.exists()
+        file.open("ab").close()
+        if is_new:
+            file.unlink()
     except (ValueError, OSError, RuntimeError) as error:
         raise argparse.ArgumentTypeError(error) from error
     return path
@@ -62,12 +63,13 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-def silently(function, *arguments, **options):
-    """Call a function; return what it prints and what it returns."""
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        result = function(*arguments, **options)
-    return output.getvalue(), result
+def end_quietly(main):
+    """Run main; leave no traceback when a reader such as `| head` has read enough."""
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None
 
 
 def print_table(columns, rows):

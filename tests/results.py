@@ -1,207 +1,164 @@
 """Run the scripts and the extensions for several seeds; print the READMEs' tables.
 
     python tests/results.py
-    python tests/results.py --only reasons --seeds 5
-    python tests/results.py --only scripts --figure .github/curves.png
+    python tests/results.py --only scripts --seeds 20 --figure .github/curves.png
+    python tests/results.py --only lags --figure .github/lags.png
 
-Every row is a command: it runs with --seed 1, 2, 3, ... added, and its accuracy is the
-one that it prints. Stopped with Ctrl-C, or by a run that fails, this prints what it has.
+Every row is a command. This runs it with --seed 1, 2, 3, ... and reads what it prints.
+Stopped with Ctrl-C, or by a run that fails, it prints the tables of the runs so far.
 """
 
 import argparse
-import multiprocessing
+import os
 import re
-import signal
+import subprocess
 import sys
-import threading
-import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-# The scripts come first: they choose Keras's backend.
-import echo_current
-import echo_lag
-import echo_lag_no_context
-
-# isort: split
-import extensions
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from pictures import draw_curves, draw_lags
-from reporting import heading, picture_file, positive_int, print_table, silently
+from reporting import end_quietly, heading, picture_file, positive_int, print_table
 
-SCRIPTS = {
-    "echo_current.py": echo_current,
-    "echo_lag_no_context.py": echo_lag_no_context,
-    "echo_lag.py": echo_lag,
-}
+ROOT = Path(__file__).parent.parent
+SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
 
-# What the article says of each script, and the accuracies that we say bear it out.
-CLAIMS = {
-    "echo_current.py": ("100 %", "at 100 %", lambda accuracy: accuracy == 1),
-    "echo_lag_no_context.py": ("0 %", "under 2 %", lambda accuracy: accuracy < 0.02),
-    "echo_lag.py": (
-        "95 to 100 % in its last printed epochs",
-        "at least 95 %",
-        lambda accuracy: accuracy >= 0.95,
-    ),
-}
-
-# The most epochs that a network gets to learn a lag with the carried state.
-LIMIT = 40_000
-LAGS = range(6)
-CARRIED = [f"extensions.py --lag {lag}" for lag in LAGS]
-STATELESS = [f"extensions.py --lag {lag} --stateless" for lag in LAGS]
-# A row for each lag in the window of 5, with the epochs that it needs.
-UNTIL_95 = {
-    "a zero state": STATELESS[:5],
-    "the carried state, the start marked": [
-        *(f"extensions.py --lag {lag} --mark-start" for lag in range(4)),
-        "extensions.py --lag 4 --mark-start --epochs 10000",
+# The lines of the picture of the lags: options for each lag from 0 to 4.
+LAGS = {
+    "a zero state": [f"--lag {lag} --stateless" for lag in range(5)],
+    "a zero state and 5 other values": [
+        f"--lag {lag} --stateless --lead 5" for lag in range(5)
+    ],
+    "a zero state and 0 to 5 other values": [
+        *(f"--lag {lag} --stateless --lead 0-5" for lag in (0, 1)),
+        *(f"--lag {lag} --stateless --lead 0-5 --epochs 20000" for lag in (2, 3, 4)),
     ],
     "the carried state": [
-        *CARRIED[:2],
-        "extensions.py --lag 2 --epochs 20000",
-        *(f"extensions.py --lag {lag} --epochs {LIMIT}" for lag in (3, 4)),
+        *(f"--lag {lag}" for lag in (0, 1)),
+        *(f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)),
     ],
 }
+
+# A table for each question. Its rows are scripts, or options of tests/extensions.py.
 TABLES = {
-    "scripts": list(SCRIPTS),
-    "extensions": [
-        *CARRIED,
-        *STATELESS,
-        "extensions.py --lag 4 --batch-size 20",
-        "extensions.py --lag 1 --stateless --units 10",
-        "extensions.py --lag 4 --stateless --units 10",
-        "extensions.py --lag 4 --stateless --units 100",
-        "extensions.py --missing mark",
-        "extensions.py --missing mask",
-        "extensions.py --missing mark --stateless",
-        "extensions.py --missing mask --stateless",
-        "extensions.py --context 25 --missing mask",
-        "extensions.py --context 25 --missing mask --stateless",
-        "extensions.py --echo-sequence",
-        "extensions.py --echo-sequence --stateless",
-        "extensions.py --no-context --batch-size 1",
-        "extensions.py --through-time",
-        "extensions.py --through-time --epochs 4000",
-        "extensions.py --mlp --lag 1",
-        "extensions.py --mlp --lag 4",
-        "extensions.py --mlp --lag 5",
+    "scripts": SCRIPTS,
+    "lags": [
+        *(options for line in LAGS.values() for options in line),
+        *(f"--lag {lag} --stateless --lead 0-5" for lag in (2, 3, 4)),
+        *(f"--lag {lag}" for lag in (2, 3, 4, 5)),
+        *(f"--lag {lag} --learning-rate 0.005 --epochs 6000" for lag in (2, 3)),
+        "--lag 4 --learning-rate 0.005 --epochs 20000",
     ],
-    "reasons": [
-        *(command for commands in UNTIL_95.values() for command in commands),
-        "extensions.py --lag 5 --epochs 20000",
-        "extensions.py --lag 1 --swap-state",
-        "extensions.py --lag 2 --swap-state",
-        "extensions.py --lag 4 --swap-state",
-        "extensions.py --echo-sequence --swap-state",
-        "extensions.py --lag 2 --random-state --epochs 6000",
-        "extensions.py --lag 4 --random-state --epochs 6000",
-        "extensions.py --lag 0 --cut-gradients",
-        "extensions.py --lag 1 --cut-gradients --epochs 20000",
-        "extensions.py --through-time --cut-gradients --epochs 20000",
-        "extensions.py --no-context --batch-size 1 --epochs 20000",
-        "extensions.py --no-context --batch-size 1 --freeze-lstm",
-        "extensions.py --no-context --batch-size 1 --freeze-lstm --epochs 20000",
-        "extensions.py --lag 0 --missing mask --stateless",
-        "extensions.py --missing mask --stateless --epochs 6000",
-        "extensions.py --lag 1 --stateless --units 10 --epochs 20000",
-        "extensions.py --lag 4 --stateless --units 10 --epochs 20000",
+    "state": [
+        "--batch-size 20",
+        "--missing mark",
+        "--missing mark --stateless",
+        "--missing mask",
+        "--missing mask --stateless",
+        "--missing mask --stateless --epochs 6000",
+        "--context 25 --missing mask",
+        "--context 25 --missing mask --stateless",
+    ],
+    "sequence": [
+        "--echo-sequence",
+        "--echo-sequence --stateless",
+        "--echo-sequence --batch-size 10",
+    ],
+    "part3": [
+        "--context 1 --batch-size 1",
+        "--context 1 --batch-size 1 --epochs 20000",
+        "--context 1 --batch-size 1 --units 200",
+        "--context 1 --batch-size 1 --units 200 --layer echo-state",
+        "--through-time",
+        "--through-time --epochs 4000",
+        "--through-time --layer cut-gradients --epochs 20000",
+        "--layer cut-gradients --epochs 20000",
+        "--layer cut-gradients --lag 0",
+    ],
+    "mlp": [
+        "--layer mlp",
+        "--layer mlp --lag 4",
+        "--layer mlp --lag 5",
+        "--layer mlp --context 1",
+        "--through-time --lag 2 --epochs 10000",
+        "--through-time --lag 5 --epochs 10000",
+    ],
+    "numbers": [f"--numbers {count}" for count in (60, 500, 1000, 5000)],
+    "units": [
+        *(
+            f"--lag {lag} --stateless --units {units}"
+            for units in (10, 25, 100)
+            for lag in range(5)
+        ),
+        *(f"--lag {lag} --stateless --units 10 --epochs 20000" for lag in (1, 4)),
+    ],
+    "unique": [
+        *(f"--unique {count}" for count in (2, 10, 1000, 10000)),
+        *(f"--unique {count} --embedding" for count in (2, 10, 100, 1000, 10000)),
+        "--unique 1000 --epochs 20000",
+        "--unique 1000 --embedding --epochs 20000",
     ],
 }
-COMMANDS = list(
-    dict.fromkeys(command for table in TABLES.values() for command in table)
-)
-BY_TIME_STEP = [command for command in COMMANDS if "--echo-sequence" in command]
-BY_BATCH = [
-    command
-    for command in COMMANDS
-    if command in CARRIED or "mask --stateless" in command or "-size 1" in command
-]
 
-# TensorFlow keeps all that it ever compiled: one process crashed in its 261st run.
-RUNS_OF_A_PROCESS = 20
+# The rows with a line in a table of accuracies by part, the first 10 parts of each.
+PARTS = {
+    "by batch": ["--lag 4", "--context 1 --batch-size 1"],
+    "by time step": TABLES["sequence"],
+    "by number": ["--lag 1", "--lag 1 --stateless"],
+}
 
 
-def run(command, seed):
-    """Run a command in this process.
+def run(row, seed):
+    """Run a row's command in a process of its own; return what `read` finds in its output.
 
-    Returns: dict of its accuracy, of its accuracy "by batch" and "by time step" as far as
-        it has them, and of its "curve", a Series of the accuracy in each epoch.
+    Raises: RuntimeError if the process fails or is killed.
     """
-    name, *options = command.split()
-    options += ["--seed", str(seed)]
-    result = {}
-    if name in SCRIPTS:
-        output, _ = silently(SCRIPTS[name].main, options)
-    else:
-        args = extensions.parse_args(options)
-        output, right = silently(extensions.run, args)
-        if args.echo_sequence:
-            result["by time step"] = right.mean(axis=(0, 1))
-        else:
-            batches = right.reshape(100, -1, args.batch_size)
-            result["by batch"] = batches.mean(axis=(0, 2))
-    *_, accuracy = re.findall(r"^Accuracy over 100 .*: (\S+)$", output, re.MULTILINE)
-    epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
-    curve = pd.Series(epochs, dtype=float)
-    return {**result, "accuracy": float(accuracy), "curve": curve}
-
-
-def run_all(jobs):
-    """Yield the result of each job, a command and a seed, in order; two run at a time.
-
-    Raises: RuntimeError if the next job's run fails, or its process dies.
-    """
-    with ThreadPoolExecutor(2) as threads:
-        futures = [threads.submit(run_in_own_process, job) for job in jobs]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-            # Stopped early, this waits for no run that nobody will see.
-            while any(future.running() for future in futures):
-                for process in multiprocessing.active_children():
-                    process.terminate()
-                time.sleep(0.1)
-
-
-class Own(threading.local):
-    """The process of a thread, and how many runs the thread has had."""
-
-    process = None
-    runs = 0
-
-
-own = Own()
-
-
-def run_in_own_process(job):
-    """Run a job in the process of this thread, so that a death tells which run it was."""
-    if own.runs % RUNS_OF_A_PROCESS == 0:
-        if own.process:
-            own.process.shutdown()
-        own.process = ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=prepare_process
+    command = [row] if row in SCRIPTS else ["tests/extensions.py", *row.split()]
+    command += ["--seed", str(seed)]
+    process = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        # Two run at a time, each on its own core.
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        *_, last = process.stderr.splitlines() or [""]
+        raise RuntimeError(
+            f"{' '.join(command)} ended with status {process.returncode}: {last}"
         )
-    own.runs += 1
-    future = own.process.submit(run, *job)
-    error = future.exception()
-    if error:
-        command, seed = job
-        raise RuntimeError(f"{command}, seed {seed}, failed: {error!r}") from error
-    return future.result()
+    return read(process.stdout)
 
 
-def prepare_process():
-    """Leave Ctrl-C to the process that reports, and the other core to the other runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+def read(output):
+    """Return the accuracies in a run's output.
+
+    Returns: dict from a name, such as "by batch", to an array of the numbers after it, and
+        from "curve" to a Series of the accuracy in each epoch.
+    """
+    lines = re.findall(r"^Accuracy (.+): (.+)$", output, re.MULTILINE)
+    result = {
+        name: np.array(
+            [np.nan if value == "-" else float(value) for value in values.split()]
+        )
+        for name, values in lines
+    }
+    epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
+    return {**result, "curve": pd.Series(epochs, dtype=float)}
+
+
+def epochs_to_95(curve):
+    """Return the epoch by which the accuracy has reached 95 % to stay; infinity if never.
+
+    That is the first epoch at which the mean of 20 epochs has reached 95 %, and stays there
+    for the next 100 epochs.
+    """
+    reached = curve.rolling(20).mean() >= 0.95
+    stays = reached.astype(int).rolling(101).sum() == 101
+    return stays.idxmax() + 1 - 100 if stays.any() else np.inf
 
 
 def percent(value):
@@ -209,105 +166,73 @@ def percent(value):
 
 
 def median_and_range(values):
-    """Return the two cells of a table: the median, and the least to the greatest."""
-    least_to_most = f"{percent(min(values))} to {percent(max(values))}"
-    return percent(np.median(values)), least_to_most
+    """Return two cells of a table: the median, and the lowest to the highest."""
+    return percent(
+        np.median(values)
+    ), f"{percent(min(values))} to {percent(max(values))}"
 
 
-def epochs_to_95(runs):
-    """Return the epoch by which 20 in a row averaged 95 %, for each run; infinity if none."""
-    epochs = []
-    for result in runs:
-        reached = result["curve"].rolling(20).mean() >= 0.95
-        epochs.append(reached.idxmax() + 1 if reached.any() else np.inf)
-    return epochs
+def cells(results):
+    """Return a row's cells: its two accuracies, each with a range, and epochs to 95 %."""
+    windows = median_and_range([r["over 100 new sequences"][0] for r in results])
+    one_at_a_time = ("", "")
+    if "fed one number at a time" in results[0]:
+        one_at_a_time = median_and_range(
+            [r["fed one number at a time"][0] for r in results]
+        )
+    epochs = np.array([epochs_to_95(r["curve"]) for r in results])
+    median = np.median(epochs)
+    learned = np.isfinite(epochs).sum()
+    if np.isfinite(median):
+        reached = f"{median:.0f}"
+    else:
+        reached = f"{learned} of {len(epochs)} seeds" if learned else "not reached"
+    return [*windows, *one_at_a_time, reached]
 
 
-def accuracies_of(results):
-    return [result["accuracy"] for result in results]
-
-
-def print_scripts(runs):
-    """Print how each script compares with what the article says of it."""
-    rows = []
-    for command, results in runs.items():
-        claim, criterion, meets = CLAIMS[command]
-        accuracies = accuracies_of(results)
-        met = sum(meets(accuracy) for accuracy in accuracies)
-        cells = [f"`{command}`", *median_and_range(accuracies), claim]
-        rows.append([*cells, f"{met} of {len(accuracies)} seeds {criterion}"])
-    columns = ["command", "accuracy, median", "range", "the article", "borne out"]
-    print_table(columns, rows)
-
-
-def print_extensions(runs):
-    """Print the accuracy of each extension and how soon it was reached."""
-    rows = []
-    for command, results in runs.items():
-        cells = [f"`{command}`", *median_and_range(accuracies_of(results))]
-        epochs = np.array(epochs_to_95(results))
-        learned = np.isfinite(epochs).sum()
-        if np.isfinite(np.median(epochs)):
-            reached = f"{np.median(epochs):.0f}"
-        else:
-            reached = (
-                f"by {learned} of {len(epochs)} seeds" if learned else "not reached"
-            )
-        rows.append([*cells, reached, len(results)])
-    columns = ["command", "accuracy, median", "range", "epochs to 95 %", "seeds"]
-    print_table(columns, rows)
-
-
-def print_parts(kind, commands, runs):
-    """Print the commands' median accuracy in each part: by time step or by batch.
-
-    Of many parts, the first 6 tell how it goes on.
-    """
-    medians = {
-        command: np.median([result[kind] for result in runs[command]], axis=0)[:6]
-        for command in commands
-        if command in runs
-    }
-    if not medians:
-        return
-    most = max(len(median) for median in medians.values())
-    rows = [
-        [f"`{command}`", *map(percent, median), *[""] * (most - len(median))]
-        for command, median in medians.items()
-    ]
-    print_table([f"median accuracy {kind}", *range(1, most + 1)], rows)
-
-
-def print_report(runs, tables=TABLES):
-    """Print the tables of all runs so far: a dict from a command to its seeds' results."""
+def print_report(runs, tables):
+    """Print the tables of all runs so far: a dict from a row to its seeds' results."""
     print(f"{heading()}\n")
-    for table in tables:
-        done = {command: runs[command] for command in TABLES[table] if command in runs}
-        if done:
-            print_runs = print_scripts if table == "scripts" else print_extensions
-            print_runs(done)
-    print_parts("by time step", BY_TIME_STEP, runs)
-    print_parts("by batch", BY_BATCH, runs)
+    for name in tables:
+        rows = [row for row in TABLES[name] if row in runs]
+        if rows:
+            print_table(
+                [name, "accuracy", "range", "one at a time", "range", "epochs to 95 %"],
+                [[f"`{row}`", *cells(runs[row])] for row in rows],
+            )
+    for part, rows in PARTS.items():
+        medians = {
+            row: np.median([result[part] for result in runs[row]], axis=0)[:10]
+            for row in rows
+            if row in runs
+        }
+        if medians:
+            most = max(map(len, medians.values()))
+            print_table(
+                [part, *range(1, most + 1)],
+                [
+                    [f"`{row}`", *map(percent, median), *[""] * (most - len(median))]
+                    for row, median in medians.items()
+                ],
+            )
 
 
 def draw(table, runs, file):
     """Draw the scripts' learning curves, or the epochs that each lag needs."""
     if table == "scripts":
-        curves = {
-            command: [result["curve"] for result in runs[command]]
-            for command in TABLES["scripts"]
-        }
+        curves = {row: [result["curve"] for result in runs[row]] for row in SCRIPTS}
         draw_curves(curves, file, format=file.suffix[1:])
     else:
         epochs = {
-            name: pd.DataFrame([epochs_to_95(runs[command]) for command in commands])
-            for name, commands in UNTIL_95.items()
+            name: pd.DataFrame(
+                [
+                    [epochs_to_95(result["curve"]) for result in runs[row]]
+                    for row in line
+                ]
+            )
+            for name, line in LAGS.items()
         }
-        limits = {
-            name: [len(runs[command][0]["curve"]) for command in commands]
-            for name, commands in UNTIL_95.items()
-        }
-        draw_lags(epochs, limits, file, format=file.suffix[1:])
+        draw_lags(epochs, file, format=file.suffix[1:])
 
 
 def main(argv=None):
@@ -317,46 +242,38 @@ def main(argv=None):
     parser.add_argument(
         "--seeds",
         type=positive_int,
-        default=20,
+        default=5,
         metavar="N",
-        help="runs of each row, with the seeds 1 to N (default: %(default)s)",
+        help="run every row with the seeds 1 to N (default: %(default)s)",
     )
-    parser.add_argument(
-        "--only",
-        choices=TABLES,
-        help="run only the three scripts, the extensions, or the experiments that test "
-        "the reasons",
-    )
+    parser.add_argument("--only", choices=TABLES, help="run the rows of one table only")
     parser.add_argument(
         "--figure",
         type=picture_file,
         metavar="FILE",
-        help="draw the learning curves of --only scripts, or the epochs over lag of "
-        "--only reasons, into this file",
+        help="draw the learning curves of --only scripts, or the epochs that each lag "
+        "needs of --only lags, into FILE",
     )
     args = parser.parse_args(argv)
-    if args.figure and args.only not in ("scripts", "reasons"):
-        parser.error("--figure goes with --only scripts or --only reasons")
+    if args.figure and args.only not in ("scripts", "lags"):
+        parser.error("--figure goes with --only scripts or --only lags")
 
     # Seed by seed, so that a report after Ctrl-C has something of each row.
     tables = [args.only] if args.only else list(TABLES)
-    commands = dict.fromkeys(command for table in tables for command in TABLES[table])
-    jobs = [
-        (command, seed) for seed in range(1, args.seeds + 1) for command in commands
-    ]
+    rows = [row for table in tables for row in TABLES[table]]
+    jobs = [(row, seed) for seed in range(1, args.seeds + 1) for row in rows]
     runs = {}
     stopped = None
-    try:
-        for i, result in enumerate(run_all(jobs)):
-            command, seed = jobs[i]
-            runs.setdefault(command, []).append(result)
-            print(f"{i + 1} of {len(jobs)}: {command}, seed {seed}", file=sys.stderr)
-    except KeyboardInterrupt:
-        done = sum(map(len, runs.values()))
-        stopped = f"stopped after {done} of {len(jobs)} runs"
-    except RuntimeError as error:
-        stopped = str(error)
-    print_report(runs, tables)
+    with ThreadPoolExecutor(2) as threads:
+        futures = [threads.submit(run, *job) for job in jobs]
+        try:
+            for (row, seed), future in zip(jobs, futures):
+                runs.setdefault(row, []).append(future.result())
+                print(f"done: {row}, seed {seed}", file=sys.stderr)
+        except (KeyboardInterrupt, RuntimeError) as error:
+            stopped = str(error) or "stopped"
+            threads.shutdown(wait=False, cancel_futures=True)
+        print_report(runs, tables)
     if stopped:
         sys.exit(stopped)
     if args.figure:
@@ -364,4 +281,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    end_quietly(main)

@@ -10,14 +10,14 @@ import os
 import sys
 from pathlib import Path
 
-# Keras and TensorFlow read these when they are imported: the backend, no GPU (the article
-# uses the CPU), and no log. The log would say, as an error, that there is no GPU.
+# Keras and TensorFlow read these when they are imported. Like the article, use no GPU, and
+# hide the log, in which TensorFlow calls that an error.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports create many objects and almost no garbage. Python need not search them for
-# garbage, neither now (a higher threshold) nor later (freeze): this saves a second or two.
+# The imports create many objects and almost no garbage, so let Python's garbage collector
+# skip them, now (a high threshold) and later (freeze). This saves time.
 gc.set_threshold(1_000_000)
 import keras
 import numpy as np
@@ -42,7 +42,9 @@ def build_model():
     model.add(keras.layers.LSTM(15, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
-        loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
+        loss="categorical_crossentropy",
+        optimizer="adam",
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
     )
     return model
 
@@ -51,14 +53,13 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
     """Train on one new random sequence per epoch; print each epoch's loss and accuracy.
 
     generate_data: returns the X and y of one sequence. Pass another one to train on other
-        data; every sequence must have the same length.
+        data.
     Returns: DataFrame, one row per epoch, with the columns loss and accuracy.
     """
+    train_on_sequence = compile_training_pass(model)
     history = []
     for epoch in range(1, epochs + 1):
         X, y = generate_data()  # (25, 1, 100), (25, 100)
-        if epoch == 1:
-            train_on_sequence = compile_training_pass(model, X, y)
         # The article: model.fit(X, y, epochs=1, batch_size=1)
         results = train_on_sequence(X, y)
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
@@ -67,23 +68,21 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
     return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
 
-def compile_training_pass(model, X, y):
+def compile_training_pass(model):
     """Return one compiled function that trains on a sequence as fit would.
 
-    In Keras 3, most of a call to fit is set-up. This function has none.
+    In Keras 3, most of a call to fit is set-up, which this function does without.
 
-    X, y: one sequence, to show the shapes. Nothing is trained here.
-    Returns: function of the X and y of a sequence. It returns
-        a dict of scalars: the loss and each metric.
+    Returns: function of the X and y of a sequence. Returns a dict of scalars: the loss
+        and each metric.
     """
-    # Create the variables of the optimizer and of the metrics now; otherwise tf.function
-    # traces and compiles twice.
+    # Create the optimizer's variables now; otherwise tf.function traces and compiles twice.
+    # (Metrics that are given by name are created late, too.)
     model.optimizer.build(model.trainable_variables)
-    yhat = model.predict_on_batch(X[:1])
-    model.compute_metrics(None, y[:1], yhat)
 
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
+        X = tf.ensure_shape(X, (None, *model.input_shape[1:]))  # (25, 1, 100)
         model.reset_metrics()
         # A Python range would unroll the loop, one copy per batch, and compile slowly.
         for i in tf.range(len(X)):

@@ -1,8 +1,8 @@
 """Random integer sequences, their one hot encoding, and the article's three framings.
 
-Part 1 of "How to Learn to Echo Random Integers with LSTMs in Keras", and the
-`generate_data()` of its parts 2, 3 and 4: a framing is how a sequence becomes the input X
-and the expected output y of a network. Nothing here needs Keras.
+This is part 1 of "How to Learn to Echo Random Integers with LSTMs in Keras" and the
+`generate_data()` of its parts 2, 3 and 4. A framing turns a sequence into the input X and
+the expected output y of a network. Nothing here needs Keras.
 
     python sequences.py
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 
 def generate_sequence(length=25, n_unique=100):
-    """Return random integers from 0 to n_unique - 1, each as likely as the others (part 1).
+    """Return random integers from 0 to n_unique - 1, all equally likely (part 1).
 
     Returns: list of `length` ints.
     Raises: ValueError if length or n_unique is not an integer of at least 1.
@@ -29,7 +29,7 @@ def generate_sequence(length=25, n_unique=100):
 
 
 def one_hot_encode(sequence, n_unique=100):
-    """Return a binary vector for each integer: 0, but 1 at the integer's index (part 1).
+    """Return one binary vector per integer: 1 at the integer's index, else 0 (part 1).
 
     sequence: integers from 0 to n_unique - 1, Python's or NumPy's; may be empty.
     Returns: integer array, shape (len(sequence), n_unique).
@@ -51,8 +51,8 @@ def one_hot_decode(encoded):
 
     encoded: one hot vectors or predicted probabilities, shape (samples, n_unique) or
         (samples, time steps, n_unique).
-    Returns: list of ints for 2 dimensions; for 3, a list of lists with an int for
-        every time step, where the article's version keeps only the first.
+    Returns: list of ints for 2 dimensions; for 3, a list of lists with one int per time
+        step. (The article's version keeps only the first time step.)
     Raises: ValueError if there is no last axis with values in it, or a value is NaN.
     """
     encoded = np.asarray(encoded, dtype=float)
@@ -65,10 +65,10 @@ def one_hot_decode(encoded):
 
 
 def generate_data_current(sequence=None):
-    """Frame a sequence so that each value is to be echoed at once (part 2).
+    """Frame a sequence: the network sees a value and must answer with it (part 2).
 
     1, 2, 3, 4 becomes 1 -> 1, 2 -> 2, 3 -> 3, 4 -> 4.
-    To be learned is a function of the value at hand: yhat(t) = f(X(t)).
+    The network must learn a function of the current value: yhat(t) = f(X(t)).
 
     sequence: n >= 1 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n, 1, 100), and y, float32 (n, 100).
@@ -81,11 +81,11 @@ def generate_data_current(sequence=None):
 
 
 def generate_data_lag_no_context(sequence=None):
-    """Frame a sequence so that each value is to be answered by the one before it (part 3).
+    """Frame a sequence: the network sees a value and must answer the one before (part 3).
 
     1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3.
-    To be learned is a function of the value before, yhat(t) = f(X(t-1)). But a sample
-    shows only X(t), so the article calls what is learned yhat(t) = f(X(t)).
+    The network must learn a function of the previous value: yhat(t) = f(X(t-1)). But a
+    sample shows only X(t). So, the article says, it learned yhat(t) = f(X(t)).
 
     sequence: n >= 2 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 1, 1, 100), and y, float32 (n - 1, 100).
@@ -98,11 +98,11 @@ def generate_data_lag_no_context(sequence=None):
 
 
 def generate_data_lag(sequence=None):
-    """Frame a sequence as windows of 5, each answered by its last but one value (part 4).
+    """Frame a sequence: the network sees 5 values and must answer the fourth (part 4).
 
     1 to 10 becomes 2 3 4 5 6 -> 5, 3 4 5 6 7 -> 6, and so on to 6 7 8 9 10 -> 9.
-    To be learned is a function of the window, yhat(t) = f(X(t-4), ..., X(t)), which picks
-    X(t-1) out of it.
+    The network must learn a function of the window, yhat(t) = f(X(t-4), ..., X(t)), which
+    picks X(t-1).
 
     sequence: n >= 6 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 5, 5, 100), and y, float32 (n - 5, 100).
@@ -111,7 +111,7 @@ def generate_data_lag(sequence=None):
     encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
-    # Like the article's code, this drops the first complete window with the incomplete ones.
+    # The first 4 windows are incomplete. The article's code drops the fifth one too.
     values = df.to_numpy()[5:]
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]
@@ -119,7 +119,7 @@ def generate_data_lag(sequence=None):
 
 
 def _encode(sequence, at_least):
-    """One hot encode the sequence that a framing was given or, given none, a new one."""
+    """Return the one hot encoding of a sequence, or of a new one if it is None."""
     if sequence is None:
         sequence = generate_sequence()
     encoded = one_hot_encode(sequence).astype("float32")
@@ -136,7 +136,7 @@ def _check_count(name, value):
 
 
 def _print_pairs(X, y):
-    """Print a line for each sample: the values at its time steps, then the one to echo."""
+    """Print one line per sample: the values at its time steps, then the value to echo."""
     for time_steps, value in zip(one_hot_decode(X), one_hot_decode(y)):
         print(*time_steps, value)
 

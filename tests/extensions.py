@@ -15,6 +15,7 @@ import argparse
 import functools
 import inspect
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ import keras
 import numpy as np
 import pandas as pd
 from reporting import end_quietly, picture_file, positive_int
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge
 
 from sequences import generate_sequence, one_hot_decode, one_hot_encode
 
@@ -168,13 +169,14 @@ def build_model(
     # On samples with several time steps, a Dense layer works on each of them, as the
     # article's TimeDistributed(Dense) does.
     model.add(keras.layers.Dense(unique, activation="softmax"))
-    model.compile(
-        loss="sparse_categorical_crossentropy"
-        if embedding
-        else "categorical_crossentropy",
-        optimizer=keras.optimizers.Adam(learning_rate),
-        metrics=["accuracy"],
-    )
+    if embedding:
+        loss = "sparse_categorical_crossentropy"
+        accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    else:
+        loss = "categorical_crossentropy"
+        accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(loss=loss, optimizer=optimizer, metrics=[accuracy])
     return model
 
 
@@ -190,8 +192,7 @@ def train_readout(model, epochs, generate_data):
         states.append(outputs.reshape(-1, outputs.shape[-1]))
         targets.append(y.reshape(-1, y.shape[-1]))
     # An untrained LSTM's outputs are small numbers, so regularize little.
-    readout = RidgeClassifier(alpha=0.001)
-    readout.fit(np.concatenate(states), one_hot_decode(np.concatenate(targets)))
+    readout = Ridge(alpha=0.001).fit(np.concatenate(states), np.concatenate(targets))
     model.layers[-1].set_weights([readout.coef_.T, readout.intercept_])
 
 
@@ -226,26 +227,26 @@ CONFLICTS = {
     ("--batch-size", "--through-time"): "a sequence is 1 sample",
     ("--lead", "--through-time"): "a sequence is 1 sample",
     ("--lead", "--echo-sequence"): "the values before have no value to echo",
-    ("--lead", "--missing"): "both mask time steps",
+    ("--lead", "--missing mark"): "both mark time steps",
+    ("--lead", "--missing mask"): "both mark time steps",
     ("--lead", "--embedding"): "a mark is no class",
     ("--missing", "--embedding"): "a mark is no class",
     ("--layer mlp", "--through-time"): "an MLP has one answer for all time steps",
     ("--layer mlp", "--echo-sequence"): "an MLP has one answer for all time steps",
     ("--layer mlp", "--lead"): "an MLP cannot skip time steps",
     ("--layer mlp", "--missing mask"): "an MLP cannot skip time steps",
+    ("--layer echo-state", "--embedding"): "it needs one hot vectors",
+    ("--layer echo-state", "--plot"): "it learns without epochs",
 }
 
 
 def lead_range(text):
     """Return the option --lead's N or N-M as two integers, for argparse to report."""
-    least, _, most = text.partition("-")
-    try:
-        values = int(least), int(most or least)
-        if not 0 <= values[0] <= values[1] or values[1] < 1:
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is neither N nor N-M") from None
-    return values
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if least > most or most == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number N or a range N-M")
+    return least, most
 
 
 def parse_args(argv=None):
@@ -387,6 +388,8 @@ def parse_args(argv=None):
             generate_data(args.sequence, **framing)
         if options.get("numbers", 25) < 25:
             raise ValueError(f"--numbers is {args.numbers}: at least 25 are needed")
+        if not options.get("learning_rate", 1) > 0:
+            raise ValueError(f"--learning-rate is {args.learning_rate}: not above 0")
         if not 0 <= options.get("seed", 0) < 2**32:
             raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is possible")
     except ValueError as error:

@@ -1,10 +1,11 @@
 """Draw the README's pictures.
 
-    python tests/pictures.py .github/state.png
+    python tests/pictures.py state .github/state.png
+    python tests/pictures.py learned .github/learned.png
 
-draws where the carried state comes from and how far gradients reach, out of the framings
-and the networks' own batch sizes. The other two pictures show measurements: results.py
-draws them.
+state shows where the value to echo is, in the data and the networks of the scripts. learned
+trains networks, for two minutes, and shows which value they answer. The other two pictures
+show measurements: results.py draws them.
 """
 
 import argparse
@@ -20,11 +21,12 @@ import echo_lag_no_context
 
 # isort: split
 import extensions
+import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from reporting import picture_file
 
@@ -32,105 +34,111 @@ from sequences import one_hot_decode
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 BLUE, VERMILLION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
+SEEDS = range(1, 6)
 
 
 def draw_curves(curves, file, format):
-    """Draw learning curves, each a median over its seeds in a band from least to most.
+    """Draw learning curves, each a median over its seeds in a band from lowest to highest.
 
-    curves: dict from a name to a list of Series, an accuracy for each epoch.
+    curves: dict from a script to a list of Series, the accuracy in each epoch.
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
     # Where there is room for the name of each line: x, y.
-    places = [(270, 0.94), (1000, 0.06), (900, 0.55)]
-    for (name, runs), colour, place in zip(
-        curves.items(), [BLUE, VERMILLION, GREEN], places, strict=True
+    labels = [
+        (270, 0.9, "part 2, echo_current.py:\nthe current value"),
+        (1000, 0.05, "part 3, echo_lag_no_context.py:\nthe value before, no context"),
+        (1060, 0.45, "part 4, echo_lag.py:\nthe value before, 5 time steps"),
+    ]
+    for runs, colour, label in zip(
+        curves.values(), [BLUE, VERMILLION, GREEN], labels, strict=True
     ):
         seeds = pd.concat(runs, axis=1).rolling(25, min_periods=1).mean()
         draw_band(axis, seeds.set_axis(seeds.index + 1), colour)
-        axis.text(
-            *place, name, color=colour, fontsize=15, fontweight="bold", in_layout=False
-        )
+        axis.text(*label, color=colour, fontsize=14, fontweight="bold", in_layout=False)
     # Thin and last, so that it hides no line.
     axis.axhline(0.01, color="black", linestyle="--", linewidth=1.2)
-    axis.text(1000, -0.05, "chance: 1 %", fontsize=15, in_layout=False)
+    axis.text(20, -0.055, "chance: 1 %", fontsize=14, in_layout=False)
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axis.tick_params(labelsize=14)
     axis.set_xlabel("epoch", fontsize=15)
-    axis.set_ylabel("accuracy, mean of 25 epochs", fontsize=15)
+    axis.set_ylabel("training accuracy, mean of 25 epochs", fontsize=14)
     axis.set_xlim(0, None)
     axis.set_ylim(-0.08, 1.04)
     figure.savefig(file, format=format, dpi=100)
 
 
-def draw_lags(epochs, limits, file, format):
-    """Draw how many epochs each lag needs, a median over its seeds from least to most.
+def draw_lags(epochs, limit, file, format):
+    """Draw how many epochs each lag needs, a median over its seeds from lowest to highest.
 
-    epochs: dict from a name to a DataFrame, a row for each lag, a column for a seed;
-        infinity for a seed that has not learned the lag.
-    limits: dict from a name to how many epochs each lag was trained.
+    epochs: dict from how a window starts to a DataFrame, one row per lag and one column per
+        seed; infinity for a seed that has not learned the lag.
+    limit: how many epochs a network got at most.
     """
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(figsize=(9, 6), layout="constrained")
     axis = figure.subplots()
     axis.set_yscale("log")
-    most = max(map(max, limits.values()))
-    axis.axhline(most, color="black", linestyle="--", linewidth=1.2)
-    styles = [(BLUE, "s"), (GREEN, "D"), (VERMILLION, "o")]
+    axis.axhline(limit, color="black", linestyle="--", linewidth=1.2)
+    axis.text(
+        -0.45, limit * 1.04, f"training stopped: {limit:,}", fontsize=13, va="bottom"
+    )
+    styles = [(BLUE, "s"), (SKY, "^"), (GREEN, "D"), (VERMILLION, "o")]
     for i, ((name, seeds), (colour, marker)) in enumerate(
         zip(epochs.items(), styles, strict=True)
     ):
-        x = seeds.index + 0.22 * (i - 1)
-        median = seeds.median(axis=1).replace(np.inf, np.nan)
-        # A bar that reaches the limit has seeds that go on beyond it.
-        greatest = seeds.clip(upper=pd.Series(limits[name]), axis=0).max(axis=1)
+        x = seeds.index + 0.18 * (i - 1.5)
+        learned = seeds.replace(np.inf, np.nan)
+        median = seeds.median(axis=1)
         axis.errorbar(
             x,
-            median,
-            yerr=[median - seeds.min(axis=1), greatest - median],
-            fmt=marker,
-            color=colour,
-            markersize=8,
-            capsize=9,
-            linewidth=2.5,
-            label=name,
+            median.clip(upper=limit),
+            yerr=[
+                (median.clip(upper=limit) - seeds.min(axis=1)).clip(lower=0),
+                seeds.max(axis=1).clip(upper=limit) - median.clip(upper=limit),
+            ],
+            fmt="none",
+            ecolor=colour,
+            capsize=6,
+            linewidth=2,
         )
-        missed = np.isinf(seeds).sum(axis=1)
-        for lag in seeds.index[median.isna()]:
-            # The seeds that have learned it, hollow, and how many have not.
-            few = seeds.loc[lag][np.isfinite(seeds.loc[lag])]
-            axis.plot([x[lag]] * len(few), few, "o", color=colour, markerfacecolor="w")
+        axis.plot(
+            x, median.where(median < np.inf), marker, color=colour, ms=9, label=name
+        )
+        for lag in seeds.index[median == np.inf]:
+            axis.plot(x[lag], limit, marker, color=colour, ms=9, markerfacecolor="w")
             axis.text(
                 x[lag],
-                most * 1.1,
-                f"not within\n{limits[name][lag]:,}:\n{missed[lag]} of {seeds.shape[1]} seeds",
+                limit * 1.35,
+                f"{learned.loc[lag].count()} of\n{seeds.shape[1]}",
                 color=colour,
-                fontsize=14,
+                fontsize=13,
                 ha="center",
                 va="bottom",
             )
-    axis.set_xlabel("lag: how far before the window's last value", fontsize=15)
-    axis.set_ylabel("epochs until 95 %", fontsize=15)
-    axis.set_xticks(seeds.index)
-    axis.set_xlim(-0.5, seeds.index[-1] + 0.7)
-    axis.set_ylim(100, most * 5)
+    axis.set_xlabel("lag: how many values before the last one (1 is the article's)")
+    axis.set_ylabel("epochs until the accuracy is 95 %")
+    axis.xaxis.label.set_size(15)
+    axis.yaxis.label.set_size(15)
+    axis.set_xticks(range(5))
+    axis.set_xlim(-0.5, 4.6)
+    axis.set_ylim(100, limit * 4)
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axis.tick_params(labelsize=14)
     axis.grid(axis="y", color="lightgrey")
     figure.legend(
-        fontsize=14,
+        fontsize=13,
         loc="outside upper center",
-        ncols=3,
-        columnspacing=1,
-        handletextpad=0.2,
-        title="each window starts from",
-        title_fontsize=14,
+        ncols=2,
+        title="A window starts from (bars: from the fastest seed to the slowest; hollow: "
+        "most seeds\ndid not learn it, below the number of seeds that did)",
+        title_fontsize=13,
         frameon=False,
     )
     figure.savefig(file, format=format, dpi=100)
 
 
 def draw_band(axis, seeds, colour):
-    """Draw the median of a DataFrame's columns and a band from the least to the most."""
+    """Draw the median of a DataFrame's columns and a band from the lowest to the highest."""
     seeds.median(axis=1).plot(ax=axis, color=colour, linewidth=3.5)
     least, most = seeds.min(axis=1), seeds.max(axis=1)
     axis.fill_between(seeds.index, least, most, color=colour, alpha=0.25, linewidth=0)
@@ -140,7 +148,7 @@ def trace(sequence, asked, generate_data, batch_size, time_steps):
     """Follow what the network has for one answer.
 
     sequence: distinct integers.
-    asked: the position in the sequence of the value that is asked for.
+    asked: the position in the sequence of the value to echo.
     generate_data: a framing, whose samples the network takes as `batch_size` samples of
         `time_steps`, in order.
     Returns: the positions in the sequence of the values that the sample shows up to this
@@ -159,122 +167,235 @@ def trace(sequence, asked, generate_data, batch_size, time_steps):
     return samples[sample, : time_step + 1].tolist(), before.ravel().tolist()
 
 
-def verdict(value, asked, shown, carried):
-    """Say whether the network can, and why, from the positions that `trace` returns."""
-    if asked in shown:
-        return (
-            "Can",
-            f"{value} is in the sample: gradients reach the step that read it.",
-        )
-    if asked in carried:
-        return (
-            "Hardly",
-            f"{value} is in the state, but no gradient reaches the step that read it.",
-        )
-    return "Cannot", f"{value} is neither in the sample nor in the state."
+def measured(row, column="accuracy"):
+    """Return a cell of a row in tests/README.md, such as "99.9 %"."""
+    lines = Path(__file__).with_name("README.md").read_text().splitlines()
+    columns = ["row", "accuracy", "range", "one at a time"]
+    (line,) = [line for line in lines if line.startswith(f"| `{row}` |")]
+    return line.split(" | ")[columns.index(column)]
 
 
 def draw_trace(axis, sequence, asked, shown, carried):
     """Draw a sequence as boxes, and what `trace` returns for one answer."""
+    now = shown[-1]
     for position, value in enumerate(sequence):
-        colour = SKY if position in shown else "white"
+        colour = "white" if position not in shown else SKY if position < now else BLUE
         axis.add_patch(
             Rectangle((position, 0), 1, 1, facecolor=colour, edgecolor="grey")
         )
-        axis.text(position + 0.5, 0.47, value, fontsize=16, ha="center", va="center")
+        shade = {now: "white"}.get(position, "black" if position < now else "darkgrey")
+        axis.text(
+            position + 0.5,
+            0.47,
+            value,
+            color=shade,
+            fontsize=16,
+            ha="center",
+            va="center",
+        )
     axis.add_patch(
         Rectangle((asked, 0), 1, 1, fill=False, edgecolor=VERMILLION, linewidth=4)
     )
-    # The state comes from the last value read before the sample, or is zero.
-    source = carried[-1] + 0.5 if carried else -0.7
-    if not carried:
-        axis.text(source, 0.5, "zero\nstate", fontsize=14, ha="center", va="center")
-    axis.add_patch(
-        FancyArrowPatch(
-            (source, 1.0),
-            (shown[0] + 0.5, 1.0),
-            connectionstyle="arc3,rad=-0.25",
-            arrowstyle="-|>",
-            color="black",
-            clip_on=False,
-            mutation_scale=22,
-            linewidth=2.5,
+    # The carried state comes from the last value read before the sample.
+    if carried:
+        axis.annotate(
+            "",
+            (shown[0] + 0.5, 1.05),
+            (carried[-1] + 0.5, 1.05),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "connectionstyle": "arc3,rad=-0.3",
+                "linewidth": 2.5,
+                "color": "black",
+                "mutation_scale": 20,
+            },
         )
-    )
-    axis.plot(
-        [shown[0] + 0.1, shown[-1] + 0.9], [-0.25, -0.25], color=BLUE, linewidth=6
-    )
+    if len(shown) > 1:
+        axis.annotate(
+            "",
+            (shown[0] + 0.3, -0.25),
+            (now + 0.7, -0.25),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "linewidth": 2.5,
+                "color": GREEN,
+                "mutation_scale": 20,
+            },
+        )
 
 
 def draw_state(file, format):
-    """Draw what part 3 and its two mends and part 4 have for the same answer."""
+    """Draw where the value to echo is for the networks of part 3, part 4 and in between."""
     sequence = random.Random(1).sample(range(100), 13)
     asked = 9
-    one_by_one = extensions.parse_args(["--no-context", "--batch-size", "1"])
-    n_samples = len(one_by_one.framing(sequence)[0])
     batch, _, _ = echo_lag_no_context.build_model().input_shape
     window_batch, window, _ = echo_lag.build_model().input_shape
-    panels = {
-        f"Part 3: batches of {batch}, 1 time step": (
-            echo_lag_no_context.generate_data,
-            batch,
-            1,
+    frame_3, frame_4 = echo_lag_no_context.generate_data, echo_lag.generate_data
+    value = sequence[asked]
+    panels = [
+        (
+            f"Part 3 cannot learn it: {measured('echo_lag_no_context.py')}",
+            (
+                f"{value} is neither in the sample nor in the state of this row: the state\n"
+                f"comes from {batch} values before, as a batch has {batch} rows."
+            ),
+            trace(sequence, asked, frame_3, batch, 1),
         ),
-        f"Part 3 with batches of {one_by_one.batch_size}": (
-            one_by_one.framing,
-            one_by_one.batch_size,
-            1,
+        (
+            (
+                "Part 3 in batches of 1 hardly learns it: "
+                f"{measured('--context 1 --batch-size 1')}"
+            ),
+            f"{value} is in the state, but no gradient reaches the step that read it.",
+            trace(sequence, asked, frame_3, 1, 1),
         ),
-        "Part 3 trained through time: the sequence is one sample": (
-            extensions.parse_args(["--through-time"]).framing,
-            1,
-            n_samples,
+        (
+            (
+                "Part 3 with each sequence as one sample learns it: "
+                f"{measured('--through-time --epochs 4000', 'one at a time')}"
+            ),
+            (
+                f"{value} is in the sample, which starts from a zero state. Gradients reach "
+                "the step\nthat read it."
+            ),
+            trace(sequence, asked, frame_3, 1, len(frame_3(sequence)[0])),
         ),
-        f"Part 4: batches of {window_batch}, windows of {window} time steps": (
-            echo_lag.generate_data,
-            window_batch,
-            window,
+        (
+            f"Part 4 learns it: {measured('echo_lag.py')}",
+            (
+                f"{value} is in the sample, a window of {window}. The state comes from the window "
+                f"{window_batch} samples\nbefore, as a batch has {window_batch} rows."
+            ),
+            trace(sequence, asked, frame_4, window_batch, window),
         ),
-    }
+    ]
 
-    figure = Figure(figsize=(9, 9), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.12)
-    for axis, (title, panel) in zip(figure.subplots(len(panels)), panels.items()):
-        shown, carried = trace(sequence, asked, *panel)
-        draw_trace(axis, sequence, asked, shown, carried)
-        answer, reason = verdict(sequence[asked], asked, shown, carried)
-        axis.set_title(f"{answer}. {title}", fontsize=17, fontweight="bold", loc="left")
-        axis.text(0, -1, reason, fontsize=16)
-        axis.set(xlim=(-1.1, len(sequence) + 0.1), ylim=(-1.1, 2))
+    figure = Figure(figsize=(9, 10.5), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08)
+    for axis, (title, reason, positions) in zip(figure.subplots(len(panels)), panels):
+        draw_trace(axis, sequence, asked, *positions)
+        axis.set_title(title, fontsize=17, fontweight="bold", loc="left")
+        axis.text(0, -0.55, reason, fontsize=14.5, va="top")
+        axis.set(xlim=(-0.1, len(sequence) + 0.1), ylim=(-1.5, 1.9))
         axis.axis("off")
     figure.legend(
+        title="Time runs from left to right; grey numbers are still to come.",
+        title_fontsize=15,
         handles=[
+            Patch(facecolor=BLUE, edgecolor="grey", label="input now"),
+            Patch(facecolor=SKY, edgecolor="grey", label="read before, in this sample"),
             Patch(
-                facecolor="none", edgecolor=VERMILLION, linewidth=4, label="asked for"
+                facecolor="none",
+                edgecolor=VERMILLION,
+                linewidth=4,
+                label="value to echo (lag 1)",
             ),
-            Patch(facecolor=SKY, edgecolor="grey", label="read by then in the sample"),
-            Line2D(
-                [], [], color="black", marker=">", markersize=10, label="carried state"
-            ),
-            Line2D([], [], color=BLUE, linewidth=6, label="reach of gradients"),
+            Line2D([], [], color="black", marker=">", ms=10, label="carried state"),
+            Line2D([], [], color=GREEN, marker="<", ms=10, label="gradients"),
         ],
         loc="outside upper center",
-        ncols=2,
-        fontsize=16,
+        ncols=3,
+        fontsize=14,
         frameon=False,
     )
     figure.savefig(file, format=format, dpi=80)
+
+
+def answered_steps(stateless, seeds=SEEDS, epochs=echo_lag.EPOCHS):
+    """Train part 4's network, and find which value of a window it answers.
+
+    Returns: array (10, 10). Row n, column s: how often the answer to a window of n + 1
+        values is the value at step s + 1, as a share, a mean over the seeds.
+    """
+    shares = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        model = extensions.build_model(stateless=stateless)
+        echo_lag.train(model, epochs)
+        # The answer to the n-th number is the answer to a window of n values.
+        sequences, answers = extensions.feed_one_at_a_time(model, shape=(5, 100))
+        equal = answers[:, :10, None] == sequences[:, None, :10]
+        shares.append(equal.mean(axis=0))
+    return np.mean(shares, axis=0)
+
+
+def draw_learned(shares, file, format):
+    """Draw which value of a window the networks answer.
+
+    shares: two arrays as `answered_steps` returns them, from a zero state and carried.
+    """
+    figure = Figure(figsize=(10, 5.4), layout="constrained")
+    titles = [
+        "Zero state at each window:\nit learned to count to step 4",
+        "Carried state, as in the article:\nit learned to look one value back",
+    ]
+    for axis, panel, title in zip(figure.subplots(1, 2, sharey=True), shares, titles):
+        lengths = range(3, 11)
+        shown = np.where(np.tri(10), panel, np.nan)[2:]
+        image = axis.imshow(shown, cmap="Blues", vmin=0, vmax=1)
+        for row, length in enumerate(lengths):
+            axis.add_patch(
+                Rectangle(
+                    (length - 2.45, row - 0.45),
+                    0.9,
+                    0.9,
+                    fill=False,
+                    edgecolor=VERMILLION,
+                    linewidth=3,
+                )
+            )
+            for step, share in enumerate(shown[row]):
+                if share >= 0.05:
+                    axis.text(
+                        step,
+                        row,
+                        f"{100 * share:.0f}",
+                        color="white" if share > 0.5 else "black",
+                        fontsize=12,
+                        ha="center",
+                        va="center",
+                    )
+        axis.set_title(title, fontsize=15, fontweight="bold")
+        axis.set_xticks(range(10), range(1, 11))
+        axis.set_yticks(range(len(lengths)), lengths)
+        axis.set_xlabel("step of the window", fontsize=14)
+        axis.tick_params(labelsize=13)
+    figure.axes[0].set_ylabel("values in the window", fontsize=14)
+    bar = figure.colorbar(
+        image, ax=figure.axes, format=PercentFormatter(1, symbol=" %")
+    )
+    bar.set_label("answers that equal the value at this step", fontsize=13)
+    figure.legend(
+        handles=[
+            Patch(
+                facecolor="none",
+                edgecolor=VERMILLION,
+                linewidth=3,
+                label="right answer",
+            )
+        ],
+        loc="outside lower center",
+        fontsize=14,
+        frameon=False,
+    )
+    figure.savefig(file, format=format, dpi=90)
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("picture", choices=["state", "learned"])
     parser.add_argument(
-        "file", type=picture_file, help="such as state.png or state.svg"
+        "file", type=picture_file, metavar="FILE", help="such as state.png or state.svg"
     )
     args = parser.parse_args(argv)
-    draw_state(args.file, format=args.file.suffix[1:])
+    format = args.file.suffix[1:]
+    if args.picture == "state":
+        draw_state(args.file, format)
+    else:
+        shares = [answered_steps(stateless) for stateless in (True, False)]
+        draw_learned(shares, args.file, format)
 
 
 if __name__ == "__main__":

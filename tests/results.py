@@ -24,6 +24,9 @@ from reporting import end_quietly, heading, picture_file, positive_int, print_ta
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
 
+# The most epochs that a network gets: ten times the article's.
+LIMIT = 20_000
+
 # The lines of the picture of the lags: options for each lag from 0 to 4.
 LAGS = {
     "a zero state": [f"--lag {lag} --stateless" for lag in range(5)],
@@ -32,11 +35,11 @@ LAGS = {
     ],
     "a zero state and 0 to 5 other values": [
         *(f"--lag {lag} --stateless --lead 0-5" for lag in (0, 1)),
-        *(f"--lag {lag} --stateless --lead 0-5 --epochs 20000" for lag in (2, 3, 4)),
+        *(f"--lag {lag} --stateless --lead 0-5 --epochs {LIMIT}" for lag in (2, 3, 4)),
     ],
     "the carried state": [
         *(f"--lag {lag}" for lag in (0, 1)),
-        *(f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)),
+        *(f"--lag {lag} --epochs {LIMIT}" for lag in (2, 3, 4)),
     ],
 }
 
@@ -162,7 +165,7 @@ def epochs_to_95(curve):
 
 
 def percent(value):
-    return f"{100 * value:.1f} %"
+    return "" if np.isnan(value) else f"{100 * value:.1f} %"
 
 
 def median_and_range(values):
@@ -232,7 +235,7 @@ def draw(table, runs, file):
             )
             for name, line in LAGS.items()
         }
-        draw_lags(epochs, file, format=file.suffix[1:])
+        draw_lags(epochs, LIMIT, file, format=file.suffix[1:])
 
 
 def main(argv=None):
@@ -268,7 +271,8 @@ def main(argv=None):
         futures = [threads.submit(run, *job) for job in jobs]
         try:
             for (row, seed), future in zip(jobs, futures):
-                runs.setdefault(row, []).append(future.result())
+                result = future.result()
+                runs.setdefault(row, []).append(result)
                 print(f"done: {row}, seed {seed}", file=sys.stderr)
         except (KeyboardInterrupt, RuntimeError) as error:
             stopped = str(error) or "stopped"

@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-# Keras and TensorFlow read these when they are imported. Like the article, use no GPU, and
-# hide the log, in which TensorFlow calls that an error.
+# Keras and TensorFlow read these when they are imported. Like the article, use no GPU.
+# Level 3 hides the log, which would call that an error.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -43,9 +43,7 @@ def build_model():
     model.add(keras.layers.LSTM(50, stateful=True, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
-        loss="categorical_crossentropy",
-        optimizer="adam",
-        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+        loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
     )
     return model
 
@@ -53,16 +51,15 @@ def build_model():
 def train(model, epochs=EPOCHS, generate_data=generate_data):
     """Train on one new random sequence per epoch; print each epoch's loss and accuracy.
 
-    generate_data: returns the X and y of one sequence. Pass another one to train on other
-        data.
+    generate_data: returns the X and y of one sequence; pass another for other data.
     Returns: DataFrame, one row per epoch, with the columns loss and accuracy.
     """
-    train_on_sequence = compile_training_pass(model)
     history = []
     for epoch in range(1, epochs + 1):
         X, y = generate_data()  # (20, 5, 100), (20, 100)
-        # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False) and
-        # model.reset_states()
+        if epoch == 1:
+            train_on_sequence = compile_training_pass(model, X, y)
+        # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False) and a reset.
         results = train_on_sequence(X, y)
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
@@ -70,18 +67,21 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
     return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
 
-def compile_training_pass(model):
+def compile_training_pass(model, X, y):
     """Return one compiled function that trains on a sequence as a reset and fit would.
 
     In Keras 3, most of a call to fit is set-up, which this function does without.
 
-    Returns: function of the X and y of a sequence, which must fill its batches. Returns a
-        dict of scalars: the loss and each metric.
+    X, y: one sequence, as an example. Nothing is trained on it yet.
+    Returns: function of the X and y of a sequence, whose batches must be full. It returns
+        a dict of scalars, the loss and each metric.
     """
     batch_size = model.input_shape[0]
-    # Create the optimizer's variables now; otherwise tf.function traces and compiles twice.
-    # (Metrics that are given by name are created late, too.)
+    # Create the variables of the optimizer and the metrics now; otherwise tf.function
+    # traces and compiles twice, or does not reset the metrics.
     model.optimizer.build(model.trainable_variables)
+    yhat = model.predict_on_batch(X[:batch_size])
+    model.compute_metrics(None, y[:batch_size], yhat)
 
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
@@ -179,7 +179,7 @@ def parse_args(argv=None):
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
         if args.seed is not None and not 0 <= args.seed < 2**32:
-            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is possible")
+            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is needed")
         if args.sequence:
             generate_data(args.sequence)
         if args.plot:
@@ -212,5 +212,5 @@ if __name__ == "__main__":
         main()
         sys.stdout.flush()
     except BrokenPipeError:
-        # A reader such as `| head` has read enough. Leave Python nothing to flush at exit.
+        # A reader such as `| head` has read enough. Leave nothing to flush at exit.
         sys.stdout = None

@@ -171,12 +171,10 @@ def build_model(
     model.add(keras.layers.Dense(unique, activation="softmax"))
     if embedding:
         loss = "sparse_categorical_crossentropy"
-        accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
     else:
         loss = "categorical_crossentropy"
-        accuracy = keras.metrics.CategoricalAccuracy("accuracy")
     optimizer = keras.optimizers.Adam(learning_rate)
-    model.compile(loss=loss, optimizer=optimizer, metrics=[accuracy])
+    model.compile(loss=loss, optimizer=optimizer, metrics=["accuracy"])
     return model
 
 
@@ -391,7 +389,7 @@ def parse_args(argv=None):
         if not options.get("learning_rate", 1) > 0:
             raise ValueError(f"--learning-rate is {args.learning_rate}: not above 0")
         if not 0 <= options.get("seed", 0) < 2**32:
-            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is possible")
+            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is needed")
     except ValueError as error:
         parser.error(str(error))
     sizes = [size for size in range(1, len(X) + 1) if len(X) % size == 0]

@@ -19,6 +19,7 @@ import echo_lag_no_context
 
 # isort: split
 import keras
+import pandas as pd
 
 # The script of a part, the LSTM's units, and batch size, time steps and features. The
 # network of part 2 takes batches of any size, and the article trains it in batches of 1.
@@ -41,19 +42,19 @@ def build_model(units, batch_shape):
 
 
 def train(model, epochs, generate_data, shuffle=False):
-    """Train as the article does; return the loss of each epoch."""
-    losses = []
+    """Train as the article does; return a DataFrame of the metrics in each epoch."""
+    histories = []
     for _ in range(epochs):
         X, y = generate_data()
         batch_size = model.input_shape[0] or 1
         history = model.fit(
             X, y, epochs=1, batch_size=batch_size, verbose=2, shuffle=shuffle
         )
-        losses += history.history["loss"]
+        histories.append(pd.DataFrame(history.history))
         for layer in model.layers:
             if getattr(layer, "stateful", False):
                 layer.reset_state()
-    return losses
+    return pd.concat(histories, ignore_index=True)
 
 
 def main(argv=None):

@@ -9,6 +9,7 @@ show measurements: results.py draws them.
 """
 
 import argparse
+import contextlib
 import random
 import sys
 from pathlib import Path
@@ -109,7 +110,7 @@ def draw_lags(epochs, limit, file, format):
             axis.text(
                 x[lag],
                 limit * 1.35,
-                f"{learned.loc[lag].count()} of\n{seeds.shape[1]}",
+                f"{learned.loc[lag].count()}/{seeds.shape[1]}",
                 color=colour,
                 fontsize=13,
                 ha="center",
@@ -129,8 +130,7 @@ def draw_lags(epochs, limit, file, format):
         fontsize=13,
         loc="outside upper center",
         ncols=2,
-        title="A window starts from (bars: from the fastest seed to the slowest; hollow: "
-        "most seeds\ndid not learn it, below the number of seeds that did)",
+        title="A window starts from ...",
         title_fontsize=13,
         frameon=False,
     )
@@ -311,7 +311,8 @@ def answered_steps(stateless, seeds=SEEDS, epochs=echo_lag.EPOCHS):
     for seed in seeds:
         keras.utils.set_random_seed(seed)
         model = extensions.build_model(stateless=stateless)
-        echo_lag.train(model, epochs)
+        with contextlib.redirect_stdout(None):
+            echo_lag.train(model, epochs)
         # The answer to the n-th number is the answer to a window of n values.
         sequences, answers = extensions.feed_one_at_a_time(model, shape=(5, 100))
         equal = answers[:, :10, None] == sequences[:, None, :10]

@@ -108,7 +108,7 @@ def test_picture_of_the_lags_says_which_was_not_learned(tmp_path):
     for name in epochs:
         assert f">{name}<" in text
     assert "training stopped: 20,000" in text
-    assert text.count(">1 of<") == 1
+    assert text.count(">1/3<") == 1
 
 
 def test_bad_command_line(tmp_path, capsys):

@@ -343,8 +343,8 @@ def test_plot_that_cannot_be_written(name, reason, tmp_path, capsys):
     [
         (["--epochs", -5], "--epochs is -5: at least 1 is needed"),
         (["--epochs", 1.5], "argument --epochs: invalid int value: '1.5'"),
-        (["--seed", -1], "--seed is -1: 0 to 4294967295 is possible"),
-        (["--seed", 2**32], "--seed is 4294967296: 0 to 4294967295 is possible"),
+        (["--seed", -1], "--seed is -1: 0 to 4294967295 is needed"),
+        (["--seed", 2**32], "--seed is 4294967296: 0 to 4294967295 is needed"),
         (["--layers", 2, *range(10)], "unrecognized arguments: --layers"),
         ([3, 1.5], "argument sequence: invalid int value: '1.5'"),
     ],

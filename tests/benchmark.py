@@ -43,18 +43,16 @@ WITHOUT = {
 
 
 def seconds_of(*command):
-    """Run a Python command; return its seconds and the most memory that it used, in MB."""
+    """Run a Python command; return its seconds."""
     begin = time.perf_counter()
-    process = subprocess.Popen(
+    subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{' '.join(command)} ended with status {status}")
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    return time.perf_counter() - begin
 
 
 def milliseconds_of(function, *arguments, calls=10):
@@ -81,7 +79,7 @@ def compare_port(rounds):
     rows = []
     for script in SCRIPTS:
         commands = [[f"{script}.py"], ["tests/fit_per_epoch.py", script]]
-        seconds = [[seconds_of(*c)[0] for c in commands] for _ in range(rounds)]
+        seconds = [[seconds_of(*c) for c in commands] for _ in range(rounds)]
         ours, port = np.median(seconds, axis=0)
         cells = [f"{ours:.1f}", f"{port:.0f}", f"{port / ours:.1f}"]
         rows.append([f"`{script}.py`", *cells])
@@ -94,7 +92,7 @@ def compare_lines(rounds):
     with tempfile.TemporaryDirectory() as folder:
         for script in SCRIPTS:
             files = [write_without(name, script, folder) for name in WITHOUT]
-            seconds = [[seconds_of(file)[0] for file in files] for _ in range(rounds)]
+            seconds = [[seconds_of(file) for file in files] for _ in range(rounds)]
             cells = [f"{median:.1f}" for median in np.median(seconds, axis=0)]
             rows.append([f"`{script}.py`", *cells])
     print_table(["seconds", *WITHOUT], rows)
@@ -174,28 +172,12 @@ def compare_larger_network(rounds):
     print_table(["", "first call, s", "later, ms", "another length, s"], rows)
 
 
-def compare_unique(rounds):
-    """Print an epoch's milliseconds and a process's memory for more unique values."""
-    rows, epochs = [], 200
-    for count in (2, 10, 100, 1000, 10000):
-        cells = []
-        for embedding in ([], ["--embedding"]):
-            command = ["tests/extensions.py", "--unique", str(count), *embedding]
-            short, _ = seconds_of(*command, "--epochs", "1")
-            long, memory = seconds_of(*command, "--epochs", str(1 + epochs))
-            cells += [f"{1000 * (long - short) / epochs:.1f}", f"{memory:.0f}"]
-        rows.append([f"{count:,}", *cells])
-    columns = ["one hot, ms per epoch", "MB", "embedding, ms per epoch", "MB"]
-    print_table(["unique values", *columns], rows)
-
-
 TABLES = {
     "port": compare_port,
     "lines": compare_lines,
     "lengths": compare_lengths,
     "fit": take_fit_apart,
     "larger": compare_larger_network,
-    "unique": compare_unique,
 }
 
 

@@ -69,48 +69,36 @@ def draw_curves(curves, file, format):
     figure.savefig(file, format=format, dpi=100)
 
 
-def draw_lags(epochs, limit, file, format):
+def draw_lags(epochs, limits, file, format):
     """Draw how many epochs each lag needs, a median over its seeds from lowest to highest.
 
     epochs: dict from how a window starts to a DataFrame, one row per lag and one column per
         seed; infinity for a seed that has not learned the lag.
-    limit: how many epochs a network got at most.
+    limits: dict from how a window starts to the epochs of training for each lag.
     """
     figure = Figure(figsize=(9, 6), layout="constrained")
     axis = figure.subplots()
     axis.set_yscale("log")
-    axis.axhline(limit, color="black", linestyle="--", linewidth=1.2)
-    axis.text(
-        -0.45, limit * 1.04, f"training stopped: {limit:,}", fontsize=13, va="bottom"
-    )
     styles = [(BLUE, "s"), (SKY, "^"), (GREEN, "D"), (VERMILLION, "o")]
     for i, ((name, seeds), (colour, marker)) in enumerate(
         zip(epochs.items(), styles, strict=True)
     ):
         x = seeds.index + 0.18 * (i - 1.5)
-        learned = seeds.replace(np.inf, np.nan)
-        median = seeds.median(axis=1)
+        # A seed that has not learned the lag is drawn where its training stopped.
+        shown = seeds.clip(upper=pd.Series(limits[name]), axis=0)
+        median = shown.median(axis=1)
+        bars = [median - shown.min(axis=1), shown.max(axis=1) - median]
         axis.errorbar(
-            x,
-            median.clip(upper=limit),
-            yerr=[
-                (median.clip(upper=limit) - seeds.min(axis=1)).clip(lower=0),
-                seeds.max(axis=1).clip(upper=limit) - median.clip(upper=limit),
-            ],
-            fmt="none",
-            ecolor=colour,
-            capsize=6,
-            linewidth=2,
+            x, median, bars, fmt="none", ecolor=colour, capsize=6, linewidth=2
         )
-        axis.plot(
-            x, median.where(median < np.inf), marker, color=colour, ms=9, label=name
-        )
-        for lag in seeds.index[median == np.inf]:
-            axis.plot(x[lag], limit, marker, color=colour, ms=9, markerfacecolor="w")
+        learned = np.isfinite(seeds.median(axis=1))
+        axis.plot(x, median.where(learned), marker, color=colour, ms=9, label=name)
+        axis.plot(x, median.mask(learned), marker, color=colour, ms=9, mfc="w")
+        for lag in seeds.index[~learned]:
             axis.text(
                 x[lag],
-                limit * 1.35,
-                f"{learned.loc[lag].count()}/{seeds.shape[1]}",
+                1.15 * median[lag],
+                f"{np.isfinite(seeds.loc[lag]).sum()}/{seeds.shape[1]}",
                 color=colour,
                 fontsize=13,
                 ha="center",
@@ -121,8 +109,8 @@ def draw_lags(epochs, limit, file, format):
     axis.xaxis.label.set_size(15)
     axis.yaxis.label.set_size(15)
     axis.set_xticks(range(5))
-    axis.set_xlim(-0.5, 4.6)
-    axis.set_ylim(100, limit * 4)
+    axis.set_xlim(-0.5, 4.5)
+    axis.set_ylim(100, 40_000)
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axis.tick_params(labelsize=14)
     axis.grid(axis="y", color="lightgrey")
@@ -130,7 +118,7 @@ def draw_lags(epochs, limit, file, format):
         fontsize=13,
         loc="outside upper center",
         ncols=2,
-        title="A window starts from ...",
+        title="A window starts from ... (hollow: most seeds had not learned it yet)",
         title_fontsize=13,
         frameon=False,
     )

@@ -84,10 +84,12 @@ def compile_training_pass(model, X, y):
     @tf.function(jit_compile=True)
     def train_on_sequence(X, y):
         X = tf.ensure_shape(X, (None, *model.input_shape[1:]))  # (25, 1, 100)
+        X = tf.reshape(X, (-1, 1, *X.shape[1:]))  # (25, 1, 1, 100)
+        y = tf.reshape(y, (len(X), 1, *y.shape[1:]))  # (25, 1, 100)
         model.reset_metrics()
         # A Python range would unroll the loop, one copy per batch, and compile slowly.
         for i in tf.range(len(X)):
-            model.train_step((X[i, None], y[i, None]))  # (1, 1, 100), (1, 100)
+            model.train_step((X[i], y[i]))
         return model.get_metrics_result()
 
     return train_on_sequence

@@ -87,7 +87,7 @@ def compile_training_pass(model, X, y):
     def train_on_sequence(X, y):
         X = tf.ensure_shape(X, (None, *model.input_shape[1:]))  # (24, 1, 100)
         X = tf.reshape(X, (-1, batch_size, *X.shape[1:]))  # (4, 6, 1, 100)
-        y = tf.reshape(y, (-1, batch_size, *y.shape[1:]))  # (4, 6, 100)
+        y = tf.reshape(y, (len(X), batch_size, *y.shape[1:]))  # (4, 6, 100)
         reset_states(model)
         model.reset_metrics()
         # A Python range would unroll the loop, one copy per batch, and compile slowly.

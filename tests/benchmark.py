@@ -105,7 +105,7 @@ def compare_lengths(rounds):
         X, y = echo_lag.generate_data(generate_sequence(length))
         ours = echo_lag.compile_training_pass(echo_lag.build_model(), X, y)
         port = fit_per_epoch.build_model(50, (5, 5, 100))
-        fit = (fit_per_epoch.train, port, 1, lambda data=(X, y): data)
+        fit = (fit_per_epoch.train, port, 1, lambda data=(X, y): data, False, 0)
         times = [
             [milliseconds_of(ours, X, y), milliseconds_of(*fit)] for _ in range(rounds)
         ]
@@ -159,7 +159,7 @@ def compare_larger_network(rounds):
         else:
 
             def train(X, y, model=model):
-                fit_per_epoch.train(model, 1, lambda: (X, y))
+                fit_per_epoch.train(model, 1, lambda: (X, y), verbose=0)
 
         train(X, X[:, 0])
         first = time.perf_counter() - begin

@@ -41,14 +41,14 @@ def build_model(units, batch_shape):
     return model
 
 
-def train(model, epochs, generate_data, shuffle=False):
+def train(model, epochs, generate_data, shuffle=False, verbose=2):
     """Train as the article does; return a DataFrame of the metrics in each epoch."""
     histories = []
     for _ in range(epochs):
         X, y = generate_data()
         batch_size = model.input_shape[0] or 1
         history = model.fit(
-            X, y, epochs=1, batch_size=batch_size, verbose=2, shuffle=shuffle
+            X, y, epochs=1, batch_size=batch_size, verbose=verbose, shuffle=shuffle
         )
         histories.append(pd.DataFrame(history.history))
         for layer in model.layers:

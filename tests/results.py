@@ -175,7 +175,9 @@ def cells(results):
     epochs = np.array([epochs_to_95(r["curve"]) for r in results])
     median = np.median(epochs)
     learned = np.isfinite(epochs).sum()
-    if np.isfinite(median):
+    if results[0]["curve"].empty:
+        reached = ""
+    elif np.isfinite(median):
         reached = f"{median:.0f}"
     else:
         reached = f"{learned} of {len(epochs)} seeds" if learned else "not reached"

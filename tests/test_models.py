@@ -163,13 +163,18 @@ def test_training_pass_is_fit_and_a_reset_for_another_network(loss, metrics, tar
         np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("shape", [(20, 20, 100), (23, 5, 100)])
-def test_sequence_that_does_not_fit_the_network_is_an_error(shape):
-    # The first has 20 time steps and not 5, the second leaves a batch of 5 unfilled. A
+@pytest.mark.parametrize(
+    ("n", "time_steps", "n_targets"), [(20, 20, 20), (23, 5, 23), (20, 5, 15)]
+)
+def test_sequence_that_does_not_fit_the_network_is_an_error(n, time_steps, n_targets):
+    # Time steps that are not 5, a batch of 5 that is not full, targets that are missing. A
     # new network, since one in use would refuse the time steps for another reason.
     model = echo_lag.build_model()
     before = model.get_weights()
-    X, y = np.ones(shape, "float32"), np.ones((shape[0], 100), "float32")
+    X, y = (
+        np.ones((n, time_steps, 100), "float32"),
+        np.ones((n_targets, 100), "float32"),
+    )
     with pytest.raises(ValueError):
         echo_lag.train(model, epochs=1, generate_data=lambda: (X, y))
     assert all(map(np.array_equal, model.get_weights(), before))

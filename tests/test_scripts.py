@@ -358,3 +358,8 @@ def test_integers_that_cannot_be_framed(sequence, capsys):
     with pytest.raises(ValueError) as error:
         echo_lag.generate_data(sequence)
     assert error_of(capsys, *sequence) == str(error.value)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_first_and_last_seed(seed):
+    assert echo_lag.parse_args(["--seed", str(seed)]).seed == seed

@@ -178,12 +178,46 @@ def compare_larger_network(rounds):
     print_table(["", "first call, s", "later, ms", "another length, s"], rows)
 
 
+def compare_unique(rounds):
+    """Print what an epoch takes, and the training's peak memory, for more unique values."""
+    rows = []
+    for unique in (2, 10, 100, 1000, 10000):
+        for options in (
+            ["--unique", str(unique)],
+            ["--unique", str(unique), "--embedding"],
+        ):
+            measured = [epoch_and_memory(*options) for _ in range(rounds)]
+            milliseconds, megabytes = np.median(measured, axis=0)
+            rows.append(
+                [f"`{' '.join(options)}`", f"{milliseconds:.1f}", f"{megabytes:.0f}"]
+            )
+    print_table(["", "an epoch, ms", "peak memory, MB"], rows)
+
+
+def epoch_and_memory(*options):
+    """Train an extension for 200 epochs; return an epoch's milliseconds, and megabytes."""
+    command = [sys.executable, "-u", "tests/extensions.py", "--epochs", "200", *options]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        times = []
+        for line in process.stdout:
+            if not line.startswith("Epoch "):
+                break
+            times.append(time.perf_counter())
+        # The evaluation would take more memory than the training.
+        process.kill()
+        _, _, usage = os.wait4(process.pid, 0)
+    return 1000 * np.median(np.diff(times)), usage.ru_maxrss / 1024
+
+
 TABLES = {
     "port": compare_port,
     "lines": compare_lines,
     "lengths": compare_lengths,
     "fit": take_fit_apart,
     "larger": compare_larger_network,
+    "unique": compare_unique,
 }
 
 

@@ -46,6 +46,7 @@ def generate_data(
     echo_sequence=False,
     through_time=False,
     unique=100,
+    shown=None,
     embedding=False,
 ):
     """Return the windows of a sequence, X, and the value to echo for each, y.
@@ -64,6 +65,7 @@ def generate_data(
     echo_sequence: y has a value for every time step of the window, each `lag` before.
     through_time: make the whole sequence one sample, and y a value for every time step.
     unique: how many different values there are.
+    shown: how many of them a random sequence is drawn from; all of them by default.
     embedding: leave X and y integers, for an Embedding layer and a sparse loss.
     Returns: X, float32 (samples, context, unique), and y, float32 (samples, unique); with
         echo_sequence y is (samples, context, unique), with through_time X and y are
@@ -78,18 +80,23 @@ def generate_data(
     first = max(context if missing == "drop" else 0, lag)
     if echo_sequence:
         first = max(first, lag + context - 1)
+    if shown and shown > unique:
+        raise ValueError(f"shown is {shown}: there are {unique} values")
     if sequence is None:
-        sequence = generate_sequence(25, unique)
+        sequence = generate_sequence(25, shown or unique)
     if len(sequence) <= first:
         raise ValueError(
             f"{len(sequence)} integers are too few: at least {first + 1} are needed "
             f"for context {context}, lag {lag} and missing {missing!r}"
         )
 
-    encoded = one_hot_encode(sequence, unique).astype("float32")
     if embedding:
-        encoded = encoded.argmax(axis=1, keepdims=True).astype("float32")
-    df = pd.DataFrame(encoded)
+        for value in sequence:
+            if not 0 <= value < unique:
+                raise ValueError(f"{value} is not an integer from 0 to {unique - 1}")
+        df = pd.DataFrame(sequence, dtype="float32")
+    else:
+        df = pd.DataFrame(one_hot_encode(sequence, unique), dtype="float32")
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
     windows = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
     X = windows.fillna(MISSING).to_numpy()[first:]
@@ -194,12 +201,13 @@ def train_readout(model, epochs, generate_data):
     model.layers[-1].set_weights([readout.coef_.T, readout.intercept_])
 
 
-def feed_one_at_a_time(model, n_sequences=100, **options):
+def feed_one_at_a_time(model, n_sequences=100, shown=None, **options):
     """Feed new random sequences of 25 to the trained network, one number at a time.
 
     The weights go into a network with one time step, which carries its state from each
     number to the next. No weight depends on the number of time steps.
 
+    shown: as in generate_data.
     options: the keywords of build_model.
     Returns: the sequences and the answers, integers (n_sequences, 25).
     """
@@ -208,7 +216,7 @@ def feed_one_at_a_time(model, n_sequences=100, **options):
     network = build_model(**options)
     network.set_weights(model.get_weights())
     unique = model.output_shape[-1]
-    sequences = [generate_sequence(25, unique) for _ in range(n_sequences)]
+    sequences = [generate_sequence(25, shown or unique) for _ in range(n_sequences)]
     answers = []
     for numbers in zip(*sequences):
         X = np.array(numbers)
@@ -356,6 +364,12 @@ def parse_args(argv=None):
 
     add = parser.add_argument_group("our own experiments").add_argument
     add(
+        "--shown",
+        type=positive_int,
+        metavar="N",
+        help="draw all random sequences from the values 0 to N - 1, of those of --unique",
+    )
+    add(
         "--lead",
         type=lead_range,
         metavar="N",
@@ -456,7 +470,8 @@ def main(argv=None):
         batches = right.reshape(100, -1, args.batch_size)
         print_parts("batch", batches.swapaxes(1, 2))
     if options.get("layer") != "mlp":
-        sequences, answers = feed_one_at_a_time(model, **network)
+        shown = options.get("shown")
+        sequences, answers = feed_one_at_a_time(model, shown=shown, **network)
         lag = options.get("lag", 1)
         right = answers[:, lag:] == sequences[:, : 25 - lag]
         print(f"Accuracy fed one number at a time: {right.mean():.4f}")

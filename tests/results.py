@@ -67,6 +67,7 @@ TABLES = {
     ],
     "part3": [
         "--context 1 --batch-size 1",
+        "--context 1 --batch-size 1 --epochs 20000",
         "--context 1 --batch-size 1 --units 200",
         "--context 1 --batch-size 1 --units 200 --layer echo-state",
         "--through-time",
@@ -80,9 +81,28 @@ TABLES = {
         "--layer mlp --lag 4",
         "--layer mlp --lag 5",
         "--layer mlp --context 1",
+        "--through-time --lag 2 --epochs 10000",
+        "--through-time --lag 5 --epochs 10000",
     ],
     "numbers": [f"--numbers {count}" for count in (60, 500, 1000, 5000)],
-    "unique": ["--unique 2"],
+    "unique": [
+        *("--unique 2", "--unique 10", "--unique 1000", "--unique 10000"),
+        "--unique 1000 --epochs 10000",
+        "--unique 1000 --shown 100",
+    ],
+    "embedding": [
+        *("--unique 2 --embedding", "--unique 10 --embedding", "--embedding"),
+        *("--unique 1000 --embedding", "--unique 10000 --embedding"),
+        "--unique 1000 --embedding --epochs 10000",
+        "--unique 10000 --embedding --epochs 20000",
+        "--unique 1000 --shown 100 --embedding",
+        "--unique 10000 --shown 100 --embedding",
+    ],
+    "units": [
+        *(f"--lag {lag} --stateless --units 10 --epochs 6000" for lag in range(5)),
+        *(f"--lag {lag} --stateless --units 25" for lag in range(5)),
+        *(f"--lag {lag} --stateless --units 100" for lag in range(5)),
+    ],
 }
 
 # How many seeds the rows of a table have, unless --seeds says so.

@@ -194,6 +194,18 @@ def test_unique_is_the_number_of_features_of_classes_and_of_random_values(unique
     assert min(unique, 200) <= len(set(values.argmax(axis=1))) <= unique
 
 
+def test_shown_are_the_first_of_the_unique_values(passed_on):
+    extensions.main(["--unique", "50", "--shown", "3"])
+    *_, frame, _ = passed_on["train"]
+    assert passed_on["feed_one_at_a_time"][-1]["shown"] == 3
+    X, y = zip(*[frame() for _ in range(20)])
+    assert set(one_hot_decode(np.concatenate(y))) == {0, 1, 2}
+    assert X[0].shape == (20, 5, 50)
+    model = build_model((5, 50), unique=50)
+    sequences, _ = feed_one_at_a_time(model, 30, shown=3, shape=(5, 50), unique=50)
+    assert set(sequences.ravel()) == {0, 1, 2}
+
+
 @pytest.mark.parametrize(
     "options", [{"lag": 7}, {"echo_sequence": True, "lag": 2}, {"through_time": True}]
 )
@@ -508,7 +520,7 @@ def test_from_the_shell_with_own_integers_until_the_reader_has_read_enough():
 # Bad command lines, and help
 
 
-INTEGERS = ["epochs", "batch-size", "context", "units", "unique", "numbers"]
+INTEGERS = ["epochs", "batch-size", "context", "units", "unique", "numbers", "shown"]
 LEADS = ["0", "-1", "3-2", "x", "1-x"]
 
 
@@ -526,6 +538,9 @@ LEADS = ["0", "-1", "3-2", "x", "1-x"]
         ("--seed -1", "--seed is -1: 0 to 4294967295 is needed"),
         ("--numbers 24", "--numbers is 24: at least 25 are needed"),
         ("--unique 9 1 2 3 4 5 9", "9 is not an integer from 0 to 8"),
+        ("--embedding 1 2 3 4 5 -- -1", "-1 is not an integer from 0 to 99"),
+        ("--embedding 1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
+        ("--unique 9 --shown 10", "shown is 10: there are 9 values"),
         ("--lag -1", "context 5, lag -1: at least 1 and 0 are needed"),
         ("--context 25", "25 integers are too few: at least 26 are needed for context"),
         ("--lag 3 --missing mark 3 1 4", "for context 5, lag 3 and missing 'mark'"),
@@ -564,5 +579,5 @@ def test_help_groups_the_options_by_the_article_s_bullets(capsys):
         "Echo Different Lag Value:  --lag  --units  --learning-rate  "
         "Echo Lag Sequence:  --echo-sequence  "
         "the readers' questions:  --through-time  --unique  --embedding  --numbers  "
-        "our own experiments:  --lead  --layer"
+        "our own experiments:  --shown  --lead  --layer"
     )

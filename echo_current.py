@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-# Keras and TensorFlow read these when they are imported. Like the article, use no GPU.
-# Level 3 hides the log, which would call that an error.
+# Keras and TensorFlow read these when they are imported. The article needs no GPU, so use
+# none. Level 3 hides TensorFlow's log, which would report the missing GPU as an error.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -69,7 +69,7 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
 def compile_training_pass(model, X, y):
     """Return one compiled function that trains on a sequence as fit would.
 
-    In Keras 3, most of a call to fit is set-up, which this function does without.
+    In Keras 3, a call to fit spends most of its time on set-up. This function avoids it.
 
     X, y: one sequence, as an example. Nothing is trained on it yet.
     Returns: function of the X and y of a sequence. It returns a dict of scalars, the

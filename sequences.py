@@ -2,11 +2,8 @@
 
 This is part 1 of "How to Learn to Echo Random Integers with LSTMs in Keras" and the
 `generate_data()` of its parts 2, 3 and 4. A framing turns a sequence into the input X and
-the expected output y of a network. Nothing here needs Keras.
-
-    python sequences.py
-
-prints the complete example of part 1 and the sanity checks of parts 3 and 4.
+the expected output y of a network. Nothing here needs Keras. `python sequences.py` prints the complete
+example of part 1 and the sanity checks of parts 3 and 4.
 """
 
 import argparse
@@ -65,7 +62,7 @@ def one_hot_decode(encoded):
 
 
 def generate_data_current(sequence=None):
-    """Frame a sequence: the network sees a value and must answer with it (part 2).
+    """Frame a sequence: from each value, the network must give the same one (part 2).
 
     1, 2, 3, 4 becomes 1 -> 1, 2 -> 2, 3 -> 3, 4 -> 4.
     The network must learn a function of the current value: yhat(t) = f(X(t)).
@@ -81,11 +78,12 @@ def generate_data_current(sequence=None):
 
 
 def generate_data_lag_no_context(sequence=None):
-    """Frame a sequence: the network sees a value and must answer the one before (part 3).
+    """Frame a sequence: from each value, the network must give the one before (part 3).
 
     1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3.
     The network must learn a function of the previous value: yhat(t) = f(X(t-1)). But a
-    sample shows only X(t). So, the article says, it learned yhat(t) = f(X(t)).
+    sample shows only X(t). The article says that the network therefore learned only
+    yhat(t) = f(X(t)).
 
     sequence: n >= 2 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 1, 1, 100), and y, float32 (n - 1, 100).
@@ -98,7 +96,7 @@ def generate_data_lag_no_context(sequence=None):
 
 
 def generate_data_lag(sequence=None):
-    """Frame a sequence: the network sees 5 values and must answer the fourth (part 4).
+    """Frame a sequence: from 5 values, the network must give the fourth (part 4).
 
     1 to 10 becomes 2 3 4 5 6 -> 5, 3 4 5 6 7 -> 6, and so on to 6 7 8 9 10 -> 9.
     The network must learn a function of the window, yhat(t) = f(X(t-4), ..., X(t)), which

@@ -3,7 +3,7 @@
     python tests/benchmark.py
     python tests/benchmark.py --only port --rounds 3
 
-Each function below prints one table. Run it on a machine that has nothing else to do.
+Each function in TABLES prints one table. Run it on a machine that has nothing else to do.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from sequences import generate_sequence
 
 SCRIPTS = ["echo_current", "echo_lag_no_context", "echo_lag"]
 
-# Our lines that save time, and what stands there instead when a script does without.
+# Our lines that save time, and what replaces them in a script without them.
 WITHOUT = {
     "as it is": [],
     "no `unroll`": [(", unroll=True", "")],
@@ -65,7 +65,7 @@ def milliseconds_of(function, *arguments, calls=10):
 
 
 def write_without(name, script, folder):
-    """Write a script that does without one of our lines, if it has it; return its name."""
+    """Write a copy of a script without one of our lines; return its path, or None."""
     text = (ROOT / f"{script}.py").read_text()
     for ours, other in WITHOUT[name]:
         if ours not in text:
@@ -208,6 +208,8 @@ def epoch_and_memory(*options):
         # The evaluation would take more memory than the training.
         process.kill()
         _, _, usage = os.wait4(process.pid, 0)
+    if len(times) < 2:
+        raise RuntimeError(f"{' '.join(command)} did not train")
     return 1000 * np.median(np.diff(times)), usage.ru_maxrss / 1024
 
 

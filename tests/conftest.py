@@ -1,4 +1,4 @@
-"""Keras reads its backend when it is first imported, which the tests do themselves."""
+"""Some tests import Keras before a script does, so choose its backend here."""
 
 import os
 

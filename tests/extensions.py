@@ -7,8 +7,9 @@ With no options this trains as echo_lag.py does, and with --context 1 --batch-si
 echo_lag_no_context.py does. It trains and measures with echo_lag.py's own functions, then
 feeds the trained network one number at a time.
 
-To add an experiment, add an option and give its name to a keyword of generate_data (which
-makes the data) or of build_model (which makes the network).
+To add an experiment, add an option, and a keyword of the same name to generate_data (which
+makes the data) or build_model (which makes the network). What changes the training itself,
+such as --numbers, needs some lines in main.
 """
 
 import argparse
@@ -60,30 +61,34 @@ def generate_data(
         "drop" them and, like the article's code, the first complete window too; or "mark"
         them with -1 in every feature. "mask" does the same, and build_model adds a Masking
         layer for it.
-    lead: how many random values come before each window in the same sample, a random
-        number from lead[0] to lead[1]. Shorter leads are filled with -1, to be masked.
+    lead: (least, most). Each sample has random values before its window; how many is drawn
+        anew for each sample. Shorter leads are filled with -1, to be masked.
     echo_sequence: y has a value for every time step of the window, each `lag` before.
     through_time: make the whole sequence one sample, and y a value for every time step.
     unique: how many different values there are.
-    shown: how many of them a random sequence is drawn from; all of them by default.
-    embedding: leave X and y integers, for an Embedding layer and a sparse loss.
+    shown: draw random values from the first so many of them; from all by default.
+    embedding: X and y hold the integers themselves (as float32) instead of one hot vectors,
+        for an Embedding layer and a sparse loss.
     Returns: X, float32 (samples, context, unique), and y, float32 (samples, unique); with
         echo_sequence y is (samples, context, unique), with through_time X and y are
         (1, time steps, unique), with embedding both lack the last axis.
     Raises: ValueError if an argument is none of these or the sequence is too short.
     """
     if context < 1 or lag < 0:
-        raise ValueError(f"context {context}, lag {lag}: at least 1 and 0 are needed")
+        raise ValueError(
+            f"context is {context}, lag is {lag}: at least 1 and 0 are needed"
+        )
     if echo_sequence and missing != "drop":
-        raise ValueError(f"missing is {missing!r}: echoing the sequence needs drop")
+        raise ValueError(f"missing is {missing!r}: echo_sequence needs 'drop'")
     context = 1 if through_time else context
     first = max(context if missing == "drop" else 0, lag)
     if echo_sequence:
         first = max(first, lag + context - 1)
     if shown and shown > unique:
-        raise ValueError(f"shown is {shown}: there are {unique} values")
+        raise ValueError(f"shown is {shown}: only {unique} unique values exist")
+    shown = shown or unique
     if sequence is None:
-        sequence = generate_sequence(25, shown or unique)
+        sequence = generate_sequence(25, shown)
     if len(sequence) <= first:
         raise ValueError(
             f"{len(sequence)} integers are too few: at least {first + 1} are needed "
@@ -107,7 +112,7 @@ def generate_data(
         y = df.shift(lag).to_numpy()[first:]
     if lead != (0, 0):
         least, most = lead
-        before = one_hot_encode(generate_sequence(len(X) * most, unique), unique)
+        before = one_hot_encode(generate_sequence(len(X) * most, shown), unique)
         before = before.reshape(len(X), most, unique).astype("float32")
         for values in before:
             values[: random.randint(0, most - least)] = MISSING
@@ -145,7 +150,7 @@ def build_model(
     is part 3's. `missing`, `lead`, `echo_sequence`, `through_time`, `unique` and
     `embedding` are those of generate_data.
 
-    layer: what remembers. "lstm"; "cut-gradients", an LSTM that learns with no gradient from
+    layer: the hidden layer. "lstm"; "cut-gradients", an LSTM that learns with no gradient from
         one time step to the one before; "mlp", a Dense layer that gets the time steps side
         by side, as features; "echo-state", an LSTM that keeps its random weights.
     """
@@ -227,7 +232,7 @@ def feed_one_at_a_time(model, n_sequences=100, shown=None, **options):
     return np.array(sequences), np.array(answers).T
 
 
-# What crashes or misleads together, and why.
+# Pairs of options that would crash or mislead, and why.
 CONFLICTS = {
     ("--context", "--through-time"): "the entire sequence is the context",
     ("--batch-size", "--through-time"): "a sequence is 1 sample",
@@ -235,8 +240,8 @@ CONFLICTS = {
     ("--lead", "--echo-sequence"): "the values before have no value to echo",
     ("--lead", "--missing mark"): "both mark time steps",
     ("--lead", "--missing mask"): "both mark time steps",
-    ("--lead", "--embedding"): "a mark is no class",
-    ("--missing", "--embedding"): "a mark is no class",
+    ("--lead", "--embedding"): "an Embedding layer takes no -1",
+    ("--missing", "--embedding"): "an Embedding layer takes no -1",
     ("--layer mlp", "--through-time"): "an MLP has one answer for all time steps",
     ("--layer mlp", "--echo-sequence"): "an MLP has one answer for all time steps",
     ("--layer mlp", "--lead"): "an MLP cannot skip time steps",
@@ -247,11 +252,11 @@ CONFLICTS = {
 
 
 def lead_range(text):
-    """Return the option --lead's N or N-M as two integers, for argparse to report."""
+    """Return the N or N-M of --lead as two integers, or raise the error for argparse."""
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if least > most or most == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a number N or a range N-M")
+        raise argparse.ArgumentTypeError(f"{text} is not N or N-M, with M at least 1")
     return least, most
 
 
@@ -328,7 +333,7 @@ def parse_args(argv=None):
         metavar="N",
         help="size of the layer (default: 50)",
     )
-    add("--learning-rate", type=float, metavar="X", help="Adam's (default: 0.001)")
+    add("--learning-rate", type=float, metavar="X", help="of Adam (default: 0.001)")
 
     add = parser.add_argument_group("Echo Lag Sequence").add_argument
     add(
@@ -358,8 +363,7 @@ def parse_args(argv=None):
         "--numbers",
         type=positive_int,
         metavar="N",
-        help="train on sequences that start anywhere in one list of N random numbers, as "
-        "from a file",
+        help="train on sequences that start anywhere in one list of N random numbers",
     )
 
     add = parser.add_argument_group("our own experiments").add_argument
@@ -367,7 +371,7 @@ def parse_args(argv=None):
         "--shown",
         type=positive_int,
         metavar="N",
-        help="draw all random sequences from the values 0 to N - 1, of those of --unique",
+        help="use only the first N of the --unique values",
     )
     add(
         "--lead",
@@ -379,9 +383,9 @@ def parse_args(argv=None):
     add(
         "--layer",
         choices=["lstm", "cut-gradients", "mlp", "echo-state"],
-        help="in the LSTM's place: an LSTM that gets no gradients through time, a Dense "
-        "layer over the whole window, or a random LSTM whose output layer is fitted by "
-        "ridge regression",
+        help="the hidden layer (default: lstm). cut-gradients: an LSTM without gradients "
+        "through time; mlp: a Dense layer over the whole window; echo-state: a random LSTM "
+        "that is not trained, with an output layer fitted by ridge regression",
     )
 
     args = parser.parse_intermixed_args(argv)
@@ -442,7 +446,8 @@ def main(argv=None):
 
     frame_for_training = frame
     if "numbers" in args:
-        numbers = generate_sequence(args.numbers, options.get("unique", 100))
+        shown = options.get("shown", options.get("unique", 100))
+        numbers = generate_sequence(args.numbers, shown)
 
         def frame_for_training():
             start = random.randrange(len(numbers) - 24)

@@ -2,7 +2,7 @@
 
     python tests/fit_per_epoch.py echo_lag
 
-This is the port that everyone writes. It trains the same networks on the same data as our
+This is the most direct translation of the article's code. It trains the same networks on the same data as our
 scripts, which replace the call of fit to save time, and ends with the same evaluation.
 """
 
@@ -63,7 +63,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     script, units, batch_shape = PARTS[args.part]
     model = build_model(units, batch_shape)
-    # The article shuffles in part 2 only: the samples of parts 3 and 4 are in order.
+    # The article shuffles in part 2 only. In parts 3 and 4 the state needs the order.
     shuffle = script is echo_current
     train(model, script.EPOCHS, script.generate_data, shuffle)
     script.evaluate(model)

@@ -3,9 +3,9 @@
     python tests/pictures.py state .github/state.png
     python tests/pictures.py learned .github/learned.png
 
-state shows where the value to echo is, in the data and the networks of the scripts. learned
-trains networks, for two minutes, and shows which value they answer. The other two pictures
-show measurements: results.py draws them.
+"state" shows where the value to echo is, in the data and the networks of the scripts.
+"learned" trains networks, for three minutes, and shows which value they return. The other
+two pictures show measurements: results.py draws them.
 """
 
 import argparse
@@ -133,7 +133,7 @@ def draw_band(axis, seeds, colour):
 
 
 def trace(sequence, asked, generate_data, batch_size, time_steps):
-    """Follow what the network has for one answer.
+    """Return which values of a sequence the network can use for one answer.
 
     sequence: distinct integers.
     asked: the position in the sequence of the value to echo.
@@ -290,18 +290,18 @@ def draw_state(file, format):
     figure.savefig(file, format=format, dpi=80)
 
 
-def answered_steps(stateless, seeds=SEEDS, epochs=echo_lag.EPOCHS):
-    """Train part 4's network, and find which value of a window it answers.
+def answered_steps(stateless, seeds=SEEDS):
+    """Train part 4's network, and find which value of a window it returns.
 
-    Returns: array (10, 10). Row n, column s: how often the answer to a window of n + 1
-        values is the value at step s + 1, as a share, a mean over the seeds.
+    Returns: array (10, 10). Entry [n, s] is the share of answers to windows of n + 1 values
+        that equal the value at step s + 1, a mean over the seeds.
     """
     shares = []
     for seed in seeds:
         keras.utils.set_random_seed(seed)
         model = extensions.build_model(stateless=stateless)
         with contextlib.redirect_stdout(None):
-            echo_lag.train(model, epochs)
+            echo_lag.train(model)
         # The answer to the n-th number is the answer to a window of n values.
         sequences, answers = extensions.feed_one_at_a_time(model, shape=(5, 100))
         equal = answers[:, :10, None] == sequences[:, None, :10]
@@ -310,14 +310,14 @@ def answered_steps(stateless, seeds=SEEDS, epochs=echo_lag.EPOCHS):
 
 
 def draw_learned(shares, file, format):
-    """Draw which value of a window the networks answer.
+    """Draw which value of a window the networks return.
 
     shares: two arrays as `answered_steps` returns them, from a zero state and carried.
     """
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     titles = [
-        "Zero state at each window:\nit learned to count to step 4",
-        "Carried state, as in the article:\nit learned to look one value back",
+        "Trained from a zero state:\nit returns the value at step 4",
+        "Trained with the carried state:\nit looks one value back",
     ]
     for axis, panel, title in zip(figure.subplots(1, 2, sharey=True), shares, titles):
         lengths = range(3, 11)

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 
 def positive_int(text):
-    """Return an option's integer, for argparse to report if it is not at least 1."""
+    """Return an option's integer, at least 1, or raise the error that argparse prints."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
     return int(text)
 
 
 def picture_file(name):
-    """Return an option's path, for argparse to report if no picture can be drawn there."""
+    """Return the path of a picture, or raise the error that argparse prints if it cannot be."""
     path = Path(name)
     try:
         figure = Figure()

@@ -99,16 +99,16 @@ TABLES = {
         "--unique 10000 --shown 100 --embedding",
     ],
     "units": [
-        *(f"--lag {lag} --stateless --units 10 --epochs 6000" for lag in range(5)),
+        *(f"--lag {lag} --stateless --units 10 --epochs 20000" for lag in range(5)),
         *(f"--lag {lag} --stateless --units 25" for lag in range(5)),
         *(f"--lag {lag} --stateless --units 100" for lag in range(5)),
     ],
 }
 
-# How many seeds the rows of a table have, unless --seeds says so.
+# How many seeds the rows of a table have, unless --seeds is given.
 SEEDS = {table: 20 if table == "scripts" else 5 for table in TABLES}
 
-# The rows with a line in a table of accuracies by part, the first 10 parts of each.
+# Rows that also get a table by batch, time step or number, with the first 10 of each.
 PARTS = {
     "by batch": ["--context 1 --batch-size 1"],
     "by time step": TABLES["sequence"],
@@ -265,8 +265,8 @@ def main(argv=None):
         "--figure",
         type=picture_file,
         metavar="FILE",
-        help="draw the learning curves of --only scripts, or the epochs that each lag "
-        "needs of --only lags, into FILE",
+        help="draw a picture into FILE: the learning curves with --only scripts, or the "
+        "epochs that each lag needs with --only lags",
     )
     args = parser.parse_args(argv)
     if args.figure and args.only not in ("scripts", "lags"):

@@ -425,7 +425,9 @@ ONE_AT_A_TIME = {"fed one number at a time": 1, "by number": 25}
         ),
     ],
 )
-def test_extension(options, samples, last, monkeypatch, capsys):
+def test_lines_printed_by_combinations_of_options(
+    options, samples, last, monkeypatch, capsys
+):
     # The echo state's output layer is fitted. The others would take long to compile.
     monkeypatch.setattr(extensions, "train", lambda *arguments: None)
     expected, predicted, *accuracies = run(capsys, options)
@@ -532,7 +534,7 @@ LEADS = ["0", "-1", "3-2", "x", "1-x"]
             for name in INTEGERS
         ),
         *(
-            (f"--lead {lead}", f"--lead: {lead} is not a number N or a range N-M")
+            (f"--lead {lead}", f"--lead: {lead} is not N or N-M, with M at least 1")
             for lead in LEADS
         ),
         ("--seed -1", "--seed is -1: 0 to 4294967295 is needed"),
@@ -540,11 +542,11 @@ LEADS = ["0", "-1", "3-2", "x", "1-x"]
         ("--unique 9 1 2 3 4 5 9", "9 is not an integer from 0 to 8"),
         ("--embedding 1 2 3 4 5 -- -1", "-1 is not an integer from 0 to 99"),
         ("--embedding 1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
-        ("--unique 9 --shown 10", "shown is 10: there are 9 values"),
-        ("--lag -1", "context 5, lag -1: at least 1 and 0 are needed"),
+        ("--unique 9 --shown 10", "shown is 10: only 9 unique values exist"),
+        ("--lag -1", "context is 5, lag is -1: at least 1 and 0 are needed"),
         ("--context 25", "25 integers are too few: at least 26 are needed for context"),
         ("--lag 3 --missing mark 3 1 4", "for context 5, lag 3 and missing 'mark'"),
-        ("--missing mask --echo-sequence", "missing is 'mask': echoing the sequence"),
+        ("--missing mask --echo-sequence", "missing is 'mask': echo_sequence needs"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide the 24 "),
         ("--missing mark --batch-size 5", "so one of 1, 2, 3, 4, 6, 8, 12, 24"),
         ("--plot no/such/folder.png", "--plot: [Errno 2] No such file or directory: "),

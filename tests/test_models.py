@@ -1,6 +1,6 @@
 """The three networks: as in the article, and trained as `fit` would train them.
 
-How good they get, test_scripts.py tests: it trains them in full.
+test_scripts.py trains them in full, and tests their accuracy.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The pictures show what is so."""
+"""The pictures show the true positions and the measured numbers."""
 
 import matplotlib
 import numpy as np
@@ -74,7 +74,7 @@ def test_picture_of_the_state_has_the_measured_accuracies(tmp_path):
     assert "is neither in the sample nor in the state" in text
 
 
-def test_answered_steps_are_of_each_length(monkeypatch):
+def test_answered_steps_counts_answers_per_step(monkeypatch):
     # An untrained network, and answers that are always the value at step 2.
     sequences = np.arange(300).reshape(3, 100)[:, :25]
     monkeypatch.setattr(
@@ -82,7 +82,7 @@ def test_answered_steps_are_of_each_length(monkeypatch):
         "feed_one_at_a_time",
         lambda model, **options: (sequences, np.repeat(sequences[:, 1:2], 25, axis=1)),
     )
-    monkeypatch.setattr(pictures.echo_lag, "train", lambda model, epochs: None)
+    monkeypatch.setattr(pictures.echo_lag, "train", lambda model: None)
     shares = pictures.answered_steps(stateless=True, seeds=[1, 2])
     expected = np.zeros((10, 10))
     expected[:, 1] = 1

@@ -1,4 +1,4 @@
-"""The results are those of the runs, in order, and the report says what is so."""
+"""The tables contain the results of the runs, in order."""
 
 import os
 import re
@@ -110,10 +110,11 @@ def test_read_finds_each_accuracy_and_the_curve():
 @pytest.mark.parametrize(
     ("curve", "epochs"),
     [
-        # Two of twenty epochs at a half leave 95 %, so 18 at 100 % are enough.
+        # With 2 of 20 epochs at 50 % the mean is 95 %, so 18 at 100 % are enough. It must
+        # stay there for the next 100 epochs.
         ([0.5] * 200 + [1] * 117, np.inf),
         ([0.5] * 200 + [1] * 118, 218),
-        # A zero of twenty leaves it too. To stay is to stay for 101 epochs.
+        # With 1 of 20 epochs at 0 % the mean is 95 %, too.
         ([1] * 118 + [0] * 300, np.inf),
         ([1] * 119 + [0] * 300, 20),
         ([1] * 118 + [0] * 100 + [1] * 300, 237),
@@ -237,7 +238,7 @@ def test_bad_command_line(arguments, message, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", ""])
-def test_positive_int_is_one(text):
+def test_positive_int_rejects_other_text(text):
     with pytest.raises(Exception, match=f"^{text} is not a positive integer$"):
         reporting.positive_int(text)
     assert reporting.positive_int("17") == 17

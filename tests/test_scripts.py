@@ -1,6 +1,7 @@
 """The scripts as a person runs them, and the article's claims.
 
-What the scripts share, which a test proves, is tested with echo_lag.py only.
+Code that all scripts share is tested with echo_lag.py only. Another test checks that it is
+the same in all of them.
 """
 
 import json
@@ -88,8 +89,8 @@ def test_echo_current_is_always_right(outputs):
 def test_echo_lag_no_context_is_no_better_than_chance(outputs):
     accuracy, losses, _ = results(outputs["echo_lag_no_context"])
     # No prediction can depend on its target, so the number of right ones among 2,400 has
-    # a binomial distribution: mean 24, standard deviation 4.9. Over 5 deviations, 2 % is
-    # passed by chance about once in 200,000 runs.
+    # a binomial distribution: mean 24, standard deviation 4.9. Chance alone reaches 2 %
+    # about once in 100,000 runs.
     assert accuracy < 0.02
     # A network that knows nothing spreads its bets over 100 classes: a loss of ln 100.
     assert losses[-100:].mean() == pytest.approx(math.log(100), abs=0.1)
@@ -213,7 +214,7 @@ def test_help_names_the_article_and_the_options(script, capsys):
     assert run(script, "--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "How to Learn to Echo Random Integers" in text
-    for option in ("--epochs", "--seed", "--plot", "sequence"):
+    for option in ("--epochs N", "--seed N", "--plot FILE", "sequence"):
         assert option in text
     assert f"{SMALLEST[script]} or more integers to echo" in text
     assert f"(default: {EPOCHS[script]})" in text

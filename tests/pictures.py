@@ -244,8 +244,8 @@ def draw_state(file, format):
                 f"{measured('--through-time --epochs 4000', 'one at a time')}"
             ),
             (
-                f"{value} is in the sample, which starts from a zero state. Gradients reach "
-                "the step\nthat read it."
+                f"{value} is in the sample, which starts from a zero state at the second value. "
+                "Gradients\nreach the step that read it. This took 4,000 epochs, not 2,000."
             ),
             trace(sequence, asked, frame_3, 1, len(frame_3(sequence)[0])),
         ),

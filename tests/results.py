@@ -88,15 +88,15 @@ TABLES = {
     "unique": [
         *("--unique 2", "--unique 10", "--unique 1000", "--unique 10000"),
         "--unique 1000 --epochs 10000",
-        "--unique 1000 --shown 100",
+        "--unique 1000 --shown 100 --epochs 4000",
     ],
     "embedding": [
         *("--unique 2 --embedding", "--unique 10 --embedding", "--embedding"),
         *("--unique 1000 --embedding", "--unique 10000 --embedding"),
         "--unique 1000 --embedding --epochs 10000",
         "--unique 10000 --embedding --epochs 20000",
-        "--unique 1000 --shown 100 --embedding",
-        "--unique 10000 --shown 100 --embedding",
+        "--unique 1000 --shown 100 --embedding --epochs 4000",
+        "--unique 10000 --shown 100 --embedding --epochs 4000",
     ],
     "units": [
         *(f"--lag {lag} --stateless --units 10 --epochs 20000" for lag in range(5)),

@@ -49,7 +49,14 @@ def trained(script):
     model.train_step = record_trace
     with contextlib.redirect_stdout(io.StringIO()) as output:
         history = script.train(model, epochs=5, generate_data=generate_data)
-    return SimpleNamespace(**locals())
+    return SimpleNamespace(
+        model=model,
+        initial=initial,
+        sequences=sequences,
+        traces=traces,
+        history=history,
+        output=output,
+    )
 
 
 @pytest.mark.parametrize(

@@ -95,14 +95,16 @@ def draw_lags(epochs, limits, file, format):
         axis.plot(x, median.where(learned), marker, color=colour, ms=9, label=name)
         axis.plot(x, median.mask(learned), marker, color=colour, ms=9, mfc="w")
         for lag in seeds.index[~learned]:
-            axis.text(
-                x[lag],
-                1.15 * median[lag],
+            # Neighbours have their labels above and below, so that these do not touch.
+            axis.annotate(
                 f"{np.isfinite(seeds.loc[lag]).sum()}/{seeds.shape[1]}",
+                (x[lag], median[lag]),
+                (0, 14 if i % 2 else -14),
+                textcoords="offset points",
                 color=colour,
                 fontsize=13,
                 ha="center",
-                va="bottom",
+                va="center",
             )
     axis.set_xlabel("lag: how many values before the last one (1 is the article's)")
     axis.set_ylabel("epochs until the accuracy is 95 %")

@@ -212,6 +212,13 @@ def test_each_row_stands_in_one_table_and_is_a_command():
     assert {row for part in results.PARTS.values() for row in part} <= {*rows}
 
 
+def test_readme_shows_the_rows_of_each_table():
+    readme = (results.ROOT / "tests" / "README.md").read_text()
+    for name, rows in results.TABLES.items():
+        table = readme.split(f"\n| {name} | accuracy |")[1].split("\n\n")[0]
+        assert re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE) == rows
+
+
 # Options
 
 

@@ -9,6 +9,7 @@ example of part 1 and the sanity checks of parts 3 and 4.
 import argparse
 import numbers
 import random
+import sys
 
 import numpy as np
 import pandas as pd
@@ -161,4 +162,9 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # A reader such as `| head` has read enough. Leave nothing to flush at exit.
+        sys.stdout = None

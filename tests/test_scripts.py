@@ -170,15 +170,21 @@ def test_scripts_have_not_drifted_apart(scripts, shared):
 @pytest.mark.skipif(os.name == "nt", reason="Windows reports a broken pipe differently")
 def test_script_ends_quietly_when_its_reader_does():
     # At 300 epochs Python's buffer fills on the way, at 2 it is written at the end.
+    commands = [
+        "echo_current.py --epochs 300",
+        "echo_current.py --epochs 2",
+        "sequences.py",
+    ]
     processes = [
         subprocess.Popen(
-            [sys.executable, ROOT / "echo_current.py", "--epochs", epochs],
+            [sys.executable, *command.split()],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": ""},
         )
-        for epochs in ("300", "2")
+        for command in commands
     ]
     for process in processes:
         process.stdout.close()

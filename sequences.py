@@ -2,8 +2,8 @@
 
 This is part 1 of "How to Learn to Echo Random Integers with LSTMs in Keras" and the
 `generate_data()` of its parts 2, 3 and 4. A framing turns a sequence into the input X and
-the expected output y of a network. Nothing here needs Keras. `python sequences.py` prints the complete
-example of part 1 and the sanity checks of parts 3 and 4.
+the expected output y of a network. Nothing here needs Keras. `python sequences.py` prints
+the complete example of part 1 and the sanity checks of parts 3 and 4.
 """
 
 import argparse

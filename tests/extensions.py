@@ -442,11 +442,11 @@ def main(argv=None):
     network = keywords(build_model, options)
     frame = functools.partial(generate_data, **keywords(generate_data, options))
     epochs = options.get("epochs", EPOCHS)
+    shown = options.get("shown", options.get("unique", 100))
     model = build_model(**network)
 
     frame_for_training = frame
     if "numbers" in args:
-        shown = options.get("shown", options.get("unique", 100))
         numbers = generate_sequence(args.numbers, shown)
 
         def frame_for_training():
@@ -475,7 +475,6 @@ def main(argv=None):
         batches = right.reshape(100, -1, args.batch_size)
         print_parts("batch", batches.swapaxes(1, 2))
     if options.get("layer") != "mlp":
-        shown = options.get("shown")
         sequences, answers = feed_one_at_a_time(model, shown=shown, **network)
         lag = options.get("lag", 1)
         right = answers[:, lag:] == sequences[:, : 25 - lag]

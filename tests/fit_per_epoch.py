@@ -2,8 +2,9 @@
 
     python tests/fit_per_epoch.py echo_lag
 
-This is the most direct translation of the article's code. It trains the same networks on the same data as our
-scripts, which replace the call of fit to save time, and ends with the same evaluation.
+This is the most direct translation of the article's code. It trains the same networks on
+the same data as our scripts, which replace the call of fit to save time, and ends with the
+same evaluation.
 """
 
 import argparse

@@ -19,7 +19,7 @@ def positive_int(text):
 
 
 def picture_file(name):
-    """Return the path of a picture, or raise the error that argparse prints if it cannot be."""
+    """Return a picture's path, or raise the error that argparse prints."""
     path = Path(name)
     try:
         figure = Figure()

@@ -153,8 +153,7 @@ def plot(history, file, format, title=Path(__file__).name):
     figure.savefig(file, format=format)
 
 
-def parse_args(argv=None):
-    """Parse and check the options; exit with a message before training if one is wrong."""
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "sequence",
@@ -175,6 +174,8 @@ def parse_args(argv=None):
         "--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE"
     )
     args = parser.parse_intermixed_args(argv)
+
+    # Check the options now, so that a wrong one ends the script before the training.
     try:
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
@@ -186,18 +187,10 @@ def parse_args(argv=None):
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
             # Opening the file shows that it can be written; append mode keeps an old one.
-            file = args.plot.resolve()
-            is_new = not file.exists()
-            file.open("ab").close()
-            if is_new:
-                file.unlink()
+            args.plot.open("ab").close()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))
-    return args
 
-
-def main(argv=None):
-    args = parse_args(argv)
     if args.seed is not None:
         keras.utils.set_random_seed(args.seed)
     model = build_model()

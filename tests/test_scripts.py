@@ -288,24 +288,18 @@ def test_plot_says_what_it_shows(tmp_path):
     assert {"loss, mean of 25 epochs", "accuracy, mean of 25 epochs"} <= texts
 
 
-@pytest.mark.parametrize("old", [None, b"", b"an old picture", "a dangling link"])
-def test_plot_leaves_what_is_there_until_the_training_is_done(
-    old, tmp_path, monkeypatch
-):
+def test_plot_leaves_an_old_picture_until_the_training_is_done(tmp_path, monkeypatch):
     def interrupt(model, epochs):
         raise KeyboardInterrupt
 
-    file = tmp_path / "curves.png"
-    if isinstance(old, str):
-        file.symlink_to("missing.png")
-    elif old is not None:
-        file.write_bytes(old)
+    (tmp_path / "curves.png").write_bytes(b"an old picture")
+    (tmp_path / "link.png").symlink_to("curves.png")
     monkeypatch.setattr(echo_lag, "train", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        echo_lag.main(["--plot", str(file)])
-    assert list(tmp_path.iterdir()) == ([] if old is None else [file])
-    assert file.is_symlink() == isinstance(old, str)
-    assert not isinstance(old, bytes) or file.read_bytes() == old
+    for name in ("curves.png", "link.png"):
+        with pytest.raises(KeyboardInterrupt):
+            echo_lag.main(["--plot", str(tmp_path / name)])
+        assert (tmp_path / "curves.png").read_bytes() == b"an old picture"
+    assert (tmp_path / "link.png").is_symlink()
 
 
 # Errors
@@ -368,5 +362,6 @@ def test_integers_that_cannot_be_framed(sequence, capsys):
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_first_and_last_seed(seed):
-    assert echo_lag.parse_args(["--seed", str(seed)]).seed == seed
+def test_first_and_last_seed(seed, no_training, capsys):
+    echo_lag.main(["--seed", str(seed)])
+    assert "Accuracy" in capsys.readouterr().out

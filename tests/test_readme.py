@@ -1,4 +1,4 @@
-"""The README's code does what the README says."""
+"""The code in README.md and tests/README.md does what they say."""
 
 import functools
 import random
@@ -13,13 +13,14 @@ import pytest
 
 import echo_lag
 
-README = (Path(echo_lag.__file__).parent / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-PORT, OWN_NUMBERS, FROM_PYTHON = BLOCKS
+FOLDER = Path(echo_lag.__file__).parent
+READMES = [FOLDER / "README.md", FOLDER / "tests" / "README.md"]
+TEXT = "".join(file.read_text() for file in READMES)
+PORT, FROM_PYTHON, OWN_NUMBERS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def run(folder, code, names=None):
-    """Run code from the README, given the values of some names; return all of them."""
+    """Run code from a README, given the values of some names; return all of them."""
     file = folder / "readme.py"
     file.write_text(code)
     return runpy.run_path(str(file), names)
@@ -67,8 +68,16 @@ def test_ported_network_trains_as_fit_and_validates(tmp_path):
     assert set(expected) == {"loss", "mae"}
 
 
+def test_keras_repeats_a_single_sample_without_an_error():
+    model = build()
+    waves = np.zeros((12, 10, 1), dtype="float32")
+    assert model.predict(waves[:9], batch_size=8).shape == (16, 1)
+    with pytest.raises(Exception, match="shape"):
+        model.predict(waves, batch_size=8)
+
+
 def run_own_numbers(folder, monkeypatch, count):
-    """Run the README's code on a file of random numbers; return them and the data."""
+    """Run the code for own numbers on a file of random numbers; return them and the data."""
     numbers = random.choices(range(100), k=count)
     (folder / "my_numbers.csv").write_text("\n".join(map(str, numbers)))
     monkeypatch.chdir(folder)

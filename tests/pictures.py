@@ -223,6 +223,7 @@ def draw_state(file, format):
     window_batch, window, _ = echo_lag.build_model().input_shape
     frame_3, frame_4 = echo_lag_no_context.generate_data, echo_lag.generate_data
     value = sequence[asked]
+    shown, carried = trace(sequence, asked, frame_4, window_batch, window)
     panels = [
         (
             f"Part 3 cannot learn it: {measured('echo_lag_no_context.py')}",
@@ -246,18 +247,18 @@ def draw_state(file, format):
                 f"{measured('--through-time --epochs 4000', 'one at a time')}"
             ),
             (
-                f"{value} is in the sample, which starts from a zero state at the second value. "
-                "Gradients\nreach the step that read it. This took 4,000 epochs, not 2,000."
+                f"{value} is in the sample, and gradients reach the step that read it. {sequence[0]} has\n"
+                "nothing to echo, so it is not in the sample. (4,000 epochs, not 2,000)"
             ),
             trace(sequence, asked, frame_3, 1, len(frame_3(sequence)[0])),
         ),
         (
             f"Part 4 learns it: {measured('echo_lag.py')}",
             (
-                f"{value} is in the sample, a window of {window}. The state comes from the window "
-                f"{window_batch} samples\nbefore, as a batch has {window_batch} rows."
+                f"{value} is in the sample, a window of {window}. The state comes from the window that\n"
+                f"ends at {sequence[carried[-1]]}, {window_batch} samples before, as a batch has {window_batch} rows."
             ),
-            trace(sequence, asked, frame_4, window_batch, window),
+            (shown, carried),
         ),
     ]
 

@@ -110,7 +110,7 @@ SEEDS = {table: 20 if table == "scripts" else 5 for table in TABLES}
 
 # Rows that also get a table by batch, time step or number, with the first 10 of each.
 PARTS = {
-    "by batch": ["--context 1 --batch-size 1"],
+    "by batch": ["--context 1 --batch-size 1", "--lag 4"],
     "by time step": TABLES["sequence"],
     "by number": [
         "--lag 1",

@@ -115,6 +115,7 @@ PARTS = {
     "by number": [
         "--lag 1",
         "--lag 1 --stateless",
+        "--lag 1 --stateless --lead 5",
         "--lag 3 --learning-rate 0.005 --epochs 6000",
     ],
 }

@@ -16,8 +16,8 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports create many objects and almost no garbage, so let Python's garbage collector
-# skip them, now (a high threshold) and later (freeze). This saves time.
+# The imports create many objects and almost no garbage. To save time, Python's garbage
+# collector does not search them: not now (a high threshold) and not later (freeze).
 gc.set_threshold(1_000_000)
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def build_model():
     model = keras.Sequential()
     # Time steps, features.
     model.add(keras.Input(shape=(1, 100)))
-    # Unrolled, a few time steps give the same results from faster code.
+    # unroll: for a few time steps, the same results from faster code.
     model.add(keras.layers.LSTM(15, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
@@ -67,7 +67,7 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
 
 
 def compile_training_pass(model, X, y):
-    """Return one compiled function that trains on a sequence as fit would.
+    """Return one compiled function that trains on a sequence as model.fit would.
 
     In Keras 3, a call to fit spends most of its time on set-up. This function avoids it.
 
@@ -75,8 +75,8 @@ def compile_training_pass(model, X, y):
     Returns: function of the X and y of a sequence. It returns a dict of scalars, the
         loss and each metric.
     """
-    # Create the variables of the optimizer and the metrics now; otherwise tf.function
-    # traces and compiles twice, or does not reset the metrics.
+    # Create the variables of the optimizer and the metrics now. If the compiled function
+    # creates them, TensorFlow compiles it twice, and it does not reset the metrics.
     model.optimizer.build(model.trainable_variables)
     yhat = model.predict_on_batch(X[:1])
     model.compute_metrics(None, y[:1], yhat)
@@ -105,11 +105,11 @@ def predict(model, X):
 
 
 def evaluate(model, sequence=None, generate_data=generate_data):
-    """Echo one sequence and print it; measure the accuracy over 100 new random ones.
+    """Print the right and the predicted echo of one sequence, and the accuracy over 100.
 
     sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
-        sequence by default.
-    Returns: float32, one value per answer to the 100 sequences: 1 if right, 0 if wrong.
+        sequence by default. The 100 are always new random sequences.
+    Returns: float32, one value per sample of the 100 sequences: 1 if right, 0 if wrong.
     """
     X, y = generate_data(sequence)  # (25, 1, 100), (25, 100)
     yhat = predict(model, X)  # (25, 100)
@@ -125,7 +125,7 @@ def evaluate(model, sequence=None, generate_data=generate_data):
 
 
 def plot(history, file, format, title=Path(__file__).name):
-    """Draw loss and accuracy per epoch, each with its mean over the last 25 epochs."""
+    """Draw loss and accuracy per epoch, each with its moving mean over 25 epochs."""
     figure = Figure()
     axes = figure.subplots(2, sharex=True)
     history.plot(subplots=True, ax=axes, alpha=0.3, title=title)
@@ -167,7 +167,7 @@ def main(argv=None):
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Opening the file shows that it can be written; append mode keeps an old one.
+            # Opening the file shows that it can be written. Append mode keeps its content.
             args.plot.open("ab").close()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))

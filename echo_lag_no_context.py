@@ -17,8 +17,8 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports create many objects and almost no garbage, so let Python's garbage collector
-# skip them, now (a high threshold) and later (freeze). This saves time.
+# The imports create many objects and almost no garbage. To save time, Python's garbage
+# collector does not search them: not now (a high threshold) and not later (freeze).
 gc.set_threshold(1_000_000)
 import keras
 import numpy as np
@@ -39,7 +39,8 @@ def build_model():
     model = keras.Sequential()
     # Batch size, time steps, features.
     model.add(keras.Input(batch_shape=(6, 1, 100)))
-    # Unrolled, a few time steps give the same results from faster code.
+    # stateful: a row of a batch starts from the state of the same row one batch before.
+    # unroll: for a few time steps, the same results from faster code.
     model.add(keras.layers.LSTM(50, stateful=True, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
@@ -68,17 +69,17 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
 
 
 def compile_training_pass(model, X, y):
-    """Return one compiled function that trains on a sequence as a reset and fit would.
+    """Return one compiled function that does reset_states and model.fit for a sequence.
 
     In Keras 3, a call to fit spends most of its time on set-up. This function avoids it.
 
     X, y: one sequence, as an example. Nothing is trained on it yet.
-    Returns: function of the X and y of a sequence, whose length must be a multiple of the
-        batch size. It returns a dict of scalars, the loss and each metric.
+    Returns: function of the X and y of a sequence. The number of samples must be a multiple
+        of the batch size. It returns a dict of scalars, the loss and each metric.
     """
     batch_size = model.input_shape[0]
-    # Create the variables of the optimizer and the metrics now; otherwise tf.function
-    # traces and compiles twice, or does not reset the metrics.
+    # Create the variables of the optimizer and the metrics now. If the compiled function
+    # creates them, TensorFlow compiles it twice, and it does not reset the metrics.
     model.optimizer.build(model.trainable_variables)
     yhat = model.predict_on_batch(X[:batch_size])
     model.compute_metrics(None, y[:batch_size], yhat)
@@ -124,11 +125,11 @@ def predict(model, X):
 
 
 def evaluate(model, sequence=None, generate_data=generate_data):
-    """Echo one sequence and print it; measure the accuracy over 100 new random ones.
+    """Print the right and the predicted echo of one sequence, and the accuracy over 100.
 
     sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
-        sequence by default.
-    Returns: float32, one value per answer to the 100 sequences: 1 if right, 0 if wrong.
+        sequence by default. The 100 are always new random sequences.
+    Returns: float32, one value per sample of the 100 sequences: 1 if right, 0 if wrong.
     """
     X, y = generate_data(sequence)  # (24, 1, 100), (24, 100)
     yhat = predict(model, X)  # (24, 100)
@@ -144,7 +145,7 @@ def evaluate(model, sequence=None, generate_data=generate_data):
 
 
 def plot(history, file, format, title=Path(__file__).name):
-    """Draw loss and accuracy per epoch, each with its mean over the last 25 epochs."""
+    """Draw loss and accuracy per epoch, each with its moving mean over 25 epochs."""
     figure = Figure()
     axes = figure.subplots(2, sharex=True)
     history.plot(subplots=True, ax=axes, alpha=0.3, title=title)
@@ -186,7 +187,7 @@ def main(argv=None):
         if args.plot:
             blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
             plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Opening the file shows that it can be written; append mode keeps an old one.
+            # Opening the file shows that it can be written. Append mode keeps its content.
             args.plot.open("ab").close()
     except (ValueError, OSError, RuntimeError) as error:
         parser.error(str(error))

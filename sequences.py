@@ -40,7 +40,7 @@ def one_hot_encode(sequence, n_unique=100):
     for vector, value in zip(encoded, sequence):
         if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
             raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
-        vector[value] = 1
+        vector[int(value)] = 1
     return encoded
 
 
@@ -51,7 +51,7 @@ def one_hot_decode(encoded):
         (samples, time steps, n_unique).
     Returns: list of ints for 2 dimensions; for 3, a list of lists with one int per time
         step. (The article's version keeps only the first time step.)
-    Raises: ValueError if there is no last axis with values in it, or a value is NaN.
+    Raises: ValueError if there are no vectors, if they are empty, or if a value is NaN.
     """
     encoded = np.asarray(encoded, dtype=float)
     if encoded.ndim == 0 or encoded.shape[-1] == 0:
@@ -70,7 +70,7 @@ def generate_data_current(sequence=None):
 
     sequence: n >= 1 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n, 1, 100), and y, float32 (n, 100).
-    Raises: ValueError if the sequence is too short or holds anything else.
+    Raises: ValueError if the sequence is shorter or holds anything but such integers.
     """
     encoded = _encode(sequence, at_least=1)
     X = encoded.reshape(len(encoded), 1, 100)
@@ -88,7 +88,7 @@ def generate_data_lag_no_context(sequence=None):
 
     sequence: n >= 2 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 1, 1, 100), and y, float32 (n - 1, 100).
-    Raises: ValueError if the sequence is too short or holds anything else.
+    Raises: ValueError if the sequence is shorter or holds anything but such integers.
     """
     encoded = _encode(sequence, at_least=2)
     X = encoded[1:].reshape(len(encoded) - 1, 1, 100)
@@ -105,12 +105,12 @@ def generate_data_lag(sequence=None):
 
     sequence: n >= 6 integers from 0 to 99; a new random sequence of 25 by default.
     Returns: X, float32 (n - 5, 5, 100), and y, float32 (n - 5, 100).
-    Raises: ValueError if the sequence is too short or holds anything else.
+    Raises: ValueError if the sequence is shorter or holds anything but such integers.
     """
     encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
-    # The first 4 windows are incomplete. The article's code drops the fifth one too.
+    # The first 4 windows are incomplete. The article's code drops the fifth one, too.
     values = df.to_numpy()[5:]
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]

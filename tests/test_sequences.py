@@ -97,6 +97,12 @@ def test_keras_encodes_what_ours_rejects(value, index):
         one_hot_encode([value])
 
 
+def test_encoding_takes_true_and_false_as_1_and_0():
+    # As an index, NumPy takes True for "all" and False for "none".
+    encoded = sequences.one_hot_encode([True, False], 3)
+    assert encoded.tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
 def test_encoding_of_an_empty_sequence():
     assert one_hot_encode([]).shape == (0, 100)
     assert one_hot_encode([], n_unique=3).shape == (0, 3)

@@ -119,6 +119,7 @@ def test_train_reports_each_epoch_and_makes_it_a_new_sequence(script):
     training = trained(script)
     assert len(training.traces) == 1
     assert training.history.index.tolist() == [1, 2, 3, 4, 5]
+    assert training.history.index.name == "epoch"
     assert list(training.history) == ["loss", "accuracy"]
     assert training.output.getvalue().splitlines() == [
         f"Epoch {epoch}/5 - loss: {loss:.4f} - accuracy: {accuracy:.4f}"

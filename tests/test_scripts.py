@@ -362,6 +362,6 @@ def test_integers_that_cannot_be_framed(sequence, capsys):
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_first_and_last_seed(seed, no_training, capsys):
-    echo_lag.main(["--seed", str(seed)])
+def test_first_and_last_seed_and_a_single_epoch(seed, no_training, capsys):
+    echo_lag.main(["--seed", str(seed), "--epochs", "1"])
     assert "Accuracy" in capsys.readouterr().out

@@ -228,8 +228,8 @@ def draw_state(file, format):
         (
             f"Part 3 cannot learn it: {measured('echo_lag_no_context.py')}",
             (
-                f"{value} is neither in the sample nor in the state of this row: the state\n"
-                f"comes from {batch} values before, as a batch has {batch} rows."
+                f"{value} is neither in the sample nor in the state: with batches of {batch},\n"
+                f"the state comes from the sample {batch} places before."
             ),
             trace(sequence, asked, frame_3, batch, 1),
         ),

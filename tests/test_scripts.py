@@ -288,18 +288,23 @@ def test_plot_says_what_it_shows(tmp_path):
     assert {"loss, mean of 25 epochs", "accuracy, mean of 25 epochs"} <= texts
 
 
-def test_plot_leaves_an_old_picture_until_the_training_is_done(tmp_path, monkeypatch):
+@pytest.mark.parametrize("old", [b"", b"an old picture", "a dangling link"])
+def test_plot_leaves_what_is_there_until_the_training_is_done(
+    old, tmp_path, monkeypatch
+):
     def interrupt(model, epochs):
         raise KeyboardInterrupt
 
-    (tmp_path / "curves.png").write_bytes(b"an old picture")
-    (tmp_path / "link.png").symlink_to("curves.png")
+    file = tmp_path / "curves.png"
+    if isinstance(old, str):
+        file.symlink_to("missing.png")
+    else:
+        file.write_bytes(old)
     monkeypatch.setattr(echo_lag, "train", interrupt)
-    for name in ("curves.png", "link.png"):
-        with pytest.raises(KeyboardInterrupt):
-            echo_lag.main(["--plot", str(tmp_path / name)])
-        assert (tmp_path / "curves.png").read_bytes() == b"an old picture"
-    assert (tmp_path / "link.png").is_symlink()
+    with pytest.raises(KeyboardInterrupt):
+        echo_lag.main(["--plot", str(file)])
+    assert file.is_symlink() == isinstance(old, str)
+    assert not isinstance(old, bytes) or file.read_bytes() == old
 
 
 # Errors

@@ -99,7 +99,7 @@ def test_keras_encodes_what_ours_rejects(value, index):
 
 def test_encoding_takes_true_and_false_as_1_and_0():
     # As an index, NumPy takes True for "all" and False for "none".
-    encoded = sequences.one_hot_encode([True, False], 3)
+    encoded = one_hot_encode([True, False], n_unique=3)
     assert encoded.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 

@@ -16,8 +16,8 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports create many objects and almost no garbage. To save time, Python's garbage
-# collector does not search them: not now (a high threshold) and not later (freeze).
+# The imports create many objects and almost no garbage. To save time, keep Python's garbage
+# collector from searching them, now by a high threshold and later by freeze.
 gc.set_threshold(1_000_000)
 import keras
 import numpy as np
@@ -67,7 +67,7 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
 
 
 def compile_training_pass(model, X, y):
-    """Return one compiled function that trains on a sequence as model.fit would.
+    """Return one compiled function that trains as model.fit(shuffle=False) would.
 
     In Keras 3, a call to fit spends most of its time on set-up. This function avoids it.
 
@@ -75,8 +75,8 @@ def compile_training_pass(model, X, y):
     Returns: function of the X and y of a sequence. It returns a dict of scalars, the
         loss and each metric.
     """
-    # Create the variables of the optimizer and the metrics now. If the compiled function
-    # creates them, TensorFlow compiles it twice, and it does not reset the metrics.
+    # Create the variables of the optimizer and the metrics now. Otherwise, TensorFlow
+    # compiles the function twice, or the function does not reset the metrics.
     model.optimizer.build(model.trainable_variables)
     yhat = model.predict_on_batch(X[:1])
     model.compute_metrics(None, y[:1], yhat)
@@ -105,7 +105,7 @@ def predict(model, X):
 
 
 def evaluate(model, sequence=None, generate_data=generate_data):
-    """Print the right and the predicted echo of one sequence, and the accuracy over 100.
+    """Print the expected and the predicted echo of a sequence, and the accuracy over 100.
 
     sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
         sequence by default. The 100 are always new random sequences.

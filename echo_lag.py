@@ -17,8 +17,8 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# The imports create many objects and almost no garbage. To save time, Python's garbage
-# collector does not search them: not now (a high threshold) and not later (freeze).
+# The imports create many objects and almost no garbage. To save time, keep Python's garbage
+# collector from searching them, now by a high threshold and later by freeze.
 gc.set_threshold(1_000_000)
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def build_model():
     model = keras.Sequential()
     # Batch size, time steps, features.
     model.add(keras.Input(batch_shape=(5, 5, 100)))
-    # stateful: a row of a batch starts from the state of the same row one batch before.
+    # stateful: each row of a batch starts from its state after the previous batch.
     # unroll: for a few time steps, the same results from faster code.
     model.add(keras.layers.LSTM(50, stateful=True, unroll=True))
     model.add(keras.layers.Dense(100, activation="softmax"))
@@ -69,7 +69,7 @@ def train(model, epochs=EPOCHS, generate_data=generate_data):
 
 
 def compile_training_pass(model, X, y):
-    """Return one compiled function that does reset_states and model.fit for a sequence.
+    """Return one compiled function that resets the state, then trains as model.fit would.
 
     In Keras 3, a call to fit spends most of its time on set-up. This function avoids it.
 
@@ -78,8 +78,8 @@ def compile_training_pass(model, X, y):
         of the batch size. It returns a dict of scalars, the loss and each metric.
     """
     batch_size = model.input_shape[0]
-    # Create the variables of the optimizer and the metrics now. If the compiled function
-    # creates them, TensorFlow compiles it twice, and it does not reset the metrics.
+    # Create the variables of the optimizer and the metrics now. Otherwise, TensorFlow
+    # compiles the function twice, or the function does not reset the metrics.
     model.optimizer.build(model.trainable_variables)
     yhat = model.predict_on_batch(X[:batch_size])
     model.compute_metrics(None, y[:batch_size], yhat)
@@ -125,7 +125,7 @@ def predict(model, X):
 
 
 def evaluate(model, sequence=None, generate_data=generate_data):
-    """Print the right and the predicted echo of one sequence, and the accuracy over 100.
+    """Print the expected and the predicted echo of a sequence, and the accuracy over 100.
 
     sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
         sequence by default. The 100 are always new random sequences.

@@ -1,45 +1,42 @@
-"""Train an LSTM to echo the current observation.
+"""Part 2, "Echo Current Observation": echo the value that the network is given.
 
-This is part 2, "Echo Current Observation", of the article
-"How to Learn to Echo Random Integers with LSTMs in Keras".
+1, 2, 3, 4 becomes 1 -> 1, 2 -> 2, 3 -> 3 and 4 -> 4. The network must learn
+yhat(t) = f(X(t)). That takes no memory, only a function from an input to the same
+output.
+
+From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownlee.
 """
 
 import argparse
 import gc
 import os
-import sys
 from pathlib import Path
 
-# Keras and TensorFlow read these when they are imported. The article needs no GPU, so use
-# none. Level 3 hides TensorFlow's log, which would report the missing GPU as an error.
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+# No GPU, as in the article, and no notes from TensorFlow about a missing one.
+os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "agg"  # draw into files, whatever a notebook asks for
+    gc.disable()  # the imports leave no garbage: searching them costs a second
 
-# The imports create many objects and almost no garbage. To save time, keep Python's garbage
-# collector from searching them, now by a high threshold and later by freeze.
-gc.set_threshold(1_000_000)
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from matplotlib.figure import Figure
 
+# Prepare the data: 25 random values become X (25, 1, 100) and y (25, 100), one hot.
 from sequences import generate_data_current as generate_data
 from sequences import one_hot_decode
-
-gc.freeze()
 
 EPOCHS = 500
 
 
+# Define the model.
 def build_model():
-    """Return the compiled network: time steps of 100 features in, 100 classes out."""
+    """Return the compiled network: 1 time step of 100 features in, 100 classes out."""
     model = keras.Sequential()
-    # Time steps, features.
-    model.add(keras.Input(shape=(1, 100)))
-    # unroll: for a few time steps, the same results from faster code.
-    model.add(keras.layers.LSTM(15, unroll=True))
+    model.add(keras.Input(shape=(1, 100)))  # time steps, features
+    model.add(keras.layers.LSTM(15, unroll=True))  # unroll: faster
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
         loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
@@ -47,144 +44,95 @@ def build_model():
     return model
 
 
-def train(model, epochs=EPOCHS, generate_data=generate_data):
-    """Train on one new random sequence per epoch; print each epoch's loss and accuracy.
-
-    generate_data: returns the X and y of one sequence; pass another for other data.
-    Returns: DataFrame, one row per epoch, with the columns loss and accuracy.
-    """
-    history = []
+# Fit the model by hand: each epoch is one pass over a new random sequence.
+def fit(model, epochs=EPOCHS):
+    """Train the model; return a DataFrame of the loss and accuracy in each epoch."""
+    fit_sequence = compile_fit(model)
+    history = {}
     for epoch in range(1, epochs + 1):
-        X, y = generate_data()  # (25, 1, 100), (25, 100)
-        if epoch == 1:
-            train_on_sequence = compile_training_pass(model, X, y)
+        X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=1)
-        results = train_on_sequence(X, y)
+        # The same, compiled, with 25 batches of 1 sample. (By default, fit also shuffles
+        # the samples. Here they stay in order.)
+        results = fit_sequence(X.reshape(25, 1, 1, 100), y.reshape(25, 1, 100))
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append({"loss": loss, "accuracy": accuracy})
-    return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
+        history[epoch] = {"loss": loss, "accuracy": accuracy}
+    return pd.DataFrame.from_dict(history, orient="index").rename_axis("epoch")
 
 
-def compile_training_pass(model, X, y):
-    """Return one compiled function that trains as model.fit(shuffle=False) would.
-
-    In Keras 3, a call to fit spends most of its time on set-up. This function avoids it.
-
-    X, y: one sequence, as an example. Nothing is trained on it yet.
-    Returns: function of the X and y of a sequence. It returns a dict of scalars, the
-        loss and each metric.
-    """
-    # Create the variables of the optimizer and the metrics now. Otherwise, TensorFlow
-    # compiles the function twice, or the function does not reset the metrics.
+def compile_fit(model):
+    """Return one compiled function for the line of the article: 13 times faster."""
+    # Make the variables of Adam and the metric first, so that it compiles only once.
     model.optimizer.build(model.trainable_variables)
-    yhat = model.predict_on_batch(X[:1])
-    model.compute_metrics(None, y[:1], yhat)
+    model.compute_metrics(None, np.eye(100), np.eye(100))
 
     @tf.function(jit_compile=True)
-    def train_on_sequence(X, y):
-        X = tf.ensure_shape(X, (None, *model.input_shape[1:]))  # (25, 1, 100)
-        X = tf.reshape(X, (-1, 1, *X.shape[1:]))  # (25, 1, 1, 100)
-        y = tf.reshape(y, (len(X), 1, *y.shape[1:]))  # (25, 1, 100)
+    def fit_sequence(X, y):
         model.reset_metrics()
-        # A Python range would unroll the loop, one copy per batch, and compile slowly.
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))
         return model.get_metrics_result()
 
-    return train_on_sequence
+    return fit_sequence
 
 
+# Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
-    """Predict the samples of one sequence, all in one batch.
-
-    X: float32 (n, time steps, 100) for any n >= 1.
-    Returns: yhat, float32 (n, 100), a probability for each class.
-    """
-    return model.predict_on_batch(X)
+    """Return yhat, (n, 100), the probability of each class for the n samples in X."""
+    return model.predict_on_batch(X)  # all samples in one batch
 
 
-def evaluate(model, sequence=None, generate_data=generate_data):
-    """Print the expected and the predicted echo of a sequence, and the accuracy over 100.
-
-    sequence: integers from 0 to 99, at least as many as generate_data needs; a new random
-        sequence by default. The 100 are always new random sequences.
-    Returns: float32, one value per sample of the 100 sequences: 1 if right, 0 if wrong.
-    """
-    X, y = generate_data(sequence)  # (25, 1, 100), (25, 100)
-    yhat = predict(model, X)  # (25, 100)
+def evaluate(model, sequence=None):
+    """Print the echo of a sequence, 1 or more integers, and the accuracy on 100 new ones."""
+    X, y = generate_data(sequence)
+    yhat = predict(model, X)
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
 
-    X, y = zip(*[generate_data() for _ in range(100)])
-    yhat = [predict(model, x) for x in X]
-    right = keras.metrics.categorical_accuracy(np.concatenate(y), np.concatenate(yhat))
-    right = np.array(right)  # (2500,)
-    print(f"Accuracy over 100 new sequences: {right.mean():.4f}")
-    return right
+    # One sequence proves little, so measure 100 more.
+    accuracy = keras.metrics.CategoricalAccuracy()
+    for _ in range(100):
+        X, y = generate_data()
+        accuracy.update_state(y, predict(model, X))
+    print(f"Accuracy over 100 new sequences: {accuracy.result():.4f}")
 
 
-def plot(history, file, format, title=Path(__file__).name):
-    """Draw loss and accuracy per epoch, each with its moving mean over 25 epochs."""
-    figure = Figure()
-    axes = figure.subplots(2, sharex=True)
-    history.plot(subplots=True, ax=axes, alpha=0.3, title=title)
-    smooth = history.rolling(25, min_periods=1).mean().add_suffix(", mean of 25 epochs")
-    smooth.plot(subplots=True, ax=axes)
-    figure.savefig(file, format=format)
+def plot(history, file):
+    """Draw the loss and the accuracy per epoch, each as the mean of 25 epochs."""
+    means = history.rolling(25, min_periods=1).mean()
+    axes = means.plot(subplots=True, title=f"{Path(__file__).name}, means of 25 epochs")
+    axes[0].figure.savefig(file)
 
 
-def main(argv=None):
+def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "sequence",
-        nargs="*",
-        type=int,
-        help="1 or more integers to echo after training, each from 0 to 99 (default: a "
-        "random sequence)",
-    )
-    parser.add_argument(
-        "--epochs",
-        type=int,
-        default=EPOCHS,
-        metavar="N",
-        help="train on N random sequences, one per epoch (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="same seed, same output")
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE"
-    )
-    args = parser.parse_intermixed_args(argv)
-
-    # Check the options now, so that a wrong one ends the script before the training.
-    try:
+    add = parser.add_argument
+    add("sequence", nargs="*", type=int, help="echo these 1 or more integers, 0 to 99")
+    add("--epochs", type=int, default=EPOCHS, metavar="N", help="train on N sequences")
+    add("--seed", type=int, metavar="N", help="same seed, same output")
+    add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
+    args = parser.parse_intermixed_args()
+    try:  # Check the options now, before the training.
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
-        if args.seed is not None and not 0 <= args.seed < 2**32:
-            raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is needed")
-        if args.sequence:
-            generate_data(args.sequence)
-        if args.plot:
-            blank = pd.DataFrame({"loss": [0.0], "accuracy": [0.0]})
-            plot(blank, os.devnull, format=args.plot.suffix[1:])
-            # Opening the file shows that it can be written. Append mode keeps its content.
-            args.plot.open("ab").close()
-    except (ValueError, OSError, RuntimeError) as error:
+        if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
+        if args.plot and not args.plot.parent.is_dir():
+            raise ValueError(f"--plot is {args.plot}: its folder does not exist")
+        generate_data(args.sequence or None)
+        if args.seed is not None:
+            keras.utils.set_random_seed(args.seed)
+    except ValueError as error:
         parser.error(str(error))
-
-    if args.seed is not None:
-        keras.utils.set_random_seed(args.seed)
     model = build_model()
-    history = train(model, args.epochs)
-    if args.plot:
-        plot(history, args.plot, format=args.plot.suffix[1:])
+    history = fit(model, args.epochs)
     evaluate(model, args.sequence or None)
+    if args.plot:
+        plot(history, args.plot)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # A reader such as `| head` has read enough. Leave nothing to flush at exit.
-        sys.stdout = None
+    gc.freeze()  # nor search them when Python exits
+    gc.enable()
+    main()

@@ -9,10 +9,11 @@ the complete example of part 1 and the sanity checks of parts 3 and 4.
 import argparse
 import numbers
 import random
-import sys
 
 import numpy as np
 import pandas as pd
+
+INTEGERS = (numbers.Integral, np.bool_)  # Python's, NumPy's and both kinds of True
 
 
 def generate_sequence(length=25, n_unique=100):
@@ -38,7 +39,7 @@ def one_hot_encode(sequence, n_unique=100):
     sequence = list(sequence)
     encoded = np.zeros((len(sequence), n_unique), dtype=int)
     for vector, value in zip(encoded, sequence):
-        if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
+        if not (isinstance(value, INTEGERS) and 0 <= value < n_unique):
             raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
         vector[int(value)] = 1
     return encoded
@@ -63,7 +64,7 @@ def one_hot_decode(encoded):
 
 
 def generate_data_current(sequence=None):
-    """Frame a sequence: from each value, the network must give the same one (part 2).
+    """Frame a sequence: from each value, give the same one (part 2).
 
     1, 2, 3, 4 becomes 1 -> 1, 2 -> 2, 3 -> 3, 4 -> 4.
     The network must learn a function of the current value: yhat(t) = f(X(t)).
@@ -79,7 +80,7 @@ def generate_data_current(sequence=None):
 
 
 def generate_data_lag_no_context(sequence=None):
-    """Frame a sequence: from each value, the network must give the one before (part 3).
+    """Frame a sequence: from each value, give the one before (part 3).
 
     1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3.
     The network must learn a function of the previous value: yhat(t) = f(X(t-1)). But a
@@ -97,7 +98,7 @@ def generate_data_lag_no_context(sequence=None):
 
 
 def generate_data_lag(sequence=None):
-    """Frame a sequence: from 5 values, the network must give the fourth (part 4).
+    """Frame a sequence: from 5 values, give the second-to-last (part 4).
 
     1 to 10 becomes 2 3 4 5 6 -> 5, 3 4 5 6 7 -> 6, and so on to 6 7 8 9 10 -> 9.
     The network must learn a function of the window, yhat(t) = f(X(t-4), ..., X(t)), which
@@ -140,11 +141,11 @@ def _print_pairs(X, y):
         print(*time_steps, value)
 
 
-def main(argv=None):
+def main():
     parser = argparse.ArgumentParser(
         description="Print the article's complete example of part 1 and its sanity checks."
     )
-    parser.parse_args(argv)
+    parser.parse_args()
 
     print("Generate and encode a random sequence")
     sequence = generate_sequence()
@@ -162,9 +163,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    try:
-        main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # A reader such as `| head` has read enough. Leave nothing to flush at exit.
-        sys.stdout = None
+    main()

@@ -5,21 +5,23 @@ test_scripts.py trains them in full, and tests their accuracy.
 
 import contextlib
 import functools
+import importlib
 import io
 import random
-from types import SimpleNamespace
+import types
+from pathlib import Path
 
-import fit_per_epoch
 import keras
 import numpy as np
 import pytest
-from keras.layers import GRU, LSTM, Bidirectional, Dense
+from keras.layers import LSTM, Dense
 
 import echo_current
 import echo_lag
 import echo_lag_no_context
+from tests.experiments import fit_per_epoch
+from tests.scripts import SCRIPTS
 
-SCRIPTS = [echo_current, echo_lag_no_context, echo_lag]
 STATEFUL = [echo_lag_no_context, echo_lag]
 
 
@@ -29,15 +31,16 @@ def seed():
 
 
 @functools.cache
-def trained(script):
+def trained(name):
     """Train a script's network for 5 epochs, once for all tests, and record everything."""
+    script = importlib.import_module(name)
     model = script.build_model()
     initial = model.get_weights()
     sequences, traces = [], []
-    train_step = model.train_step
+    generate_data, train_step = script.generate_data, model.train_step
 
-    def generate_data():
-        sequences.append(script.generate_data())
+    def record_sequence():
+        sequences.append(generate_data())
         return sequences[-1]
 
     def record_trace(data):
@@ -45,40 +48,37 @@ def trained(script):
         return train_step(data)
 
     # The training must not start from the state that this leaves.
-    script.predict(model, script.generate_data()[0])
+    script.predict(model, generate_data()[0])
     model.train_step = record_trace
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        history = script.train(model, epochs=5, generate_data=generate_data)
-    return SimpleNamespace(
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script, "generate_data", record_sequence)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            history = script.fit(model, epochs=5)
+    states = [state.numpy() for state in getattr(model.layers[0], "states", None) or []]
+    return types.SimpleNamespace(
+        script=script,
         model=model,
         initial=initial,
         sequences=sequences,
         traces=traces,
         history=history,
-        output=output,
+        states=states,
+        output=output.getvalue(),
     )
 
 
-@pytest.mark.parametrize(
-    ("script", "epochs", "input_shape", "units", "stateful"),
-    [
-        (echo_current, 500, (None, 1, 100), 15, False),
-        (echo_lag_no_context, 2000, (6, 1, 100), 50, True),
-        (echo_lag, 2000, (5, 5, 100), 50, True),
-    ],
-)
-def test_network_is_the_one_of_the_article(
-    script, epochs, input_shape, units, stateful
-):
-    model = trained(script).model
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_network_is_the_one_of_the_article(name):
+    _, units, batch_shape, _, _, epochs = SCRIPTS[name]
+    script, model = trained(name).script, trained(name).model
     lstm, dense = model.layers
     assert script.EPOCHS == epochs
     assert isinstance(lstm, LSTM)
     assert isinstance(dense, Dense)
-    assert model.input_shape == input_shape
-    assert model.output_shape == (input_shape[0], 100)
+    assert model.input_shape == batch_shape
+    assert model.output_shape == (batch_shape[0], 100)
     assert lstm.units == units
-    assert lstm.stateful is stateful
+    assert lstm.stateful is (batch_shape[0] is not None)
     assert lstm.return_sequences is False
     assert dense.units == 100
     assert dense.activation is keras.activations.softmax
@@ -94,15 +94,12 @@ def test_network_is_the_one_of_the_article(
 # Training
 
 
-@pytest.mark.parametrize(
-    ("script", "batches"), [(echo_current, 25), (echo_lag_no_context, 4), (echo_lag, 4)]
-)
-def test_train_gives_the_weights_of_fit(script, batches):
-    ours = trained(script)
-    _, units, batch_shape = fit_per_epoch.PARTS[script.__name__]
-    fitted = fit_per_epoch.build_model(units, batch_shape)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_fit_gives_the_weights_of_keras_s_fit(name):
+    ours = trained(name)
+    fitted = fit_per_epoch.build_model(SCRIPTS[name].units, SCRIPTS[name].batch_shape)
     fitted.set_weights(ours.initial)
-    expected = fit_per_epoch.train(fitted, 5, iter(ours.sequences).__next__)
+    expected = fit_per_epoch.fit(fitted, 5, iter(ours.sequences).__next__, verbose=0)
 
     for got, weights in zip(
         ours.model.get_weights(), fitted.get_weights(), strict=True
@@ -111,107 +108,70 @@ def test_train_gives_the_weights_of_fit(script, batches):
     # Training has moved what is compared, and by many times the tolerance.
     assert np.abs(ours.model.get_weights()[0] - ours.initial[0]).max() > 1e-3
     np.testing.assert_allclose(ours.history, expected[["loss", "accuracy"]], rtol=1e-5)
-    assert ours.model.optimizer.iterations == fitted.optimizer.iterations == 5 * batches
+    updates = 5 * SCRIPTS[name].batches
+    assert ours.model.optimizer.iterations == fitted.optimizer.iterations == updates
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_train_reports_each_epoch_and_makes_it_a_new_sequence(script):
-    training = trained(script)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_fit_reports_each_epoch_and_makes_it_a_new_sequence(name):
+    training = trained(name)
     assert len(training.traces) == 1
     assert training.history.index.tolist() == [1, 2, 3, 4, 5]
     assert training.history.index.name == "epoch"
     assert list(training.history) == ["loss", "accuracy"]
-    assert training.output.getvalue().splitlines() == [
+    assert training.output.splitlines() == [
         f"Epoch {epoch}/5 - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
         for epoch, loss, accuracy in training.history.itertuples()
     ]
     assert len({y.tobytes() for _, y in training.sequences}) == 5
 
 
-@pytest.mark.parametrize(
-    ("loss", "metrics", "targets"),
-    [
-        # A metric by its name, and one that has its variables from the start.
-        (
-            "mse",
-            lambda: ["mae", keras.metrics.MeanSquaredError("squares")],
-            lambda y: np.eye(2, dtype="float32")[y],
-        ),
-        ("sparse_categorical_crossentropy", lambda: ["accuracy"], lambda y: y),
-    ],
-)
-def test_training_pass_is_fit_and_a_reset_for_another_network(loss, metrics, targets):
-    ours = keras.Sequential(
-        [
-            keras.Input(batch_shape=(2, 1, 3)),
-            LSTM(3, stateful=True, return_sequences=True, unroll=True),
-            LSTM(3, stateful=True, unroll=True),
-            Dense(2, activation="softmax"),
-        ]
-    )
-    fitted = keras.models.clone_model(ours)
-    ours.compile(loss=loss, optimizer="adam", metrics=metrics())
-    fitted.compile(loss=loss, optimizer="adam", metrics=metrics(), run_eagerly=True)
-    # Large weights, so that a wrong state would show.
-    ours.set_weights([3 * weights for weights in ours.get_weights()])
-    fitted.set_weights(ours.get_weights())
-    rng = np.random.default_rng(1)
-    X = rng.random((3, 6, 1, 3), dtype="float32")
-    y = targets(rng.integers(2, size=(3, 6)))
-    train_on_sequence = echo_lag.compile_training_pass(ours, X[0], y[0])
-    for sequence in zip(X, y):
-        results = train_on_sequence(*sequence)
-        history = fitted.fit(*sequence, batch_size=2, shuffle=False, verbose=0).history
-        for layer in fitted.layers[:2]:
-            layer.reset_state()
-        assert results.keys() == history.keys()
-        for name, (expected,) in history.items():
-            assert float(results[name]) == pytest.approx(expected, rel=1e-5)
-    for got, weights in zip(ours.get_weights(), fitted.get_weights(), strict=True):
-        np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
+@pytest.mark.parametrize("script", STATEFUL)
+def test_the_state_is_zero_when_fit_returns(script):
+    states = trained(script.__name__).states
+    assert len(states) == 2
+    assert not np.any(states)
+
+
+def test_break_leaves_a_usable_history(tmp_path, monkeypatch):
+    text = Path(echo_lag.__file__).read_text(encoding="utf-8")
+    line = '        history[epoch] = {"loss": loss, "accuracy": accuracy}\n'
+    assert line in text
+    stop = f"{line}        if epoch == 2:\n            break\n"
+    Path(tmp_path, "student.py").write_text(text.replace(line, stop), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    student = importlib.import_module("student")
+    student.compile_fit = lambda model: lambda X, y: {"loss": 4.6, "accuracy": 0}
+    history = student.fit(student.build_model())
+    assert history.index.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
-    ("n", "time_steps", "n_targets"), [(20, 20, 20), (23, 5, 23), (20, 5, 15)]
+    ("n", "time_steps", "n_targets"),
+    [(20, 4, 20), (23, 5, 23), (20, 5, 15), (40, 5, 40)],
 )
-def test_sequence_that_does_not_fit_the_network_is_an_error(n, time_steps, n_targets):
-    # Time steps that are not 5, a batch of 5 that is not full, targets that are missing. A
-    # new network, since one in use would refuse the time steps for another reason.
+def test_sequence_that_does_not_fit_the_network_is_an_error(
+    n, time_steps, n_targets, monkeypatch
+):
     model = echo_lag.build_model()
     before = model.get_weights()
     X, y = (
         np.ones((n, time_steps, 100), "float32"),
         np.ones((n_targets, 100), "float32"),
     )
-    with pytest.raises(ValueError):
-        echo_lag.train(model, epochs=1, generate_data=lambda: (X, y))
+    monkeypatch.setattr(echo_lag, "generate_data", lambda: (X, y))
+    with pytest.raises(ValueError, match="cannot reshape array"):
+        echo_lag.fit(model, epochs=1)
     assert all(map(np.array_equal, model.get_weights(), before))
-
-
-def test_reset_states_resets_every_stateful_layer_also_of_nested_networks():
-    lstms = [LSTM(2, stateful=True, return_sequences=True) for _ in range(4)]
-    forgetful = LSTM(2, return_sequences=True)
-    nested = keras.Sequential([keras.Input(batch_shape=(2, 1, 2)), lstms[2], forgetful])
-    both_ways, gru = Bidirectional(lstms[3]), GRU(2, stateful=True)
-    model = keras.Sequential(
-        [keras.Input(batch_shape=(2, 1, 3)), *lstms[:2], nested, both_ways, gru]
-    )
-    layers = [*lstms[:3], both_ways.forward_layer, both_ways.backward_layer, gru]
-    states = [state for layer in layers for state in layer.states]
-    assert len(states) == 11
-    model(np.ones((2, 1, 3), "float32"))
-    assert all(np.all(state) for state in states)
-    echo_lag.reset_states(model)
-    assert not any(np.any(state) for state in states)
 
 
 # Predictions
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("batches", [1, 7])
-def test_predict_is_the_predict_of_keras_from_a_reset_state(script, batches):
-    model = trained(script).model
+def test_predict_is_the_predict_of_keras_from_a_reset_state(name, batches):
+    script, model = trained(name).script, trained(name).model
     batch_size = model.input_shape[0] or 1
     X, _ = script.generate_data(random.choices(range(100), k=50))
     X = X[: batches * batch_size]
@@ -224,7 +184,7 @@ def test_predict_is_the_predict_of_keras_from_a_reset_state(script, batches):
 
 @pytest.mark.parametrize("script", STATEFUL)
 def test_predict_for_any_count_gives_each_sample_the_state_of_its_row(script):
-    model = trained(script).model
+    model = trained(script.__name__).model
     batch_size, *sample_shape = model.input_shape
     one_row = fit_per_epoch.build_model(50, (1, *sample_shape))
     # Large weights, so that a wrong state would show.
@@ -245,38 +205,36 @@ def test_predict_for_any_count_gives_each_sample_the_state_of_its_row(script):
     assert [len(got) for got in yhat] == [1, 4, 7, 23]
 
 
-@pytest.mark.parametrize("more", [0, 1, 30])
-def test_evaluate_echoes_any_count_of_integers(more, capsys):
-    model = trained(echo_lag).model
-    sequence = random.choices(range(100), k=6 + more)
-    X, y = echo_lag.generate_data(sequence)
-    yhat = echo_lag.predict(model, X)
-    right = echo_lag.evaluate(model, sequence)
-    assert len(yhat) == len(y) == 1 + more
-    assert capsys.readouterr().out.splitlines() == [
-        f"Expected:  {y.argmax(axis=1).tolist()}",
-        f"Predicted: {yhat.argmax(axis=1).tolist()}",
-        f"Accuracy over 100 new sequences: {right.mean():.4f}",
-    ]
-
-
-def test_evaluate_measures_100_new_sequences(monkeypatch):
+def test_evaluate_prints_the_echo_and_measures_100_new_sequences(monkeypatch, capsys):
+    generate_data = echo_lag.generate_data
     targets, predictions = [], []
 
     def record_target(sequence=None):
-        X, y = echo_lag.generate_data(sequence)
-        targets.append(y.argmax(axis=1))
+        X, y = generate_data(sequence)
+        targets.append(y.argmax(axis=1).tolist())
         return X, y
 
     def guess(model, X):
         # Right by chance for about half of the samples.
         yhat = np.roll(X[:, -2], random.randint(0, 1), axis=1)
-        predictions.append(yhat.argmax(axis=1))
+        predictions.append(yhat.argmax(axis=1).tolist())
         return yhat
 
+    monkeypatch.setattr(echo_lag, "generate_data", record_target)
     monkeypatch.setattr(echo_lag, "predict", guess)
-    right = echo_lag.evaluate(None, generate_data=record_target)
+    echo_lag.evaluate(None, [*range(30)])
+    assert targets[0] == [*range(4, 29)]
     # The first of the 101 is the one shown.
-    assert len({target.tobytes() for target in targets}) == 101
+    assert len(set(map(tuple, targets))) == len(predictions) == 101
+    right = np.equal(targets[1:], predictions[1:])
     assert 0.2 < right.mean() < 0.8
-    np.testing.assert_array_equal(right, np.equal(targets[1:], predictions[1:]).ravel())
+    assert capsys.readouterr().out.splitlines() == [
+        f"Expected:  {targets[0]}",
+        f"Predicted: {predictions[0]}",
+        f"Accuracy over 100 new sequences: {right.mean():.4f}",
+    ]
+
+
+def test_part_2_predicts_all_samples_of_own_integers(capsys):
+    echo_current.evaluate(trained("echo_current").model, [7])
+    assert capsys.readouterr().out.startswith("Expected:  [7]\n")

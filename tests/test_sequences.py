@@ -112,6 +112,7 @@ def test_encoding_of_an_empty_sequence():
 def test_numpy_integers_are_integers():
     for sequence in (np.array([3, 14]), [np.int64(3), np.uint8(14)], (3, 14)):
         assert one_hot_decode(one_hot_encode(sequence)) == [3, 14]
+    assert one_hot_decode(one_hot_encode(np.array([True, False]))) == [1, 0]
 
 
 def test_encoding_takes_an_iterator():
@@ -252,15 +253,27 @@ def test_framing_shares_no_memory(framing):
 # python sequences.py
 
 
-def test_main_prints_the_example_and_the_sanity_checks(capsys):
-    sequences.main([])
+@pytest.fixture
+def run(monkeypatch):
+    """Run `main` with these arguments, on the same sequences each time."""
+
+    def run(*arguments):
+        random.seed(1)
+        monkeypatch.setattr(sys, "argv", ["sequences.py", *arguments])
+        sequences.main()
+
+    return run
+
+
+def test_main_prints_the_example_and_the_sanity_checks(run, capsys):
+    run()
     example, no_context, lag = capsys.readouterr().out.split("\n\n")
 
     heading, sequence, *matrix, decoded = example.splitlines()
     assert heading == "Generate and encode a random sequence"
     assert sequence == decoded
     assert len(sequence.split(", ")) == 25
-    assert matrix[0].startswith("[[0 0 0 ... 0 0") and len(matrix) == 7
+    assert matrix[0].startswith("[[0 0 0 ... 0 0 0]") and len(matrix) == 7
 
     heading, *lines = no_context.splitlines()
     assert heading == "Echo lag observation without context: X, y"
@@ -275,20 +288,18 @@ def test_main_prints_the_example_and_the_sanity_checks(capsys):
     assert all(len(row) == 6 and row[5] == row[3] for row in rows)
 
 
-def test_help_says_what_it_prints(capsys):
+@pytest.mark.parametrize(
+    ("argument", "status", "text"),
+    [
+        ("--help", 0, "complete example of part 1 and its sanity"),
+        ("3", 2, ": error: unrecognized arguments: 3\n"),
+    ],
+)
+def test_help_and_a_bad_command_line(argument, status, text, run, capsys):
     with pytest.raises(SystemExit) as stop:
-        sequences.main(["--help"])
-    assert stop.value.code == 0
-    assert "complete example of part 1 and its sanity" in capsys.readouterr().out
-
-
-def test_bad_command_line(capsys):
-    with pytest.raises(SystemExit) as stop:
-        sequences.main(["3"])
-    assert stop.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.endswith(": error: unrecognized arguments: 3\n")
+        run(argument)
+    assert stop.value.code == status
+    assert text in "".join(capsys.readouterr())
 
 
 def test_from_the_shell():

@@ -1,6 +1,6 @@
 """The article's own loop on Keras 3: one call of fit per epoch, then a reset of the state.
 
-    python tests/fit_per_epoch.py echo_lag
+    python -m tests.experiments.fit_per_epoch echo_lag
 
 This is the most direct translation of the article's code. It trains the same networks on
 the same data as our scripts, which replace the call of fit to save time, and ends with the
@@ -8,27 +8,13 @@ same evaluation.
 """
 
 import argparse
-import sys
-from pathlib import Path
+import importlib
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-# The scripts come first: they choose Keras's backend.
-import echo_current
-import echo_lag
-import echo_lag_no_context
-
-# isort: split
 import keras
 import pandas as pd
 
-# The script of a part, the LSTM's units, and batch size, time steps and features. The
-# network of part 2 takes batches of any size, and the article trains it in batches of 1.
-PARTS = {
-    "echo_current": (echo_current, 15, (None, 1, 100)),
-    "echo_lag_no_context": (echo_lag_no_context, 50, (6, 1, 100)),
-    "echo_lag": (echo_lag, 50, (5, 5, 100)),
-}
+from tests.experiments.reporting import end_quietly
+from tests.scripts import SCRIPTS
 
 
 def build_model(units, batch_shape):
@@ -42,7 +28,7 @@ def build_model(units, batch_shape):
     return model
 
 
-def train(model, epochs, generate_data, shuffle=False, verbose=2):
+def fit(model, epochs, generate_data, shuffle=False, verbose=2):
     """Train as the article does; return a DataFrame of the metrics in each epoch."""
     histories = []
     for _ in range(epochs):
@@ -58,17 +44,16 @@ def train(model, epochs, generate_data, shuffle=False, verbose=2):
     return pd.concat(histories, ignore_index=True)
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=PARTS)
-    args = parser.parse_args(argv)
-    script, units, batch_shape = PARTS[args.part]
-    model = build_model(units, batch_shape)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("script", choices=SCRIPTS)
+    name = parser.parse_args().script
+    script = importlib.import_module(name)
+    model = build_model(SCRIPTS[name].units, SCRIPTS[name].batch_shape)
     # The article shuffles in part 2 only. In parts 3 and 4 the state needs the order.
-    shuffle = script is echo_current
-    train(model, script.EPOCHS, script.generate_data, shuffle)
+    fit(model, script.EPOCHS, script.generate_data, shuffle=name == "echo_current")
     script.evaluate(model)
 
 
 if __name__ == "__main__":
-    main()
+    end_quietly(main)

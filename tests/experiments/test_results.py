@@ -1,32 +1,26 @@
-"""The tables contain the results of the runs, in order."""
+"""The tables contain the results of the runs, in order, and the READMEs show them."""
 
 import os
 import re
 
-import extensions
 import numpy as np
 import pandas as pd
 import pytest
-import reporting
-import results
+
+from tests.experiments import extensions, reporting, results
 
 CURVE = pd.Series([0.5] * 10 + [1.0] * 130)
 
-# In the place of tests/extensions.py. "--slow" waits until "--quick" runs too.
+# In the place of extensions.py.
 FAKE = """
-import os, pathlib, signal, sys, time
+import os, signal, sys
 row, _, seed = sys.argv[1:]
-pathlib.Path(row + seed).touch()
 if row == "--fail":
     sys.exit("Traceback ...\\nValueError: no such luck")
 if row == "--killed":
+    sys.stderr.write("a note about CUDA\\n")
+    sys.stderr.flush()
     os.kill(os.getpid(), signal.SIGKILL)
-if os.environ["TF_NUM_INTRAOP_THREADS"] != "1":
-    sys.exit("not on one core")
-while row == "--slow" and not pathlib.Path("--quick" + seed).exists():
-    time.sleep(0.01)
-if row == "--good" and seed > "1":
-    time.sleep(0.5)
 print(f"Accuracy over 100 new sequences: 0.{seed}000")
 """
 
@@ -34,14 +28,16 @@ print(f"Accuracy over 100 new sequences: 0.{seed}000")
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
     """Run rows of a fake script; return a function that runs them for some seeds."""
-    script = tmp_path / "tests" / "extensions.py"
-    script.parent.mkdir()
-    script.write_text(FAKE)
+    package = tmp_path / "tests" / "experiments"
+    package.mkdir(parents=True)
+    (package / "extensions.py").write_text(FAKE)
     monkeypatch.setattr(results, "ROOT", tmp_path)
 
-    def main(rows, seeds):
-        monkeypatch.setattr(results, "TABLES", {"lags": rows, "other": ["--fail"]})
-        results.main(["--only", "lags", "--seeds", str(seeds)])
+    def main(*tables, seeds):
+        tables = {f"table {i}": rows for i, rows in enumerate(tables)}
+        monkeypatch.setattr(results, "TABLES", tables)
+        monkeypatch.setattr(results, "SEEDS", dict.fromkeys(tables, seeds))
+        results.main([])
 
     return main
 
@@ -49,46 +45,38 @@ def fake(monkeypatch, tmp_path):
 # Runs
 
 
-def test_runs_are_two_at_a_time_and_reported_in_order(fake, capsys):
-    fake(["--slow", "--quick"], seeds=3)
+def test_runs_are_reported_in_order(fake, capsys):
+    fake(["--good", "--other"], ["--good"], seeds=3)
     printed = capsys.readouterr()
-    assert printed.err.splitlines() == [
-        f"done: {row}, seed {seed}"
-        for seed in (1, 2, 3)
-        for row in ("--slow", "--quick")
-    ]
-    for row in ("--slow", "--quick"):
-        expected = f"| `{row}` | 20.0 % | 10.0 % to 30.0 % |  |  |  |"
-        assert expected in printed.out.splitlines()
+    assert printed.err.splitlines() == ["done: --good", "done: --other"]
+    for row, times in (("--good", 2), ("--other", 1)):
+        expected = f"| `{row}` | 20.0 % | 10.0 % to 30.0 % |  |  | not reached |"
+        assert printed.out.splitlines().count(expected) == times
 
 
 @pytest.mark.parametrize(
-    ("row", "end"), [("--fail", "1: ValueError: no such luck"), ("--killed", "-9: ")]
+    ("row", "end"), [("--fail", "ValueError: no such luck"), ("--killed", "signal 9")]
 )
-def test_run_that_fails_is_named_after_the_tables_so_far(
-    row, end, fake, tmp_path, capsys
-):
+def test_run_that_fails_is_named_after_the_tables_so_far(row, end, fake, capsys):
     with pytest.raises(SystemExit) as stop:
-        fake(["--good", row], seeds=9)
-    expected = f"tests/extensions.py {row} --seed 1 ended with status {end}"
-    assert stop.value.code == expected
+        fake(["--good"], [row], seeds=1)
+    assert re.search(rf"extensions {row} --seed 1: .*{end}$", stop.value.code)
     assert "| `--good` | 10.0 % | 10.0 % to 10.0 % |" in capsys.readouterr().out
-    assert not (tmp_path / "--good9").exists()
 
 
 def test_ctrl_c_leaves_the_tables_so_far_and_a_status(monkeypatch, capsys):
-    def run(row, seed):
-        if (row, seed) == ("echo_lag.py", 2):
+    def run(row, seed, processes):
+        if row == "--context 1 --batch-size 1":
             raise KeyboardInterrupt
         return {"over 100 new sequences": [seed / 10], "curve": CURVE}
 
     monkeypatch.setattr(results, "run", run)
     monkeypatch.setattr(results, "PARTS", {})
     with pytest.raises(SystemExit, match="^stopped$"):
-        results.main(["--only", "scripts"])
+        results.main(["--seeds", "2"])
     out = capsys.readouterr().out
     assert "| `echo_current.py` | 15.0 % | 10.0 % to 20.0 % |" in out
-    assert "| `echo_lag.py` | 10.0 % | 10.0 % to 10.0 % |" in out
+    assert "part3" not in out
 
 
 def test_read_finds_each_accuracy_and_the_curve():
@@ -130,7 +118,7 @@ def test_epochs_to_95_are_those_until_it_stays(curve, epochs):
 # Reports
 
 
-def test_report_word_for_word(monkeypatch, capsys):
+def test_tables_word_for_word(monkeypatch, capsys):
     def result(accuracy, fed=None, reached=None, **parts):
         ones = [] if reached is None else [1.0] * 300
         result = {"over 100 new sequences": [accuracy], **parts}
@@ -146,15 +134,17 @@ def test_report_word_for_word(monkeypatch, capsys):
         ],
         "c": [result(0, 0.01, **{"by batch": np.arange(24) / 100})],
     }
-    tables = {"one": ["a", "b", "absent"], "empty": ["absent"], "two": ["c"]}
+    tables = {"one": ["a", "b"], "two": ["c"]}
     parts = {"by time step": ["absent"], "by batch": ["a", "c"]}
     monkeypatch.setattr(results, "TABLES", tables)
     monkeypatch.setattr(results, "PARTS", parts)
-    results.print_report(runs, tables)
-    heading, rest = capsys.readouterr().out.split("\n\n", 1)
-    assert re.match(r"\d{4}-\d\d-\d\d, python 3\S+, tensorflow 2\S+, keras 3", heading)
+    monkeypatch.setattr(results, "SIZES", {"lag 7": ["a", "b"]})
+    monkeypatch.setattr(results, "UNITS", (3, 4))
+    results.print_tables("one", {row: runs[row] for row in "ab"})
+    results.print_tables("two", runs)
+    results.print_tables("units", runs)
     assert (
-        rest
+        capsys.readouterr().out
         == """\
 | one | accuracy | range | one at a time | range | epochs to 95 % |
 | --- | --- | --- | --- | --- | --- |
@@ -170,12 +160,16 @@ def test_report_word_for_word(monkeypatch, capsys):
 | `a` | 50.0 % | 20.0 % |  |  |  |  |  |  |  |  |
 | `c` | 0.0 % | 1.0 % | 2.0 % | 3.0 % | 4.0 % | 5.0 % | 6.0 % | 7.0 % | 8.0 % | 9.0 % |
 
+| units | 3 | 4 |
+| --- | --- | --- |
+| lag 7 | 90 | 1 of 3 seeds |
+
 """
     )
 
 
 def test_figures_get_what_was_run(monkeypatch, tmp_path, capsys):
-    def run(row, seed):
+    def run(row, seed, processes):
         halves = 10 * seed if row == "--lag 4 --stateless" else 0
         curve = pd.Series([0.5] * halves + [1.0] * 150)
         return {"over 100 new sequences": [0], "curve": curve}
@@ -195,30 +189,20 @@ def test_figures_get_what_was_run(monkeypatch, tmp_path, capsys):
     assert file == same_file == figure
     assert format == same_format == "svg"
     assert {name: len(runs) for name, runs in curves.items()} == dict.fromkeys(
-        results.SCRIPTS, 2
+        results.FILES, 2
     )
     # A row for each lag, a column for each seed.
     assert lags["a zero state"].to_numpy().tolist() == [[20, 20]] * 4 + [[28, 38]]
     assert [line.shape for line in lags.values()] == [(5, 2)] * 4
 
 
-def test_each_row_stands_in_one_table_and_is_a_command():
-    rows = [row for table in results.TABLES.values() for row in table]
-    assert len(rows) == len(set(rows))
-    for row in {*rows} - {*results.SCRIPTS}:
+def test_each_row_is_a_command():
+    rows = [row for table in results.SEEDS for row in results.rows_of(table)]
+    for row in {*rows} - {*results.FILES}:
         extensions.parse_args(row.split())
-    for file in [*results.SCRIPTS, "tests/extensions.py"]:
+    for file in results.FILES:
         assert (results.ROOT / file).exists()
     assert {row for part in results.PARTS.values() for row in part} <= {*rows}
-
-
-def test_readme_shows_the_rows_of_each_table():
-    readme = (results.ROOT / "tests" / "README.md").read_text()
-    for name, rows in {**results.TABLES, **results.PARTS}.items():
-        (table,) = re.findall(
-            rf"\n\| {name} \| (?:accuracy|1) \|.*?\n\n", readme, re.DOTALL
-        )
-        assert re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE) == rows
 
 
 # Options

@@ -1,7 +1,7 @@
 """Measure the speed that the READMEs report.
 
-    python tests/benchmark.py
-    python tests/benchmark.py --only port --rounds 3
+    python -m tests.experiments.benchmark
+    python -m tests.experiments.benchmark --only port --rounds 3
 
 Each function in TABLES prints one table. Run it on a machine that has nothing else to do.
 """
@@ -9,37 +9,37 @@ Each function in TABLES prints one table. Run it on a machine that has nothing e
 import argparse
 import os
 import re
-import runpy
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-# The scripts come first: they choose Keras's backend.
-import echo_lag
-
-# isort: split
-import fit_per_epoch
 import keras
 import numpy as np
-from reporting import end_quietly, heading, positive_int, print_table
 
+import echo_lag
 from sequences import generate_sequence
+from tests.experiments import fit_per_epoch
+from tests.experiments.reporting import (
+    end_quietly,
+    heading,
+    positive_int,
+    print_table,
+)
+from tests.porting.stateful import compile_training_pass, reset_states
+from tests.scripts import SCRIPTS
 
-SCRIPTS = ["echo_current", "echo_lag_no_context", "echo_lag"]
+ROOT = Path(__file__).parents[2]
 
 # Our lines that save time, and what replaces them in a script without them.
 WITHOUT = {
     "as it is": [],
     "no `unroll`": [(", unroll=True", "")],
     "no `jit_compile`": [("(jit_compile=True)", "")],
-    "`predict`": [("model.predict_on_batch(batch)", "model.predict(batch, verbose=0)")],
-    "no variables": [("model.compute_metrics(None, ", "(")],
-    "no `gc`": [("gc.set_threshold(1_000_000)\n", ""), ("gc.freeze()\n", "")],
+    "`predict`": [("model.predict_on_batch(", "model.predict(verbose=0, x=")],
+    "no metric": [("    model.compute_metrics(None, np.eye(100), np.eye(100))\n", "")],
+    "no `gc`": [("    gc.disable()", "    pass"), ("    gc.freeze()", "    pass")],
 }
 
 
@@ -66,14 +66,14 @@ def milliseconds_of(function, *arguments, calls=10):
 
 
 def write_without(name, script, folder):
-    """Write a copy of a script without one of our lines; return its path, or None."""
-    text = (ROOT / f"{script}.py").read_text()
+    """Write a copy of a script without one of our lines; return its path."""
+    text = (ROOT / f"{script}.py").read_text(encoding="utf-8")
     for ours, other in WITHOUT[name]:
         if ours not in text:
-            return None
+            raise ValueError(f"{script}.py does not contain {ours!r}")
         text = text.replace(ours, other)
     file = Path(folder, f"{script}_{list(WITHOUT).index(name)}.py")
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     return str(file)
 
 
@@ -81,7 +81,8 @@ def compare_port(rounds):
     """Print the seconds of whole processes: our script, and one with a fit per epoch."""
     rows = []
     for script in SCRIPTS:
-        commands = [[f"{script}.py"], ["tests/fit_per_epoch.py", script]]
+        port = ["-m", "tests.experiments.fit_per_epoch", script]
+        commands = [[f"{script}.py"], port]
         seconds = [[seconds_of(*c) for c in commands] for _ in range(rounds)]
         ours, port = np.median(seconds, axis=0)
         cells = [f"{ours:.1f}", f"{port:.0f}", f"{port / ours:.1f}"]
@@ -95,38 +96,46 @@ def compare_lines(rounds):
     with tempfile.TemporaryDirectory() as folder:
         for script in SCRIPTS:
             files = [write_without(name, script, folder) for name in WITHOUT]
-            seconds = [
-                [seconds_of(file) if file else np.nan for file in files]
-                for _ in range(rounds)
-            ]
-            medians = np.median(seconds, axis=0)
-            cells = ["" if np.isnan(median) else f"{median:.1f}" for median in medians]
+            seconds = [[seconds_of(file) for file in files] for _ in range(rounds)]
+            cells = [f"{median:.1f}" for median in np.median(seconds, axis=0)]
             rows.append([f"`{script}.py`", *cells])
     print_table(["seconds", *WITHOUT], rows)
 
 
-def fit_and_reset(model, X, y):
-    """Return a function that trains on a sequence by fit; the twin of our compiled pass."""
+def ways_to_train(model, batch_size):
+    """Return the ways to train a stateful network on the X and y of one sequence."""
 
-    def train_on_sequence(X, y):
-        fit_per_epoch.train(model, 1, lambda: (X, y), verbose=0)
+    def fit(X, y):
+        model.fit(X, y, batch_size=batch_size, shuffle=False, verbose=0)
+        reset_states(model)
 
-    return train_on_sequence
+    def train_on_batch(X, y):
+        for i in range(0, len(X), batch_size):
+            model.train_on_batch(X[i : i + batch_size], y[i : i + batch_size])
+        reset_states(model)
+
+    with_xla = compile_training_pass(model)
+    without_xla = compile_training_pass(model, jit_compile=False)
+    return {
+        "`fit` and reset": fit,
+        "`train_on_batch` and reset": train_on_batch,
+        "our pass": lambda X, y: with_xla(model, X, y),
+        "our pass, no `jit_compile`": lambda X, y: without_xla(model, X, y),
+    }
 
 
 def compare_lengths(rounds):
-    """Print the milliseconds of a pass and of fit and reset over longer sequences."""
+    """Print the milliseconds of the ways to train on longer sequences of part 4."""
+    lengths = (25, 250, 2500)
+    sequences = [echo_lag.generate_data(generate_sequence(n)) for n in lengths]
+    ways = ways_to_train(echo_lag.build_model(), 5)
     rows = []
-    for length in (25, 250, 2500):
-        X, y = echo_lag.generate_data(generate_sequence(length))
-        ours = echo_lag.compile_training_pass(echo_lag.build_model(), X, y)
-        fit = fit_and_reset(fit_per_epoch.build_model(50, (5, 5, 100)), X, y)
+    for name, train in ways.items():
         times = [
-            [milliseconds_of(train, X, y) for train in (ours, fit)]
-            for _ in range(rounds)
+            [milliseconds_of(train, X, y) for X, y in sequences] for _ in range(rounds)
         ]
-        rows.append([length, *(f"{median:.1f}" for median in np.median(times, axis=0))])
-    print_table(["length of a sequence", "our pass, ms", "`fit` and reset, ms"], rows)
+        rows.append([name, *(f"{median:.1f}" for median in np.median(times, axis=0))])
+    print_table(["length of a sequence", *(f"{n}, ms" for n in lengths)], rows)
 
 
 class Clock(keras.callbacks.Callback):
@@ -155,35 +164,30 @@ def take_fit_apart(rounds):
 
 
 def compare_larger_network(rounds):
-    """Print how long two LSTMs train: by fit, and by our pass with and without XLA."""
+    """Print how long two LSTMs train on a sequence of 10 batches of 8 samples."""
     X = np.random.default_rng(1).random((80, 10, 1), dtype="float32")
     longer = np.concatenate([X, X])
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        no_jit = runpy.run_path(write_without("no `jit_compile`", "echo_lag", folder))
-        for name, compile_training_pass in {
-            "`fit` and reset": fit_and_reset,
-            "our pass": echo_lag.compile_training_pass,
-            "our pass, no `jit_compile`": no_jit["compile_training_pass"],
-        }.items():
-            model = keras.Sequential([keras.Input(batch_shape=(8, 10, 1))])
-            model.add(keras.layers.LSTM(32, stateful=True, return_sequences=True))
-            model.add(keras.layers.LSTM(32, stateful=True))
-            model.add(keras.layers.Dense(1))
-            model.compile(loss="mse", optimizer="adam")
-            begin = time.perf_counter()
-            train_on_sequence = compile_training_pass(model, X, X[:, 0])
-            train_on_sequence(X, X[:, 0])
-            first = time.perf_counter() - begin
-            later = [
-                milliseconds_of(train_on_sequence, X, X[:, 0]) for _ in range(rounds)
-            ]
-            begin = time.perf_counter()
-            train_on_sequence(longer, longer[:, 0])
-            other = time.perf_counter() - begin
-            cells = [f"{first:.1f}", f"{np.median(later):.1f}", f"{other:.1f}"]
-            rows.append([name, *cells])
+    for name in ways_to_train(two_lstms(), 8):
+        train = ways_to_train(two_lstms(), 8)[name]
+        begin = time.perf_counter()
+        train(X, X[:, 0])
+        first = time.perf_counter() - begin
+        later = [milliseconds_of(train, X, X[:, 0]) for _ in range(rounds)]
+        begin = time.perf_counter()
+        train(longer, longer[:, 0])
+        other = time.perf_counter() - begin
+        rows.append([name, f"{first:.1f}", f"{np.median(later):.1f}", f"{other:.1f}"])
     print_table(["", "first call, s", "later, ms", "another length, s"], rows)
+
+
+def two_lstms():
+    model = keras.Sequential([keras.Input(batch_shape=(8, 10, 1))])
+    model.add(keras.layers.LSTM(32, stateful=True, return_sequences=True))
+    model.add(keras.layers.LSTM(32, stateful=True))
+    model.add(keras.layers.Dense(1))
+    model.compile(loss="mse", optimizer="adam")
+    return model
 
 
 def compare_unique(rounds):
@@ -204,7 +208,8 @@ def compare_unique(rounds):
 
 def epoch_and_memory(*options):
     """Train an extension for 200 epochs; return an epoch's milliseconds, and megabytes."""
-    command = [sys.executable, "-u", "tests/extensions.py", "--epochs", "200", *options]
+    command = [sys.executable, "-u", "-m", "tests.experiments.extensions"]
+    command += ["--epochs", "200", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

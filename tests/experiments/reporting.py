@@ -1,4 +1,4 @@
-"""What the programs in tests/ share: checks of options, and reports."""
+"""What the programs in this folder share: checks of options, and reports."""
 
 import argparse
 import datetime
@@ -57,7 +57,7 @@ def processor():
     """Return the processor's name; `platform` knows it on some systems only."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":")[1].strip()
     return platform.processor() or platform.machine()

@@ -1,38 +1,30 @@
 """The article's extensions, its readers' questions and our experiments, one option each.
 
-    python tests/extensions.py --lag 4 --stateless
-    python tests/extensions.py --through-time --epochs 4000
+    python -m tests.experiments.extensions --lag 4 --stateless
+    python -m tests.experiments.extensions --through-time --epochs 4000
 
-With no options this trains as echo_lag.py does, and with --context 1 --batch-size 6 as
-echo_lag_no_context.py does. It trains and measures with echo_lag.py's own functions, then
-feeds the trained network one number at a time.
+Without options this trains and measures as echo_lag.py does, and with --context 1
+--batch-size 6 as echo_lag_no_context.py does. Then it feeds the trained network new
+sequences one number at a time.
 
 To add an experiment, add an option, and a keyword of the same name to generate_data (which
-makes the data) or build_model (which makes the network). What changes the training itself,
-such as --numbers, needs some lines in main.
+makes the data) or build_model (which makes the network).
 """
 
 import argparse
 import functools
 import inspect
+import math
 import random
 import re
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-# The scripts come first: they choose Keras's backend.
-from echo_lag import EPOCHS, evaluate, plot, predict, train
-
-# isort: split
 import keras
 import numpy as np
 import pandas as pd
-from reporting import end_quietly, picture_file, positive_int
-from sklearn.linear_model import Ridge
 
-from sequences import generate_sequence, one_hot_decode, one_hot_encode
+from sequences import generate_sequence, one_hot_encode
+from tests.experiments.reporting import end_quietly, positive_int
+from tests.porting.stateful import compile_training_pass, one_at_a_time, reset_states
 
 # Stands in every feature of a time step that does not exist.
 MISSING = -1
@@ -40,6 +32,7 @@ MISSING = -1
 
 def generate_data(
     sequence=None,
+    length=25,
     context=5,
     lag=1,
     missing="drop",
@@ -47,14 +40,14 @@ def generate_data(
     echo_sequence=False,
     through_time=False,
     unique=100,
-    shown=None,
     embedding=False,
 ):
     """Return the windows of a sequence, X, and the value to echo for each, y.
 
     With its defaults this is part 4's framing, with a context of 1 it is part 3's.
 
-    sequence: integers from 0 to unique - 1; a new random sequence of 25 by default.
+    sequence: integers from 0 to unique - 1; a new random sequence by default.
+    length: how many values a random sequence has.
     context: time steps of a window, at least 1.
     lag: y is the value `lag` before the last one of the window, at least 0.
     missing: what to do with the first windows, whose first time steps do not exist:
@@ -66,7 +59,6 @@ def generate_data(
     echo_sequence: y has a value for every time step of the window, each `lag` before.
     through_time: make the whole sequence one sample, and y a value for every time step.
     unique: how many different values there are.
-    shown: draw random values from the first so many of them; from all by default.
     embedding: X and y hold the integers themselves (as float32) instead of one hot vectors,
         for an Embedding layer and a sparse loss.
     Returns: X, float32 (samples, context, unique), and y, float32 (samples, unique); with
@@ -84,11 +76,8 @@ def generate_data(
     first = max(context if missing == "drop" else 0, lag)
     if echo_sequence:
         first = max(first, lag + context - 1)
-    if shown and shown > unique:
-        raise ValueError(f"shown is {shown}: only {unique} unique values exist")
-    shown = shown or unique
     if sequence is None:
-        sequence = generate_sequence(25, shown)
+        sequence = generate_sequence(length, unique)
     if len(sequence) <= first:
         raise ValueError(
             f"{len(sequence)} integers are too few: at least {first + 1} are needed "
@@ -112,7 +101,7 @@ def generate_data(
         y = df.shift(lag).to_numpy()[first:]
     if lead != (0, 0):
         least, most = lead
-        before = one_hot_encode(generate_sequence(len(X) * most, shown), unique)
+        before = one_hot_encode(generate_sequence(len(X) * most, unique), unique)
         before = before.reshape(len(X), most, unique).astype("float32")
         for values in before:
             values[: random.randint(0, most - least)] = MISSING
@@ -142,6 +131,7 @@ def build_model(
     unique=100,
     embedding=False,
     layer="lstm",
+    forget_bias=1.0,
     learning_rate=0.001,
 ):
     """Return the compiled network: samples of this shape in, `unique` classes out.
@@ -150,9 +140,10 @@ def build_model(
     is part 3's. `missing`, `lead`, `echo_sequence`, `through_time`, `unique` and
     `embedding` are those of generate_data.
 
-    layer: the hidden layer. "lstm"; "cut-gradients", an LSTM that learns with no gradient from
-        one time step to the one before; "mlp", a Dense layer that gets the time steps side
-        by side, as features; "echo-state", an LSTM that keeps its random weights.
+    layer: the hidden layer. "lstm", "gru" or "simple-rnn"; "cut-gradients", an LSTM that
+        learns with no gradient from one time step to the one before; "mlp", a Dense layer
+        that gets the time steps side by side, as features.
+    forget_bias: what the bias of the LSTM's forget gates starts at.
     """
     per_step = echo_sequence or through_time
     options = {
@@ -171,12 +162,16 @@ def build_model(
         model.add(keras.layers.Dense(units, activation="tanh"))
     elif layer == "cut-gradients":
         model.add(keras.layers.RNN(CutCell(units), **options))
+    elif layer == "gru":
+        model.add(keras.layers.GRU(units, **options))
+    elif layer == "simple-rnn":
+        model.add(keras.layers.SimpleRNN(units, **options))
     else:
         model.add(keras.layers.LSTM(units, **options))
-    if layer == "echo-state":
+    if forget_bias != 1:
         kernel, recurrent, bias = model.layers[-1].get_weights()
-        # Forget soon: a state that fades leaves room for the newest values.
-        bias[units : 2 * units] = -2
+        # The gates of Keras's LSTM: input, forget, candidate, output.
+        bias[units : 2 * units] = forget_bias
         model.layers[-1].set_weights([kernel, recurrent, bias])
     # On samples with several time steps, a Dense layer works on each of them, as the
     # article's TimeDistributed(Dense) does.
@@ -190,45 +185,68 @@ def build_model(
     return model
 
 
-def train_readout(model, epochs, generate_data):
-    """Fit the output layer to the LSTM's outputs by ridge regression; no gradient is used."""
-    lstm = keras.Sequential([keras.Input(batch_shape=model.input_shape)])
-    for layer in model.layers[:-1]:
-        lstm.add(layer)
-    states, targets = [], []
-    for _ in range(epochs):
+def train(model, epochs, generate_data):
+    """Train on one new sequence per epoch; print each epoch as the scripts do."""
+    train_on_sequence = compile_training_pass(model)
+    for epoch in range(1, epochs + 1):
         X, y = generate_data()
-        outputs = predict(lstm, X)
-        states.append(outputs.reshape(-1, outputs.shape[-1]))
-        targets.append(y.reshape(-1, y.shape[-1]))
-    # An untrained LSTM's outputs are small numbers, so regularize little.
-    readout = Ridge(alpha=0.001).fit(np.concatenate(states), np.concatenate(targets))
-    model.layers[-1].set_weights([readout.coef_.T, readout.intercept_])
+        results = train_on_sequence(model, X, y)
+        loss, accuracy = results["loss"], results["accuracy"]
+        print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
 
 
-def feed_one_at_a_time(model, n_sequences=100, shown=None, **options):
+def predict(model, X):
+    """Predict the samples of one sequence, in batches, starting from a zero state."""
+    batch_size = model.input_shape[0]
+    # As in the scripts: repeat samples until the last batch is full.
+    n_batches = math.ceil(len(X) / batch_size)
+    batches = np.resize(X, (n_batches, batch_size, *X.shape[1:]))
+    reset_states(model)
+    yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    return yhat[: len(X)]
+
+
+def evaluate(model, generate_data, sequence=None):
+    """Print the echo of a sequence and the accuracy on 100 new ones, as the scripts do.
+
+    Returns: bool, one row per sample of the 100 sequences, or (samples, time steps):
+        which answers are right?
+    """
+
+    def answers(sequence=None):
+        X, y = generate_data(sequence)
+        y = y.astype(int) if takes_integers(model) else y.argmax(axis=-1)
+        return y, predict(model, X).argmax(axis=-1)
+
+    y, yhat = answers(sequence)
+    print("Expected: ", y.tolist())
+    print("Predicted:", yhat.tolist())
+    right = np.concatenate([np.equal(*answers()) for _ in range(100)])
+    # In float32, as Keras's metrics, so that the last digit is rounded the same way.
+    print(f"Accuracy over 100 new sequences: {right.mean(dtype='float32'):.4f}")
+    return right
+
+
+def takes_integers(model):
+    """Does the network start with an Embedding layer, so that it takes no vectors?"""
+    return len(model.input_shape) == 2
+
+
+def feed_one_at_a_time(model, n_sequences=100):
     """Feed new random sequences of 25 to the trained network, one number at a time.
 
-    The weights go into a network with one time step, which carries its state from each
-    number to the next. No weight depends on the number of time steps.
-
-    shown: as in generate_data.
-    options: the keywords of build_model.
     Returns: the sequences and the answers, integers (n_sequences, 25).
     """
-    options |= {"stateless": False, "echo_sequence": False, "through_time": False}
-    options |= {"shape": (1, *options["shape"][1:]), "batch_size": n_sequences}
-    network = build_model(**options)
-    network.set_weights(model.get_weights())
+    network = one_at_a_time(model, n_sequences)
     unique = model.output_shape[-1]
-    sequences = [generate_sequence(25, shown or unique) for _ in range(n_sequences)]
+    sequences = [generate_sequence(25, unique) for _ in range(n_sequences)]
     answers = []
     for numbers in zip(*sequences):
         X = np.array(numbers)
-        if not options.get("embedding"):
+        if not takes_integers(network):
             X = one_hot_encode(numbers, unique)
         yhat = network.predict_on_batch(X[:, None].astype("float32"))
-        answers.append(one_hot_decode(yhat))
+        answers.append(yhat.reshape(n_sequences, unique).argmax(axis=-1))
     return np.array(sequences), np.array(answers).T
 
 
@@ -236,18 +254,28 @@ def feed_one_at_a_time(model, n_sequences=100, shown=None, **options):
 CONFLICTS = {
     ("--context", "--through-time"): "the entire sequence is the context",
     ("--batch-size", "--through-time"): "a sequence is 1 sample",
+    ("--stateless", "--through-time"): "a sequence is 1 sample",
     ("--lead", "--through-time"): "a sequence is 1 sample",
+    ("--missing mark", "--through-time"): "no time step is missing",
+    ("--missing mask", "--through-time"): "no time step is missing",
+    ("--echo-sequence", "--through-time"): "it has an answer for each time step anyway",
+    ("--missing mark", "--echo-sequence"): "the values before have no value to echo",
+    ("--missing mask", "--echo-sequence"): "the values before have no value to echo",
     ("--lead", "--echo-sequence"): "the values before have no value to echo",
     ("--lead", "--missing mark"): "both mark time steps",
     ("--lead", "--missing mask"): "both mark time steps",
     ("--lead", "--embedding"): "an Embedding layer takes no -1",
-    ("--missing", "--embedding"): "an Embedding layer takes no -1",
+    ("--missing mark", "--embedding"): "an Embedding layer takes no -1",
+    ("--missing mask", "--embedding"): "an Embedding layer takes no -1",
     ("--layer mlp", "--through-time"): "an MLP has one answer for all time steps",
     ("--layer mlp", "--echo-sequence"): "an MLP has one answer for all time steps",
     ("--layer mlp", "--lead"): "an MLP cannot skip time steps",
     ("--layer mlp", "--missing mask"): "an MLP cannot skip time steps",
-    ("--layer echo-state", "--embedding"): "it needs one hot vectors",
-    ("--layer echo-state", "--plot"): "it learns without epochs",
+    ("--layer mlp", "--stateless"): "an MLP has no state",
+    ("--layer mlp", "--forget-bias"): "only an LSTM has forget gates",
+    ("--layer gru", "--forget-bias"): "only an LSTM has forget gates",
+    ("--layer simple-rnn", "--forget-bias"): "only an LSTM has forget gates",
+    ("--length", "--numbers"): "the sequences are 25 of the numbers",
 }
 
 
@@ -283,10 +311,10 @@ def parse_args(argv=None):
     )
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add(
-        "--plot",
-        type=picture_file,
-        metavar="FILE",
-        help="draw the learning curves into FILE",
+        "--length",
+        type=positive_int,
+        metavar="N",
+        help="values in a sequence (default: 25)",
     )
 
     add = parser.add_argument_group("Ignore Internal State").add_argument
@@ -368,12 +396,6 @@ def parse_args(argv=None):
 
     add = parser.add_argument_group("our own experiments").add_argument
     add(
-        "--shown",
-        type=positive_int,
-        metavar="N",
-        help="use only the first N of the --unique values",
-    )
-    add(
         "--lead",
         type=lead_range,
         metavar="N",
@@ -382,10 +404,15 @@ def parse_args(argv=None):
     )
     add(
         "--layer",
-        choices=["lstm", "cut-gradients", "mlp", "echo-state"],
+        choices=["lstm", "gru", "simple-rnn", "cut-gradients", "mlp"],
         help="the hidden layer (default: lstm). cut-gradients: an LSTM without gradients "
-        "through time; mlp: a Dense layer over the whole window; echo-state: a random LSTM "
-        "that is not trained, with an output layer fitted by ridge regression",
+        "through time; mlp: a Dense layer over the whole window",
+    )
+    add(
+        "--forget-bias",
+        type=float,
+        metavar="X",
+        help="what the bias of the LSTM's forget gates starts at (default: 1)",
     )
 
     args = parser.parse_intermixed_args(argv)
@@ -404,8 +431,12 @@ def parse_args(argv=None):
             generate_data(args.sequence, **framing)
         if options.get("numbers", 25) < 25:
             raise ValueError(f"--numbers is {args.numbers}: at least 25 are needed")
-        if not options.get("learning_rate", 1) > 0:
-            raise ValueError(f"--learning-rate is {args.learning_rate}: not above 0")
+        if not 0 < options.get("learning_rate", 1) < math.inf:
+            raise ValueError(
+                f"--learning-rate is {args.learning_rate}: a number above 0 is needed"
+            )
+        if not math.isfinite(options.get("forget_bias", 1)):
+            raise ValueError(f"--forget-bias is {args.forget_bias}: a number is needed")
         if not 0 <= options.get("seed", 0) < 2**32:
             raise ValueError(f"--seed is {args.seed}: 0 to {2**32 - 1} is needed")
     except ValueError as error:
@@ -439,43 +470,26 @@ def main(argv=None):
     options = vars(args)
     if "seed" in args:
         keras.utils.set_random_seed(args.seed)
-    network = keywords(build_model, options)
     frame = functools.partial(generate_data, **keywords(generate_data, options))
-    epochs = options.get("epochs", EPOCHS)
-    shown = options.get("shown", options.get("unique", 100))
-    model = build_model(**network)
+    model = build_model(**keywords(build_model, options))
 
     frame_for_training = frame
     if "numbers" in args:
-        numbers = generate_sequence(args.numbers, shown)
+        numbers = generate_sequence(args.numbers, model.output_shape[-1])
 
         def frame_for_training():
             start = random.randrange(len(numbers) - 24)
             return frame(numbers[start : start + 25])
 
-    if options.get("layer") == "echo-state":
-        train_readout(model, epochs, frame_for_training)
-    else:
-        history = train(model, epochs, frame_for_training)
-        if "plot" in args:
-            plot(history, args.plot, args.plot.suffix[1:], title="extensions.py")
-
-    def frame_for_evaluation(sequence=None):
-        # The script's `evaluate` compares one hot vectors.
-        X, y = frame(sequence)
-        if "embedding" in args:
-            unique = model.output_shape[-1]
-            y = one_hot_encode(y.ravel().astype(int), unique).reshape(*y.shape, unique)
-        return X, y
-
-    right = evaluate(model, args.sequence or None, frame_for_evaluation)
+    train(model, options.get("epochs", 2000), frame_for_training)
+    right = evaluate(model, frame, args.sequence or None)
     if right.ndim == 2:
         print_parts("time step", right)
     elif len(right) > 100 * args.batch_size:
         batches = right.reshape(100, -1, args.batch_size)
         print_parts("batch", batches.swapaxes(1, 2))
     if options.get("layer") != "mlp":
-        sequences, answers = feed_one_at_a_time(model, shown=shown, **network)
+        sequences, answers = feed_one_at_a_time(model)
         lag = options.get("lag", 1)
         right = answers[:, lag:] == sequences[:, : 25 - lag]
         print(f"Accuracy fed one number at a time: {right.mean():.4f}")

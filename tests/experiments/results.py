@@ -1,0 +1,360 @@
+"""Run the scripts and the extensions for several seeds; print the READMEs' tables.
+
+    python -m tests.experiments.results
+    python -m tests.experiments.results --only scripts --figure .github/curves.png
+    python -m tests.experiments.results --only lags --figure .github/lags.png
+
+Every row is a command. This runs it with --seed 1, 2, 3, ... and reads what it prints. It
+prints each table as soon as its runs are done.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tests.experiments.pictures import draw_curves, draw_lags
+from tests.experiments.reporting import (
+    end_quietly,
+    heading,
+    picture_file,
+    positive_int,
+    print_table,
+)
+from tests.scripts import SCRIPTS
+
+ROOT = Path(__file__).parents[2]
+FILES = [f"{name}.py" for name in SCRIPTS]
+
+# The lines of the picture of the lags: a row for each lag from 0 to 4.
+LAGS = {
+    "a zero state": [f"--lag {lag} --stateless" for lag in range(5)],
+    "a zero state and 5 other values": [
+        f"--lag {lag} --stateless --lead 5" for lag in range(5)
+    ],
+    "a zero state and 0 to 5 other values": [
+        *(f"--lag {lag} --stateless --lead 0-5" for lag in (0, 1)),
+        *(f"--lag {lag} --stateless --lead 0-5 --epochs 20000" for lag in (2, 3, 4)),
+    ],
+    "the carried state": [
+        *(f"--lag {lag}" for lag in (0, 1)),
+        *(f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)),
+    ],
+}
+
+# A table for each question. Its rows are scripts, or options of extensions.py.
+TABLES = {
+    "scripts": [*FILES, "--lag 1"],
+    "part3": [
+        "--context 1 --batch-size 1",
+        "--context 1 --batch-size 1 --epochs 20000",
+        "--context 1 --batch-size 1 --units 200",
+        "--through-time",
+        "--through-time --epochs 4000",
+        "--through-time --layer cut-gradients --epochs 20000",
+        "--layer cut-gradients --epochs 20000",
+        "--layer cut-gradients --lag 0",
+    ],
+    "start": [
+        "--stateless --lead 0-1",
+        "--batch-size 20",
+        "--missing mark",
+        "--missing mark --stateless",
+        "--missing mask",
+        "--missing mask --stateless",
+        "--missing mask --stateless --epochs 6000",
+        "--context 25 --missing mask",
+    ],
+    "windows": [
+        "--stateless --context 15 --length 35",
+        "--stateless --context 20 --length 40",
+        "--stateless --context 25 --length 45",
+        "--stateless --context 50 --length 70",
+    ],
+    "layers": [
+        "--layer gru",
+        "--layer gru --stateless",
+        "--layer simple-rnn",
+        "--layer simple-rnn --stateless",
+    ],
+    "lags": [
+        *(row for line in LAGS.values() for row in line if row != "--lag 1"),
+        *(f"--lag {lag}" for lag in (2, 3, 4, 5)),
+        *(f"--lag {lag} --learning-rate 0.005 --epochs 6000" for lag in (2, 3)),
+    ],
+    "forget bias": [
+        "--forget-bias -1 --stateless",
+        "--forget-bias -1",
+        *(f"--lag {lag} --forget-bias -1 --epochs 20000" for lag in (2, 3, 4)),
+    ],
+    "sequence": [
+        "--echo-sequence",
+        "--echo-sequence --stateless",
+        "--echo-sequence --batch-size 10",
+    ],
+    "mlp": [
+        "--layer mlp",
+        "--layer mlp --lag 4",
+        "--layer mlp --lag 5",
+        "--layer mlp --context 1",
+        "--through-time --lag 2 --epochs 10000",
+        "--through-time --lag 5 --epochs 10000",
+    ],
+    "numbers": [f"--numbers {count}" for count in (60, 500, 1000, 5000)],
+    "unique": [
+        *("--unique 2", "--unique 10", "--unique 1000", "--unique 10000"),
+        "--unique 1000 --epochs 10000",
+    ],
+    "embedding": [
+        *("--unique 2 --embedding", "--unique 10 --embedding", "--embedding"),
+        *("--unique 1000 --embedding", "--unique 10000 --embedding"),
+        "--unique 1000 --embedding --epochs 10000",
+        "--unique 10000 --embedding --epochs 20000",
+    ],
+}
+
+# The size of the layer: a row per line of the table, a column per size.
+UNITS = (10, 25, 50, 100)
+SIZES = {
+    **{
+        f"lag {lag}, zero state": [
+            f"--lag {lag} --stateless --units 10 --epochs 20000",
+            f"--lag {lag} --stateless --units 25",
+            f"--lag {lag} --stateless",
+            f"--lag {lag} --stateless --units 100",
+        ]
+        for lag in range(5)
+    },
+    "lag 1, carried state": [
+        "--units 10 --epochs 20000",
+        "--units 25",
+        "--lag 1",
+        "--units 100",
+    ],
+    "lag 2, carried state": [
+        "--lag 2 --units 10 --epochs 20000",
+        "--lag 2 --units 25 --epochs 20000",
+        "--lag 2 --epochs 20000",
+        "--lag 2 --units 100 --epochs 20000",
+    ],
+}
+
+# How many seeds the rows of a table have, unless --seeds is given.
+SEEDS = {table: 20 if table == "scripts" else 5 for table in [*TABLES, "units"]}
+
+# Rows that also get a table by batch, time step or number, with the first 10 of each. A
+# table of these stands after the table that has its rows.
+PARTS = {
+    "by batch": ["--context 1 --batch-size 1", "--lag 4"],
+    "by time step": TABLES["sequence"],
+    "by number": [
+        "--lag 1",
+        "--lag 1 --stateless",
+        "--lag 1 --stateless --lead 5",
+        "--lag 3 --learning-rate 0.005 --epochs 6000",
+    ],
+}
+
+
+def rows_of(table):
+    """Return the rows, each a command, whose runs a table needs."""
+    if table == "units":
+        return [row for line in SIZES.values() for row in line]
+    return TABLES[table]
+
+
+def run(row, seed, processes):
+    """Run a row's command in a process of its own; return what `read` finds in its output.
+
+    processes: a set; the process is in it while it runs.
+    Raises: RuntimeError if the process fails or is killed.
+    """
+    command = [row] if row in FILES else ["-m", "tests.experiments.extensions"]
+    command += [*([] if row in FILES else row.split()), "--seed", str(seed)]
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        # Two run at a time, each on its own core.
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    processes.add(process)
+    output, errors = process.communicate()
+    processes.remove(process)
+    if process.returncode:
+        reason = f"was ended by signal {-process.returncode}"
+        if process.returncode > 0:
+            *_, reason = errors.splitlines() or [f"status {process.returncode}"]
+        raise RuntimeError(f"{' '.join(command)}: {reason}")
+    return read(output)
+
+
+def read(output):
+    """Return the accuracies in a run's output.
+
+    Returns: dict from a name, such as "by batch", to an array of the numbers after it, and
+        from "curve" to a Series of the accuracy in each epoch.
+    """
+    lines = re.findall(r"^Accuracy (.+): (.+)$", output, re.MULTILINE)
+    result = {
+        name: np.array(
+            [np.nan if value == "-" else float(value) for value in values.split()]
+        )
+        for name, values in lines
+    }
+    epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
+    return {**result, "curve": pd.Series(epochs, dtype=float)}
+
+
+def epochs_to_95(curve):
+    """Return the epoch by which the accuracy has reached 95 % to stay; infinity if never.
+
+    That is the first epoch at which the mean of 20 epochs has reached 95 %, and stays there
+    for the next 100 epochs.
+    """
+    reached = curve.rolling(20).mean() >= 0.95
+    stays = reached.astype(int).rolling(101).sum() == 101
+    return stays.idxmax() + 1 - 100 if stays.any() else np.inf
+
+
+def percent(value):
+    return "" if np.isnan(value) else f"{100 * value:.1f} %"
+
+
+def median_and_range(values):
+    """Return two cells of a table: the median, and the lowest to the highest."""
+    return percent(
+        np.median(values)
+    ), f"{percent(min(values))} to {percent(max(values))}"
+
+
+def reached(results):
+    """Return a cell of a table: the median of the epochs to 95 %, or how many got there."""
+    epochs = np.array([epochs_to_95(result["curve"]) for result in results])
+    learned = np.isfinite(epochs).sum()
+    if np.isfinite(np.median(epochs)):
+        return f"{np.median(epochs):.0f}"
+    return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
+
+
+def cells(results):
+    """Return a row's cells: its two accuracies, each with a range, and epochs to 95 %."""
+    windows = median_and_range([r["over 100 new sequences"][0] for r in results])
+    one_at_a_time = ("", "")
+    if "fed one number at a time" in results[0]:
+        one_at_a_time = median_and_range(
+            [r["fed one number at a time"][0] for r in results]
+        )
+    return [*windows, *one_at_a_time, reached(results)]
+
+
+def print_tables(table, runs):
+    """Print a table, and those by batch, time step or number whose last row it brings.
+
+    runs: dict from a row to its seeds' results, of this table and of those before it.
+    """
+    if table == "units":
+        lines = [
+            [name, *(reached(runs[r]) for r in rows)] for name, rows in SIZES.items()
+        ]
+        print_table(["units", *UNITS], lines)
+        return
+    print_table(
+        [table, "accuracy", "range", "one at a time", "range", "epochs to 95 %"],
+        [[f"`{row}`", *cells(runs[row])] for row in TABLES[table]],
+    )
+    for part, rows in PARTS.items():
+        if runs.keys() >= set(rows) and set(rows) & set(TABLES[table]):
+            medians = [np.median([r[part] for r in runs[row]], axis=0) for row in rows]
+            most = min(10, max(map(len, medians)))
+            filled = [
+                [*map(percent, median[:most]), *[""] * (most - len(median))]
+                for median in medians
+            ]
+            lines = [[f"`{row}`", *line] for row, line in zip(rows, filled)]
+            print_table([part, *range(1, most + 1)], lines)
+
+
+def draw(table, runs, file):
+    """Draw the scripts' learning curves, or the epochs that each lag needs."""
+    if table == "scripts":
+        curves = {row: [result["curve"] for result in runs[row]] for row in FILES}
+        draw_curves(curves, file, format=file.suffix[1:])
+    else:
+        results = {name: [runs[row] for row in line] for name, line in LAGS.items()}
+        epochs = {
+            name: pd.DataFrame(
+                [[epochs_to_95(run["curve"]) for run in seeds] for seeds in line]
+            )
+            for name, line in results.items()
+        }
+        limits = {
+            name: [len(seeds[0]["curve"]) for seeds in line]
+            for name, line in results.items()
+        }
+        draw_lags(epochs, limits, file, format=file.suffix[1:])
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds",
+        type=positive_int,
+        metavar="N",
+        help="run every row with the seeds 1 to N (default: 20 for scripts, otherwise 5)",
+    )
+    parser.add_argument("--only", choices=SEEDS, help="run the rows of one table only")
+    parser.add_argument(
+        "--figure",
+        type=picture_file,
+        metavar="FILE",
+        help="draw a picture into FILE: the learning curves with --only scripts, or the "
+        "epochs that each lag needs with --only lags",
+    )
+    args = parser.parse_args(argv)
+    if args.figure and args.only not in ("scripts", "lags"):
+        parser.error("--figure goes with --only scripts or --only lags")
+
+    # So that the `finally` below ends the processes on SIGTERM, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    print(f"{heading()}\n", flush=True)
+    runs, processes = {}, set()
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            for table in [args.only] if args.only else SEEDS:
+                rows = [row for row in rows_of(table) if row not in runs]
+                if args.figure and table == "lags" and "--lag 1" not in runs:
+                    rows.append("--lag 1")
+                seeds = range(1, (args.seeds or SEEDS[table]) + 1)
+                futures = {
+                    row: [threads.submit(run, row, seed, processes) for seed in seeds]
+                    for row in rows
+                }
+                for row in rows:
+                    runs[row] = [future.result() for future in futures[row]]
+                    print(f"done: {row}", file=sys.stderr)
+                print_tables(table, runs)
+                sys.stdout.flush()
+        except (KeyboardInterrupt, RuntimeError) as error:
+            sys.exit(str(error) or "stopped")
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for process in list(processes):
+                process.terminate()
+    if args.figure:
+        draw(args.only, runs, args.figure)
+
+
+if __name__ == "__main__":
+    end_quietly(main)

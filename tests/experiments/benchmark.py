@@ -8,7 +8,6 @@ Each function in TABLES prints one table. Run it on a machine that has nothing e
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import numpy as np
 
 import echo_lag
 from sequences import generate_sequence
-from tests.experiments import fit_per_epoch
+from tests.experiments import extensions
 from tests.experiments.reporting import (
     end_quietly,
     heading,
@@ -138,31 +137,6 @@ def compare_lengths(rounds):
     print_table(["length of a sequence", *(f"{n}, ms" for n in lengths)], rows)
 
 
-class Clock(keras.callbacks.Callback):
-    """Notes when the first batch of a call of fit begins, and when the last one ends."""
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.first = self.first if batch else time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.last = time.perf_counter()
-
-
-def take_fit_apart(rounds):
-    """Print how long a call of fit takes before, in and after its batches."""
-    model, clock = fit_per_epoch.build_model(50, (5, 5, 100)), Clock()
-    times = []
-    for _ in range(1 + 20 * rounds):
-        X, y = echo_lag.generate_data()
-        begin = time.perf_counter()
-        model.fit(X, y, batch_size=5, shuffle=False, verbose=0, callbacks=[clock])
-        times.append([begin, clock.first, clock.last, time.perf_counter()])
-    # Without the first call, which compiles.
-    parts = 1000 * np.median(np.diff(times[1:]), axis=0)
-    columns = ["before the first batch, ms", "in the batches, ms", "after the last, ms"]
-    print_table(columns, [[f"{part:.0f}" for part in parts]])
-
-
 def compare_larger_network(rounds):
     """Print how long two LSTMs train on a sequence of 10 batches of 8 samples."""
     X = np.random.default_rng(1).random((80, 10, 1), dtype="float32")
@@ -191,45 +165,33 @@ def two_lstms():
 
 
 def compare_unique(rounds):
-    """Print what an epoch takes, and the training's peak memory, for more unique values."""
+    """Print what an epoch takes for more unique values, with its framing."""
     rows = []
     for unique in (2, 10, 100, 1000, 10000):
-        for options in (
-            ["--unique", str(unique)],
-            ["--unique", str(unique), "--embedding"],
-        ):
-            measured = [epoch_and_memory(*options) for _ in range(rounds)]
-            milliseconds, megabytes = np.median(measured, axis=0)
-            rows.append(
-                [f"`{' '.join(options)}`", f"{milliseconds:.1f}", f"{megabytes:.0f}"]
-            )
-    print_table(["", "an epoch, ms", "peak memory, MB"], rows)
+        times = [
+            [epoch(unique, embedding) for embedding in (False, True)]
+            for _ in range(rounds)
+        ]
+        rows.append([unique, *(f"{median:.1f}" for median in np.median(times, axis=0))])
+    print_table(["values", "one hot, ms", "embedding, ms"], rows)
 
 
-def epoch_and_memory(*options):
-    """Train an extension for 200 epochs; return an epoch's milliseconds, and megabytes."""
-    command = [sys.executable, "-u", "-m", "tests.experiments.extensions"]
-    command += ["--epochs", "200", *options]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        times = []
-        for line in process.stdout:
-            if not line.startswith("Epoch "):
-                break
-            times.append(time.perf_counter())
-        # Linux notes the peak. The evaluation would take more memory than the training.
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        process.kill()
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    return 1000 * np.median(np.diff(times)), int(kilobytes) / 1024
+def epoch(unique, embedding):
+    """Return the milliseconds of an epoch of extensions.py, a mean of 100."""
+    options = {"unique": unique, "embedding": embedding}
+    shape = (5,) if embedding else (5, unique)
+    model = extensions.build_model(shape, **options)
+    train_on_sequence = compile_training_pass(model)
+    return milliseconds_of(
+        lambda: train_on_sequence(model, *extensions.generate_data(**options)),
+        calls=100,
+    )
 
 
 TABLES = {
     "port": compare_port,
     "lines": compare_lines,
     "lengths": compare_lengths,
-    "fit": take_fit_apart,
     "larger": compare_larger_network,
     "unique": compare_unique,
 }

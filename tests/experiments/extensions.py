@@ -295,106 +295,61 @@ def parse_args(argv=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
-    add = parser.add_argument
-    add(
-        "sequence",
-        nargs="*",
-        type=int,
-        default=[],
-        help="integers to echo after training (default: a random sequence)",
-    )
-    add(
-        "--epochs",
-        type=positive_int,
-        metavar="N",
-        help="train on N random sequences, one per epoch (default: 2000)",
-    )
-    add("--seed", type=int, metavar="N", help="same seed, same output")
-    add(
-        "--length",
-        type=positive_int,
-        metavar="N",
-        help="values in a sequence (default: 25)",
-    )
+    group = parser.add_argument_group
 
-    add = parser.add_argument_group("Ignore Internal State").add_argument
-    add(
-        "--stateless",
-        action="store_true",
-        help="start every sample from a zero state instead of the carried one",
-    )
+    add = parser.add_argument
+    add("sequence", nargs="*", type=int, default=[], help="integers to echo at the end")
+    add("--epochs", type=positive_int, metavar="N", help="default: 2000")
+    add("--seed", type=int, metavar="N", help="same seed, same output")
+    add("--length", type=positive_int, metavar="N", help="of a sequence (default: 25)")
+
+    add = group("Ignore Internal State").add_argument
+    add("--stateless", action="store_true", help="start each sample from a zero state")
     add(
         "--batch-size",
         type=positive_int,
         metavar="N",
-        help="samples per batch; a sample gets the state of the one N before (default: 5, "
-        "or the next smaller number that divides the samples of a sequence)",
+        help="a sample gets the state of the one N before (default: 5, or the next smaller "
+        "number that divides the samples of a sequence)",
     )
-
-    add = parser.add_argument_group("Mask Missing Data").add_argument
+    add = group("Mask Missing Data").add_argument
     add(
         "--missing",
         choices=["drop", "mark", "mask"],
         help="incomplete first samples: drop them (default), keep them marked with -1, or "
         "skip the marks with a Masking layer",
     )
+    add = group("Entire Sequence as Timesteps").add_argument
+    add("--context", type=positive_int, metavar="N", help="time steps (default: 5)")
 
-    add = parser.add_argument_group("Entire Sequence as Timesteps").add_argument
-    add(
-        "--context",
-        type=positive_int,
-        metavar="N",
-        help="time steps of a sample (default: 5); 25 with --missing mask is the entire "
-        "sequence, 1 is part 3",
-    )
-
-    add = parser.add_argument_group("Echo Different Lag Value").add_argument
-    add(
-        "--lag",
-        type=int,
-        metavar="K",
-        help="echo the value K before the last one (default: 1)",
-    )
-    add(
-        "--units",
-        type=positive_int,
-        metavar="N",
-        help="size of the layer (default: 50)",
-    )
+    add = group("Echo Different Lag Value").add_argument
+    add("--lag", type=int, metavar="K", help="echo the value K before (default: 1)")
+    add("--units", type=positive_int, metavar="N", help="of the layer (default: 50)")
     add("--learning-rate", type=float, metavar="X", help="of Adam (default: 0.001)")
-
-    add = parser.add_argument_group("Echo Lag Sequence").add_argument
     add(
-        "--echo-sequence",
-        action="store_true",
-        help="echo every time step of the sample, each with the same lag",
+        "--forget-bias",
+        type=float,
+        metavar="X",
+        help="what the bias of the LSTM's forget gates starts at (default: 1)",
     )
+    add = group("Echo Lag Sequence").add_argument
+    add("--echo-sequence", action="store_true", help="an answer for each time step")
 
-    add = parser.add_argument_group("the readers' questions").add_argument
+    add = group("the readers' questions").add_argument
     add(
         "--through-time",
         action="store_true",
         help="part 3, but trained on each sequence as one sample with all its time steps",
     )
-    add(
-        "--unique",
-        type=positive_int,
-        metavar="N",
-        help="number of different values (default: 100)",
-    )
-    add(
-        "--embedding",
-        action="store_true",
-        help="take integers through an Embedding layer instead of one hot vectors",
-    )
+    add("--unique", type=positive_int, metavar="N", help="values (default: 100)")
+    add("--embedding", action="store_true", help="integers instead of one hot vectors")
     add(
         "--numbers",
         type=positive_int,
         metavar="N",
         help="train on sequences that start anywhere in one list of N random numbers",
     )
-
-    add = parser.add_argument_group("our own experiments").add_argument
+    add = group("our own experiments").add_argument
     add(
         "--lead",
         type=lead_range,
@@ -405,14 +360,8 @@ def parse_args(argv=None):
     add(
         "--layer",
         choices=["lstm", "gru", "simple-rnn", "cut-gradients", "mlp"],
-        help="the hidden layer (default: lstm). cut-gradients: an LSTM without gradients "
-        "through time; mlp: a Dense layer over the whole window",
-    )
-    add(
-        "--forget-bias",
-        type=float,
-        metavar="X",
-        help="what the bias of the LSTM's forget gates starts at (default: 1)",
+        help="cut-gradients: an LSTM without gradients through time; mlp: a Dense layer "
+        "over the whole window (default: lstm)",
     )
 
     args = parser.parse_intermixed_args(argv)

@@ -4,8 +4,8 @@
     python -m tests.experiments.pictures learned .github/learned.png
 
 "state" shows which values reach an answer, in the data and the networks of the scripts.
-"learned" trains networks, for three minutes, and shows which value they return. The curves
-and the lags are measurements: results.py draws them.
+"learned" trains networks, for three minutes, and shows which value they return. results.py
+draws the learning curves.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import PercentFormatter
 
 import echo_lag
 import echo_lag_no_context
@@ -70,61 +70,6 @@ def draw_curves(curves, file, format):
     axis.set_title("Training accuracy, mean of 25 epochs", fontsize=LARGE, loc="left")
     axis.set_xlim(0, None)
     axis.set_ylim(-0.08, 1.04)
-    figure.savefig(file, format=format, dpi=100)
-
-
-def draw_lags(epochs, limits, file, format):
-    """Draw how many epochs each lag needs, a median over its seeds from lowest to highest.
-
-    epochs: dict from how a window starts to a DataFrame, one row per lag and one column per
-        seed; infinity for a seed that has not learned the lag.
-    limits: dict from how a window starts to the epochs of training for each lag.
-    """
-    figure = Figure(figsize=SLIDE, layout="constrained")
-    axis = figure.subplots()
-    axis.set_yscale("log")
-    # Where there is room for the name of each line: x, y. Hollow marks keep apart.
-    styles = [
-        (BLUE, "s", (2.3, 330), 0),
-        (SKY, "^", (2.6, 1050), 0),
-        (GREEN, "D", (-0.3, 4000), -1),
-        (VERMILLION, "o", (-0.3, 12_000), 1),
-    ]
-    for (name, seeds), (colour, marker, place, side) in zip(
-        epochs.items(), styles, strict=True
-    ):
-        # A seed that has not learned the lag is drawn where its training stopped.
-        shown = seeds.clip(upper=pd.Series(limits[name]), axis=0)
-        learned = np.isfinite(seeds.median(axis=1))
-        draw_band(axis, shown.where(learned, axis=0), colour)
-        median = shown.median(axis=1)
-        axis.plot(median[learned], marker, color=colour, ms=13)
-        for lag in seeds.index[~learned]:
-            x, y = lag + 0.05 * side, median[lag]
-            axis.plot(x, y, marker, color=colour, ms=13, mfc="w", mew=3)
-            axis.annotate(
-                f"{np.isfinite(seeds.loc[lag]).sum()} of {seeds.shape[1]} learned",
-                (lag, y),
-                (0, 24 * (side or 1)),
-                textcoords="offset points",
-                color=colour,
-                fontsize=SMALL,
-                ha="center",
-                va="center",
-            )
-        name = name.replace(" and ", " and\n")
-        axis.text(*place, name, color=colour, fontsize=LARGE, fontweight="bold")
-    axis.text(-0.3, 25_000, "A window starts from ...", fontsize=LARGE)
-    axis.set_title(
-        "Epochs until the training accuracy is 95 %", fontsize=LARGE, loc="left"
-    )
-    axis.set_xlabel("lag: how many values before the last one", fontsize=LARGE)
-    axis.set_xticks(range(5))
-    axis.set_xlim(-0.4, 4.4)
-    axis.set_ylim(150, 40_000)
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axis.tick_params(labelsize=SMALL)
-    axis.grid(axis="y", color="lightgrey")
     figure.savefig(file, format=format, dpi=100)
 
 

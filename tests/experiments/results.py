@@ -2,7 +2,7 @@
 
     python -m tests.experiments.results
     python -m tests.experiments.results --only scripts --figure .github/curves.png
-    python -m tests.experiments.results --only lags --figure .github/lags.png
+    python -m tests.experiments.results --only lag
 
 Every row is a command. This runs it with --seed 1, 2, 3, ... and reads what it prints. It
 prints each table as soon as its runs are done.
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.experiments.pictures import draw_curves, draw_lags
+from tests.experiments.pictures import draw_curves
 from tests.experiments.reporting import (
     end_quietly,
     heading,
@@ -32,22 +32,6 @@ from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[2]
 FILES = [f"{name}.py" for name in SCRIPTS]
-
-# The lines of the picture of the lags: a row for each lag from 0 to 4.
-LAGS = {
-    "a zero state": [f"--lag {lag} --stateless" for lag in range(5)],
-    "a zero state and 5 other values": [
-        f"--lag {lag} --stateless --lead 5" for lag in range(5)
-    ],
-    "a zero state and 0 to 5 other values": [
-        *(f"--lag {lag} --stateless --lead 0-5" for lag in (0, 1)),
-        *(f"--lag {lag} --stateless --lead 0-5 --epochs 20000" for lag in (2, 3, 4)),
-    ],
-    "the carried state": [
-        *(f"--lag {lag}" for lag in (0, 1)),
-        *(f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)),
-    ],
-}
 
 # A table for each question. Its rows are scripts, or options of extensions.py.
 TABLES = {
@@ -63,7 +47,10 @@ TABLES = {
         "--layer cut-gradients --lag 0",
     ],
     "start": [
+        "--stateless",
+        "--stateless --lead 5",
         "--stateless --lead 0-1",
+        "--stateless --lead 0-5",
         "--batch-size 20",
         "--missing mark",
         "--missing mark --stateless",
@@ -85,8 +72,9 @@ TABLES = {
         "--layer simple-rnn --stateless",
     ],
     "lags": [
-        *(row for line in LAGS.values() for row in line if row != "--lag 1"),
         *(f"--lag {lag}" for lag in (2, 3, 4, 5)),
+        *(f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)),
+        *(f"--lag {lag} --stateless" for lag in (2, 3, 4)),
         *(f"--lag {lag} --learning-rate 0.005 --epochs 6000" for lag in (2, 3)),
     ],
     "forget bias": [
@@ -120,34 +108,53 @@ TABLES = {
     ],
 }
 
-# The size of the layer: a row per line of the table, a column per size.
-UNITS = (10, 25, 50, 100)
-SIZES = {
-    **{
-        f"lag {lag}, zero state": [
-            f"--lag {lag} --stateless --units 10 --epochs 20000",
-            f"--lag {lag} --stateless --units 25",
-            f"--lag {lag} --stateless",
-            f"--lag {lag} --stateless --units 100",
-        ]
-        for lag in range(5)
+# Tables with a command in each cell.
+LAGS, UNITS = (0, 1, 2, 3, 4), (10, 25, 50, 100)
+GRIDS = {
+    "lag": {
+        "": LAGS,
+        "zero state": ["--lag 0 --stateless", "--stateless"]
+        + [f"--lag {lag} --stateless" for lag in (2, 3, 4)],
+        "zero state, 5 values before": ["--lag 0 --stateless --lead 5"]
+        + ["--stateless --lead 5"]
+        + [f"--lag {lag} --stateless --lead 5" for lag in (2, 3, 4)],
+        "zero state, 0 to 5 values before": ["--lag 0 --stateless --lead 0-5"]
+        + ["--stateless --lead 0-5"]
+        + [f"--lag {lag} --stateless --lead 0-5 --epochs 20000" for lag in (2, 3, 4)],
+        "carried state": ["--lag 0", "--lag 1"]
+        + [f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)],
+        "carried state, forget bias -1": ["--lag 0 --forget-bias -1"]
+        + ["--forget-bias -1"]
+        + [f"--lag {lag} --forget-bias -1 --epochs 20000" for lag in (2, 3, 4)],
     },
-    "lag 1, carried state": [
-        "--units 10 --epochs 20000",
-        "--units 25",
-        "--lag 1",
-        "--units 100",
-    ],
-    "lag 2, carried state": [
-        "--lag 2 --units 10 --epochs 20000",
-        "--lag 2 --units 25 --epochs 20000",
-        "--lag 2 --epochs 20000",
-        "--lag 2 --units 100 --epochs 20000",
-    ],
+    "units": {
+        "": UNITS,
+        **{
+            f"lag {lag}, zero state": [
+                f"--lag {lag} --stateless --units 10 --epochs 20000",
+                f"--lag {lag} --stateless --units 25",
+                "--stateless" if lag == 1 else f"--lag {lag} --stateless",
+                f"--lag {lag} --stateless --units 100",
+            ]
+            for lag in LAGS
+        },
+        "lag 1, carried state": [
+            "--units 10 --epochs 20000",
+            "--units 25 --epochs 20000",
+            "--lag 1",
+            "--units 100",
+        ],
+        "lag 2, carried state": [
+            "--lag 2 --units 10 --epochs 20000",
+            "--lag 2 --units 25 --epochs 20000",
+            "--lag 2 --epochs 20000",
+            "--lag 2 --units 100 --epochs 20000",
+        ],
+    },
 }
 
 # How many seeds the rows of a table have, unless --seeds is given.
-SEEDS = {table: 20 if table == "scripts" else 5 for table in [*TABLES, "units"]}
+SEEDS = {table: 20 if table == "scripts" else 5 for table in [*TABLES, *GRIDS]}
 
 # Rows that also get a table by batch, time step or number, with the first 10 of each. A
 # table of these stands after the table that has its rows.
@@ -156,8 +163,8 @@ PARTS = {
     "by time step": TABLES["sequence"],
     "by number": [
         "--lag 1",
-        "--lag 1 --stateless",
-        "--lag 1 --stateless --lead 5",
+        "--stateless",
+        "--stateless --lead 5",
         "--lag 3 --learning-rate 0.005 --epochs 6000",
     ],
 }
@@ -165,9 +172,10 @@ PARTS = {
 
 def rows_of(table):
     """Return the rows, each a command, whose runs a table needs."""
-    if table == "units":
-        return [row for line in SIZES.values() for row in line]
-    return TABLES[table]
+    if table in TABLES:
+        return TABLES[table]
+    _, *lines = GRIDS[table].values()
+    return [row for line in lines for row in line]
 
 
 def run(row, seed, processes):
@@ -246,15 +254,18 @@ def reached(results):
     return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
 
 
+def one_at_a_time(results):
+    """Return a cell of a table: the median of the accuracy fed one number at a time."""
+    return percent(np.median([r["fed one number at a time"][0] for r in results]))
+
+
 def cells(results):
     """Return a row's cells: its two accuracies, each with a range, and epochs to 95 %."""
     windows = median_and_range([r["over 100 new sequences"][0] for r in results])
-    one_at_a_time = ("", "")
+    fed = ("", "")
     if "fed one number at a time" in results[0]:
-        one_at_a_time = median_and_range(
-            [r["fed one number at a time"][0] for r in results]
-        )
-    return [*windows, *one_at_a_time, reached(results)]
+        fed = median_and_range([r["fed one number at a time"][0] for r in results])
+    return [*windows, *fed, reached(results)]
 
 
 def print_tables(table, runs):
@@ -262,11 +273,16 @@ def print_tables(table, runs):
 
     runs: dict from a row to its seeds' results, of this table and of those before it.
     """
-    if table == "units":
-        lines = [
-            [name, *(reached(runs[r]) for r in rows)] for name, rows in SIZES.items()
-        ]
-        print_table(["units", *UNITS], lines)
+    if table in GRIDS:
+        columns, *lines = GRIDS[table].items()
+        for title, cell in (
+            ("epochs to 95 %", reached),
+            ("one at a time", one_at_a_time),
+        ):
+            cells_of = [
+                [name, *(cell(runs[row]) for row in line)] for name, line in lines
+            ]
+            print_table([f"{table}: {title}", *columns[1]], cells_of)
         return
     print_table(
         [table, "accuracy", "range", "one at a time", "range", "epochs to 95 %"],
@@ -284,26 +300,6 @@ def print_tables(table, runs):
             print_table([part, *range(1, most + 1)], lines)
 
 
-def draw(table, runs, file):
-    """Draw the scripts' learning curves, or the epochs that each lag needs."""
-    if table == "scripts":
-        curves = {row: [result["curve"] for result in runs[row]] for row in FILES}
-        draw_curves(curves, file, format=file.suffix[1:])
-    else:
-        results = {name: [runs[row] for row in line] for name, line in LAGS.items()}
-        epochs = {
-            name: pd.DataFrame(
-                [[epochs_to_95(run["curve"]) for run in seeds] for seeds in line]
-            )
-            for name, line in results.items()
-        }
-        limits = {
-            name: [len(seeds[0]["curve"]) for seeds in line]
-            for name, line in results.items()
-        }
-        draw_lags(epochs, limits, file, format=file.suffix[1:])
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -319,12 +315,11 @@ def main(argv=None):
         "--figure",
         type=picture_file,
         metavar="FILE",
-        help="draw a picture into FILE: the learning curves with --only scripts, or the "
-        "epochs that each lag needs with --only lags",
+        help="with --only scripts, draw the learning curves into FILE",
     )
     args = parser.parse_args(argv)
-    if args.figure and args.only not in ("scripts", "lags"):
-        parser.error("--figure goes with --only scripts or --only lags")
+    if args.figure and args.only != "scripts":
+        parser.error("--figure goes with --only scripts")
 
     # So that the `finally` below ends the processes on SIGTERM, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
@@ -334,8 +329,6 @@ def main(argv=None):
         try:
             for table in [args.only] if args.only else SEEDS:
                 rows = [row for row in rows_of(table) if row not in runs]
-                if args.figure and table == "lags" and "--lag 1" not in runs:
-                    rows.append("--lag 1")
                 seeds = range(1, (args.seeds or SEEDS[table]) + 1)
                 futures = {
                     row: [threads.submit(run, row, seed, processes) for seed in seeds]
@@ -353,7 +346,8 @@ def main(argv=None):
             for process in list(processes):
                 process.terminate()
     if args.figure:
-        draw(args.only, runs, args.figure)
+        curves = {row: [result["curve"] for result in runs[row]] for row in FILES}
+        draw_curves(curves, args.figure, format=args.figure.suffix[1:])
 
 
 if __name__ == "__main__":

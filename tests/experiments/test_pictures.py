@@ -109,18 +109,6 @@ def test_picture_of_the_curves_names_each_line(tmp_path):
         assert f">part {part}, {name}:<" in text
 
 
-def test_picture_of_the_lags_says_which_was_not_learned(tmp_path):
-    learned = pd.DataFrame([[200, 300, 300], [400, 500, 600]])
-    hardly = pd.DataFrame([[200, 300, 300], [400, np.inf, np.inf]])
-    epochs = {"zero": learned, "five": learned, "random": learned, "carried": hardly}
-    limits = {key: [2000, 2000] for key in epochs}
-    file = tmp_path / "lags.svg"
-    text = texts_of(file, pictures.draw_lags, epochs, limits, file, "svg")
-    for name in epochs:
-        assert f">{name}<" in text
-    assert text.count(" of 3 learned<") == text.count(">1 of 3 learned<") == 1
-
-
 def test_bad_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         pictures.main(["state", str(tmp_path / "missing" / "folder.png")])

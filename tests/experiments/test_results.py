@@ -138,8 +138,8 @@ def test_tables_word_for_word(monkeypatch, capsys):
     parts = {"by time step": ["absent"], "by batch": ["a", "c"]}
     monkeypatch.setattr(results, "TABLES", tables)
     monkeypatch.setattr(results, "PARTS", parts)
-    monkeypatch.setattr(results, "SIZES", {"lag 7": ["a", "b"]})
-    monkeypatch.setattr(results, "UNITS", (3, 4))
+    grid = {"": (3, 4), "lag 7": ["a", "c"]}
+    monkeypatch.setattr(results, "GRIDS", {"units": grid})
     results.print_tables("one", {row: runs[row] for row in "ab"})
     results.print_tables("two", runs)
     results.print_tables("units", runs)
@@ -160,40 +160,33 @@ def test_tables_word_for_word(monkeypatch, capsys):
 | `a` | 50.0 % | 20.0 % |  |  |  |  |  |  |  |  |
 | `c` | 0.0 % | 1.0 % | 2.0 % | 3.0 % | 4.0 % | 5.0 % | 6.0 % | 7.0 % | 8.0 % | 9.0 % |
 
-| units | 3 | 4 |
+| units: epochs to 95 % | 3 | 4 |
 | --- | --- | --- |
-| lag 7 | 90 | 1 of 3 seeds |
+| lag 7 | 90 | not reached |
+
+| units: one at a time | 3 | 4 |
+| --- | --- | --- |
+| lag 7 | 30.0 % | 1.0 % |
 
 """
     )
 
 
-def test_figures_get_what_was_run(monkeypatch, tmp_path, capsys):
+def test_figure_gets_what_was_run(monkeypatch, tmp_path):
     def run(row, seed, processes):
-        halves = 10 * seed if row == "--lag 4 --stateless" else 0
-        curve = pd.Series([0.5] * halves + [1.0] * 150)
-        return {"over 100 new sequences": [0], "curve": curve}
+        return {"over 100 new sequences": [0], "curve": CURVE}
 
     figure = tmp_path / "picture.svg"
     drawn = []
     monkeypatch.setattr(results, "run", run)
     monkeypatch.setattr(results, "PARTS", {})
-    for name in ("draw_curves", "draw_lags"):
-        monkeypatch.setattr(
-            results, name, lambda *values, format: drawn.append((*values, format))
-        )
-    for table in ("scripts", "lags"):
-        options = ["--only", table, "--seeds", "2", "--figure", str(figure)]
-        results.main(options)
-    (curves, *_, file, format), (lags, *_, same_file, same_format) = drawn
-    assert file == same_file == figure
-    assert format == same_format == "svg"
+    monkeypatch.setattr(results, "draw_curves", lambda *a, format: drawn.append(a))
+    results.main(["--only", "scripts", "--seeds", "2", "--figure", str(figure)])
+    ((curves, file),) = drawn
+    assert file == figure
     assert {name: len(runs) for name, runs in curves.items()} == dict.fromkeys(
         results.FILES, 2
     )
-    # A row for each lag, a column for each seed.
-    assert lags["a zero state"].to_numpy().tolist() == [[20, 20]] * 4 + [[28, 38]]
-    assert [line.shape for line in lags.values()] == [(5, 2)] * 4
 
 
 def test_each_row_is_a_command():
@@ -215,7 +208,7 @@ def test_each_row_is_a_command():
         (["--figure", "no/such/folder.png"], "No such file or directory"),
         (["--figure", "f.xyz"], "Format 'xyz' is not supported"),
         (["--figure", "f.pgf"], "'xelatex' not found"),
-        (["--figure", "f.png"], "--figure goes with --only scripts or --only lags\n"),
+        (["--figure", "f.png"], "--figure goes with --only scripts\n"),
         (["--figure", "f.png", "--only", "mlp"], "--figure goes with "),
     ],
 )

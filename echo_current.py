@@ -12,12 +12,12 @@ import gc
 import os
 from pathlib import Path
 
-# No GPU, as in the article, and no notes from TensorFlow about a missing one.
+# No GPU is needed, so use none, and hide TensorFlow's notes about a missing one.
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if __name__ == "__main__":
     os.environ["MPLBACKEND"] = "agg"  # draw into files, whatever a notebook asks for
-    gc.disable()  # the imports leave no garbage: searching them costs a second
+    gc.disable()  # only for speed: searching the imports for garbage takes a second
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ def build_model():
     """Return the compiled network: 1 time step of 100 features in, 100 classes out."""
     model = keras.Sequential()
     model.add(keras.Input(shape=(1, 100)))  # time steps, features
-    model.add(keras.layers.LSTM(15, unroll=True))  # unroll: faster
+    model.add(keras.layers.LSTM(15, unroll=True))  # unroll: only speed
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
         loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
@@ -52,8 +52,8 @@ def fit(model, epochs=EPOCHS):
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=1)
-        # The same, compiled, with 25 batches of 1 sample. (By default, fit also shuffles
-        # the samples. Here they stay in order.)
+        # The same, compiled, but in order (by default, fit shuffles the samples): 25
+        # batches of 1 sample of 1 time step and 100 features.
         results = fit_sequence(X.reshape(25, 1, 1, 100), y.reshape(25, 1, 100))
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
@@ -62,8 +62,8 @@ def fit(model, epochs=EPOCHS):
 
 
 def compile_fit(model):
-    """Return one compiled function for the line of the article: 13 times faster."""
-    # Make the variables of Adam and the metric first, so that it compiles only once.
+    """Return one function for the line of the article, without fit's set-up."""
+    # Create Adam's and the metric's variables, so that TensorFlow compiles only once.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(None, np.eye(100), np.eye(100))
 
@@ -89,7 +89,6 @@ def evaluate(model, sequence=None):
     yhat = predict(model, X)
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
-
     # One sequence proves little, so measure 100 more.
     accuracy = keras.metrics.CategoricalAccuracy()
     for _ in range(100):
@@ -116,11 +115,11 @@ def main():
     try:  # Check the options now, before the training.
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
-        if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
+        if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise ValueError(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
         if args.plot and not args.plot.parent.is_dir():
             raise ValueError(f"--plot is {args.plot}: its folder does not exist")
-        generate_data(args.sequence or None)
+        generate_data(args.sequence or None)  # checks the integers
         if args.seed is not None:
             keras.utils.set_random_seed(args.seed)
     except ValueError as error:
@@ -133,6 +132,6 @@ def main():
 
 
 if __name__ == "__main__":
-    gc.freeze()  # nor search them when Python exits
+    gc.freeze()  # only for speed: do not search them when Python exits, either
     gc.enable()
     main()

@@ -11,12 +11,12 @@ import gc
 import os
 from pathlib import Path
 
-# No GPU, as in the article, and no notes from TensorFlow about a missing one.
+# No GPU is needed, so use none, and hide TensorFlow's notes about a missing one.
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if __name__ == "__main__":
     os.environ["MPLBACKEND"] = "agg"  # draw into files, whatever a notebook asks for
-    gc.disable()  # the imports leave no garbage: searching them costs a second
+    gc.disable()  # only for speed: searching the imports for garbage takes a second
 
 import keras
 import numpy as np
@@ -35,7 +35,8 @@ def build_model():
     """Return the compiled network: 5 time steps of 100 features in, 100 classes out."""
     model = keras.Sequential()
     model.add(keras.Input(batch_shape=(5, 5, 100)))  # batch size, time steps, features
-    model.add(keras.layers.LSTM(50, stateful=True, unroll=True))  # unroll: faster
+    # stateful: row i of a batch starts from the state that row i of the last one left.
+    model.add(keras.layers.LSTM(50, stateful=True, unroll=True))  # unroll: only speed
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile(
         loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
@@ -53,7 +54,7 @@ def fit(model, epochs=EPOCHS):
         X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False)
         #              model.reset_states()
-        # The same, compiled, with 4 batches of 5 samples:
+        # The same, compiled: 4 batches of 5 samples of 5 time steps and 100 features.
         results = fit_sequence(X.reshape(4, 5, 5, 100), y.reshape(4, 5, 100))
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
@@ -62,8 +63,8 @@ def fit(model, epochs=EPOCHS):
 
 
 def compile_fit(model):
-    """Return one compiled function for the two lines of the article: 13 times faster."""
-    # Make the variables of Adam and the metric first, so that it compiles only once.
+    """Return one function for the two lines of the article, without fit's set-up."""
+    # Create Adam's and the metric's variables, so that TensorFlow compiles only once.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(None, np.eye(100), np.eye(100))
 
@@ -79,20 +80,20 @@ def compile_fit(model):
 
 
 def reset_states(model):
-    """Set the state of the LSTM to zero, as Keras 2's model.reset_states() did."""
-    model.layers[0].reset_state()
+    """Set the state of each LSTM to zero, as Keras 2's model.reset_states() did."""
+    for layer in model.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_state()
 
 
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
+    # As model.predict(X, batch_size=5), but with repeated samples to fill the last batch.
+    batches = [np.resize(X[i : i + 5], (5, 5, 100)) for i in range(0, len(X), 5)]
     reset_states(model)
-    yhat = []
-    for i in range(0, len(X), 5):  # the article: model.predict(X, batch_size=5)
-        # Repeat samples if the last batch is not full. No row of a batch affects another.
-        batch = np.resize(X[i : i + 5], (5, 5, 100))
-        yhat.append(model.predict_on_batch(batch))
-    return np.concatenate(yhat)[: len(X)]
+    yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    return yhat[: len(X)]
 
 
 def evaluate(model, sequence=None):
@@ -101,7 +102,6 @@ def evaluate(model, sequence=None):
     yhat = predict(model, X)
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
-
     # One sequence proves little, so measure 100 more.
     accuracy = keras.metrics.CategoricalAccuracy()
     for _ in range(100):
@@ -128,11 +128,11 @@ def main():
     try:  # Check the options now, before the training.
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
-        if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
+        if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise ValueError(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
         if args.plot and not args.plot.parent.is_dir():
             raise ValueError(f"--plot is {args.plot}: its folder does not exist")
-        generate_data(args.sequence or None)
+        generate_data(args.sequence or None)  # checks the integers
         if args.seed is not None:
             keras.utils.set_random_seed(args.seed)
     except ValueError as error:
@@ -145,6 +145,6 @@ def main():
 
 
 if __name__ == "__main__":
-    gc.freeze()  # nor search them when Python exits
+    gc.freeze()  # only for speed: do not search them when Python exits, either
     gc.enable()
     main()

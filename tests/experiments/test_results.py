@@ -139,10 +139,10 @@ def test_tables_word_for_word(monkeypatch, capsys):
     monkeypatch.setattr(results, "TABLES", tables)
     monkeypatch.setattr(results, "PARTS", parts)
     grid = {"": (3, 4), "lag 7": ["a", "c"]}
-    monkeypatch.setattr(results, "GRIDS", {"units": grid})
+    monkeypatch.setattr(results, "GRIDS", {"lag": grid})
     results.print_tables("one", {row: runs[row] for row in "ab"})
     results.print_tables("two", runs)
-    results.print_tables("units", runs)
+    results.print_tables("lag", runs)
     assert (
         capsys.readouterr().out
         == """\
@@ -160,11 +160,11 @@ def test_tables_word_for_word(monkeypatch, capsys):
 | `a` | 50.0 % | 20.0 % |  |  |  |  |  |  |  |  |
 | `c` | 0.0 % | 1.0 % | 2.0 % | 3.0 % | 4.0 % | 5.0 % | 6.0 % | 7.0 % | 8.0 % | 9.0 % |
 
-| units: epochs to 95 % | 3 | 4 |
+| lag: epochs to 95 % | 3 | 4 |
 | --- | --- | --- |
 | lag 7 | 90 | not reached |
 
-| units: one at a time | 3 | 4 |
+| lag: one at a time | 3 | 4 |
 | --- | --- | --- |
 | lag 7 | 30.0 % | 1.0 % |
 

@@ -42,8 +42,10 @@ def reset_states(model):
             # None before the layer is built. RNN([cell, cell]) has a list for each cell.
             for state in keras.tree.flatten(layer.states or []):
                 state.assign(keras.ops.zeros_like(state))
-        elif not isinstance(layer, keras.layers.Bidirectional):
+        elif layer is not model and not isinstance(layer, keras.layers.Bidirectional):
             # The layers inside a Bidirectional layer are in the list, too.
+            if not hasattr(layer, "reset_states"):
+                raise ValueError(f"{layer!r} is stateful, but has no reset_states()")
             layer.reset_states()
 
 
@@ -149,7 +151,9 @@ def _split(model, X, y, batch_size):
         is_array = isinstance(data, (np.ndarray, tf.Tensor))
         if not is_array:
             kind = type(data).__name__
-            raise ValueError(f"{name} is a {kind}: a NumPy array or a tensor is needed")
+            raise ValueError(
+                f"{name} is a {kind}: a NumPy array or a tensor is needed"
+            )
     X, y = np.asarray(X), np.asarray(y)
     shape = model.inputs[0].shape
     sizes = zip(shape[1:], X.shape[1:])
@@ -195,10 +199,11 @@ def one_at_a_time(model, batch_size=1):
         X of shape (batch_size, 1, features), or (batch_size, 1) for an Embedding layer.
     Raises: ValueError if the network needs to see several time steps at once.
     """
-    if not isinstance(model, keras.Sequential) or not model.built:
+    is_chain = getattr(type(model), "call", None) is keras.Sequential.call
+    if not is_chain or not getattr(model, "inputs", None):
         raise ValueError(
-            f"{model!r} is not a Sequential model with a known input shape. If its layers "
-            "form a chain, pass keras.Sequential(model.layers)"
+            f"{model!r} is not a Sequential model with a known input shape. If each layer is "
+            "used once, on the output of the one before, pass keras.Sequential(model.layers)"
         )
     _check_batch_size(batch_size)
     (sequence,) = model.inputs
@@ -226,8 +231,16 @@ def one_at_a_time(model, batch_size=1):
             if repeats:
                 outputs = RepeatWhenMasked(return_sequences=has_time_axis)(outputs)
     network = keras.Model(inputs, outputs)
-    if not any(isinstance(layer, keras.layers.RNN) for layer in network.layers):
+    recurrent = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.RNN)
+    ]
+    if not recurrent:
         raise ValueError("the network has no recurrent layer, so it keeps no state")
+    for layer in recurrent:
+        if any(np.any(state) for state in keras.tree.flatten(layer.states)):
+            raise ValueError(
+                f"layer {layer.name!r} starts from a state that is not zero"
+            )
     return network
 
 
@@ -279,6 +292,9 @@ def _arguments(layer):
     made_by_keras = kind.get_config is keras.layers.Layer.get_config
     if made_by_keras or kind.__module__.startswith("keras."):
         return set()
+    owner = next(base for base in kind.__mro__ if "__init__" in vars(base))
+    if owner.__module__.startswith("keras."):
+        return set()
     parameters = inspect.signature(kind).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {parameter.name for parameter in parameters if parameter.kind in kinds}
@@ -299,8 +315,16 @@ class RepeatWhenMasked(keras.layers.Layer):
         self.last = self.add_weight(shape=shape, initializer="zeros", trainable=False)
 
     def call(self, outputs, mask=None):
-        self.last.assign(keras.ops.where(mask[..., None], outputs, self.last))
+        # One axis for each of the outputs' axes.
+        mask = keras.ops.reshape(mask, mask.shape + (1,) * (len(outputs.shape) - 2))
+        self.last.assign(keras.ops.where(mask, outputs, self.last))
         return keras.ops.copy(self.last if self.return_sequences else self.last[:, 0])
 
     def reset_states(self):
         self.last.assign(keras.ops.zeros_like(self.last))
+
+    def save_own_variables(self, store):
+        """Save nothing, since files do not contain a state."""
+
+    def load_own_variables(self, store):
+        """Load nothing."""

@@ -17,9 +17,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import echo_lag
-from sequences import generate_sequence
-from tests.experiments import extensions
 from tests.experiments.reporting import (
     end_quietly,
     heading,
@@ -123,20 +120,6 @@ def ways_to_train(model, batch_size):
     }
 
 
-def compare_lengths(rounds):
-    """Print the milliseconds of the ways to train on longer sequences of part 4."""
-    lengths = (25, 250, 2500)
-    sequences = [echo_lag.generate_data(generate_sequence(n)) for n in lengths]
-    ways = ways_to_train(echo_lag.build_model(), 5)
-    rows = []
-    for name, train in ways.items():
-        times = [
-            [milliseconds_of(train, X, y) for X, y in sequences] for _ in range(rounds)
-        ]
-        rows.append([name, *(f"{median:.1f}" for median in np.median(times, axis=0))])
-    print_table(["length of a sequence", *(f"{n}, ms" for n in lengths)], rows)
-
-
 def compare_larger_network(rounds):
     """Print how long two LSTMs train on a sequence of 10 batches of 8 samples."""
     X = np.random.default_rng(1).random((80, 10, 1), dtype="float32")
@@ -164,36 +147,10 @@ def two_lstms():
     return model
 
 
-def compare_unique(rounds):
-    """Print what an epoch takes for more unique values, with its framing."""
-    rows = []
-    for unique in (2, 10, 100, 1000, 10000):
-        times = [
-            [epoch(unique, embedding) for embedding in (False, True)]
-            for _ in range(rounds)
-        ]
-        rows.append([unique, *(f"{median:.1f}" for median in np.median(times, axis=0))])
-    print_table(["values", "one hot, ms", "embedding, ms"], rows)
-
-
-def epoch(unique, embedding):
-    """Return the milliseconds of an epoch of extensions.py, a mean of 100."""
-    options = {"unique": unique, "embedding": embedding}
-    shape = (5,) if embedding else (5, unique)
-    model = extensions.build_model(shape, **options)
-    train_on_sequence = compile_training_pass(model)
-    return milliseconds_of(
-        lambda: train_on_sequence(model, *extensions.generate_data(**options)),
-        calls=100,
-    )
-
-
 TABLES = {
     "port": compare_port,
     "lines": compare_lines,
-    "lengths": compare_lengths,
     "larger": compare_larger_network,
-    "unique": compare_unique,
 }
 
 

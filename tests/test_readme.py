@@ -68,7 +68,9 @@ def test_links_lead_somewhere(file):
         target = file.parent / name if name else file
         assert target.exists(), link
         if anchor:
-            headings = re.findall(r"^#+ (.*)", target.read_text(encoding="utf-8"), re.MULTILINE)
+            headings = re.findall(
+                r"^#+ (.*)", target.read_text(encoding="utf-8"), re.MULTILINE
+            )
             anchors = [
                 re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
                 for heading in headings

@@ -468,9 +468,12 @@ LEADS = ["0", "-1", "3-2", "x", "1-x"]
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        *((f"--{name} 0", f"{name}: 0 is not a positive integer") for name in INTEGERS),
         *(
-            (f"--lead {lead}", f"--lead: {lead} is not N or N-M, with M")
+            (f"--{name} 0", f"--{name}: 0 is not a positive integer")
+            for name in INTEGERS
+        ),
+        *(
+            (f"--lead {lead}", f"--lead: {lead} is not N or N-M, with M at least 1")
             for lead in LEADS
         ),
         ("--seed -1", "--seed is -1: 0 to 4294967295 is needed"),

@@ -151,9 +151,7 @@ def _split(model, X, y, batch_size):
         is_array = isinstance(data, (np.ndarray, tf.Tensor))
         if not is_array:
             kind = type(data).__name__
-            raise ValueError(
-                f"{name} is a {kind}: a NumPy array or a tensor is needed"
-            )
+            raise ValueError(f"{name} is a {kind}: a NumPy array or a tensor is needed")
     X, y = np.asarray(X), np.asarray(y)
     shape = model.inputs[0].shape
     sizes = zip(shape[1:], X.shape[1:])

@@ -383,8 +383,14 @@ READS_BACKWARDS = "reads a sequence from its end"
         ([LSTM(3, go_backwards=True)], rf"\(LSTM\) {READS_BACKWARDS}"),
         ([layers.Flatten(), Dense(3)], r"\(Flatten\) is not known to treat each time"),
         ([*both(return_sequences=True), layers.GlobalMaxPooling1D()], "is not known"),
-        ([layers.LayerNormalization(axis=1), LSTM(3)], "is not known"),
-        ([LSTM(3), layers.RepeatVector(3), LSTM(3)], "a layer without return_seq"),
+        (
+            [layers.LayerNormalization(axis=1), LSTM(3)],
+            r"\(LayerNormalization\) is not",
+        ),
+        (
+            [LSTM(3), layers.RepeatVector(3), LSTM(3)],
+            "follows a layer without return_seq",
+        ),
         ([Dense(3)], "has no recurrent layer"),
         ([RNN(ScaledCell(3, 2.0))], r"get_config of ScaledCell .* lacks \['scale'\]"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import echo_lag
+from tests.experiments import results
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -90,3 +91,16 @@ def test_code_feeds_a_trained_network_one_value_at_a_time(
     answers = re.findall(r"^\[(\d+)\]$", capsys.readouterr().out, re.MULTILINE)
     assert len(answers) == 4
     assert names["network"].input_shape == (1, 1, 100)
+
+
+def test_report_shows_the_rows_of_each_table():
+    text = REPORT.read_text(encoding="utf-8")
+    for name, rows in {**results.TABLES, **results.PARTS}.items():
+        (table,) = re.findall(
+            rf"\n\| {name} \| (?:accuracy|1) .*?\n\n", text, re.DOTALL
+        )
+        assert re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE) == rows
+    for name, lines in results.GRIDS.items():
+        (table,) = re.findall(rf"\n\| {name}: epochs.*?\n\n", text, re.DOTALL)
+        shown = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)[2:]
+        assert shown == [line for line in lines if line]

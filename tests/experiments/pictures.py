@@ -187,7 +187,7 @@ def draw_state(file, format):
         ),
         "ones": (
             f"Part 3, batches of 1: {measured('--context 1 --batch-size 1')} right",
-            f"The state holds {now - 1}, but no gradient reaches it.",
+            f"The state comes from {now - 1}, but no gradient goes back.",
             positions_read(frame, 1, 1)[:now],
         ),
         "whole": (

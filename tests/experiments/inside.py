@@ -149,7 +149,7 @@ def read_out(seed):
             rows[f"current value in {part} alone"] = np.diagonal(found)
             rows[f"value before in {part} alone"] = [np.nan, *np.diagonal(found, 1)]
         rows["mean forget gate"] = ran.forget.mean(axis=(0, 2))
-        tables[f"{network}: after step", *STEPS] = rows
+        tables[(f"{network}: after step", *STEPS)] = rows
     return tables
 
 
@@ -247,7 +247,7 @@ def pause(seed):
                 columns[-1] += shares_of_window(answers, windows[half:])
         names = ["right", "in the window", "right of these"]
         names = ["test loss", *names, *(f"corrected: {name}" for name in names)]
-        tables[f"{network}: epoch", *epochs] = dict(zip(names, np.transpose(columns)))
+        tables[(f"{network}: epoch", *epochs)] = dict(zip(names, np.transpose(columns)))
     return tables
 
 

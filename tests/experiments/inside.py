@@ -17,7 +17,6 @@ import keras
 import numpy as np
 import sklearn
 from matplotlib.figure import Figure
-from scipy.special import expit, log_softmax
 from sklearn.linear_model import RidgeClassifier
 
 from sequences import generate_sequence
@@ -84,10 +83,18 @@ def run(weights, sequences, h=0.0, c=0.0):
         # A one hot vector times the kernel is a row of the kernel.
         gates = kernel[values] + h @ recurrent + bias
         write, forget, candidate, read = np.split(gates, 4, axis=1)
-        c = expit(forget) * c + expit(write) * np.tanh(candidate)
-        h = expit(read) * np.tanh(c)
-        steps.append([h, c, expit(forget), h @ out_kernel + out_bias])
+        c = sigmoid(forget) * c + sigmoid(write) * np.tanh(candidate)
+        h = sigmoid(read) * np.tanh(c)
+        steps.append([h, c, sigmoid(forget), h @ out_kernel + out_bias])
     return Run(*(np.stack(step, axis=1) for step in zip(*steps)))
+
+
+def sigmoid(x):
+    return np.asarray(keras.ops.sigmoid(x))
+
+
+def log_softmax(logits):
+    return np.asarray(keras.ops.log_softmax(logits, axis=1))
 
 
 def states_of(ran, parts):
@@ -240,7 +247,7 @@ def pause(seed):
         columns = []
         for weights in train(seed, epochs, stateless=stateless):
             logits = run(weights, fed).logits[:, 4::5].reshape(-1, 100)
-            losses = -log_softmax(logits, axis=1)[range(len(windows)), windows[:, 3]]
+            losses = -log_softmax(logits)[range(len(windows)), windows[:, 3]]
             columns.append([losses.mean()])
             half = len(windows) // 2
             for answers in logits[half:], without_preference(logits, half):
@@ -277,7 +284,7 @@ def clock(seed):
     rows, h, c = {}, 0.0, 0.0
     for step in range(1, 25):
         right = share_right(ran.logits[:, step], sequences[:, step - 1])
-        chances = log_softmax(run(weights, pairs, h, c).logits[:, 1], axis=1)
+        chances = log_softmax(run(weights, pairs, h, c).logits[:, 1])
         echoed = np.exp(chances)[range(len(pairs)), pairs[:, 0]].mean()
         rows[step + 1] = [right, echoed]
         h, c = ran.h[:, step - 1].mean(axis=0), ran.c[:, step - 1].mean(axis=0)

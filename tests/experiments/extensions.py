@@ -16,7 +16,6 @@ import functools
 import inspect
 import math
 import random
-import re
 
 import keras
 import numpy as np
@@ -36,7 +35,7 @@ def generate_data(
     context=5,
     lag=1,
     missing="drop",
-    lead=(0, 0),
+    lead=(0,),
     echo_sequence=False,
     through_time=False,
     unique=100,
@@ -54,8 +53,8 @@ def generate_data(
         "drop" them and, like the article's code, the first complete window too; or "mark"
         them with -1 in every feature. "mask" does the same, and build_model adds a Masking
         layer for it.
-    lead: (least, most). Each sample has random values before its window; how many is drawn
-        anew for each sample. Shorter leads are filled with -1, to be masked.
+    lead: counts. Each sample has random values before its window, as many as one of these
+        counts, drawn anew for each sample. Shorter leads are filled with -1, to be masked.
     echo_sequence: y has a value for every time step of the window, each `lag` before.
     through_time: make the whole sequence one sample, and y a value for every time step.
     unique: how many different values there are.
@@ -99,12 +98,12 @@ def generate_data(
         y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
     else:
         y = df.shift(lag).to_numpy()[first:]
-    if lead != (0, 0):
-        least, most = lead
+    if max(lead) > 0:
+        most = max(lead)
         before = one_hot_encode(generate_sequence(len(X) * most, unique), unique)
         before = before.reshape(len(X), most, unique).astype("float32")
         for values in before:
-            values[: random.randint(0, most - least)] = MISSING
+            values[: most - random.choice(lead)] = MISSING
         X = np.concatenate([before, X], axis=1)
     if through_time:
         X, y = X.reshape(1, len(X), -1), y.reshape(1, len(y), -1)
@@ -125,7 +124,7 @@ def build_model(
     units=50,
     stateless=False,
     missing="drop",
-    lead=(0, 0),
+    lead=(0,),
     echo_sequence=False,
     through_time=False,
     unique=100,
@@ -155,7 +154,7 @@ def build_model(
     model = keras.Sequential([keras.Input(batch_shape=(batch_size, *shape))])
     if embedding:
         model.add(keras.layers.Embedding(unique, units))
-    if missing == "mask" or lead != (0, 0):
+    if missing == "mask" or max(lead) > 0:
         model.add(keras.layers.Masking(mask_value=MISSING))
     if layer == "mlp":
         model.add(keras.layers.Flatten())
@@ -279,13 +278,14 @@ CONFLICTS = {
 }
 
 
-def lead_range(text):
-    """Return the N or N-M of --lead as two integers, or raise the error for argparse."""
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-    if least > most or most == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not N or N-M, with M at least 1")
-    return least, most
+def lead_counts(text):
+    """Return the counts of --lead, the largest first, or raise the error for argparse."""
+    counts = text.split(",")
+    if not all(count.isdecimal() for count in counts) or not any(map(int, counts)):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not N or N,N,..., with one N of at least 1"
+        )
+    return tuple(sorted(map(int, counts), reverse=True))
 
 
 def parse_args(argv=None):
@@ -352,10 +352,10 @@ def parse_args(argv=None):
     add = group("our own experiments").add_argument
     add(
         "--lead",
-        type=lead_range,
+        type=lead_counts,
         metavar="N",
-        help="put N random values before each window, in the same sample; N-M for a random "
-        "number of them from N to M",
+        help="put N random values before each window, in the same sample; with N,N,... one "
+        "of these numbers, drawn for each sample",
     )
     add(
         "--layer",

@@ -48,8 +48,10 @@ TABLES = {
     "start": [
         "--stateless",
         "--stateless --lead 5",
-        "--stateless --lead 0-1",
-        "--stateless --lead 0-5",
+        "--stateless --lead 0,1",
+        "--stateless --lead 0,1,2,3,4,5",
+        "--stateless --lead 0,15",
+        "--stateless --lead 0,5,10,15",
         "--batch-size 20",
         "--missing mark",
         "--missing mark --stateless",
@@ -105,9 +107,12 @@ GRIDS = {
         "zero state, 5 values before": ["--lag 0 --stateless --lead 5"]
         + ["--stateless --lead 5"]
         + [f"--lag {lag} --stateless --lead 5" for lag in (2, 3, 4)],
-        "zero state, 0 to 5 values before": ["--lag 0 --stateless --lead 0-5"]
-        + ["--stateless --lead 0-5"]
-        + [f"--lag {lag} --stateless --lead 0-5 --epochs 20000" for lag in (2, 3, 4)],
+        "zero state, 0 to 5 values before": ["--lag 0 --stateless --lead 0,1,2,3,4,5"]
+        + ["--stateless --lead 0,1,2,3,4,5"]
+        + [
+            f"--lag {lag} --stateless --lead 0,1,2,3,4,5 --epochs 20000"
+            for lag in (2, 3, 4)
+        ],
         "carried state": ["--lag 0", "--lag 1"]
         + [f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)],
         "carried state, forget bias -1": ["--lag 0 --forget-bias -1"]

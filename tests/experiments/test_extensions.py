@@ -131,12 +131,12 @@ def test_echo_sequence_pair_by_pair(context, lag):
     ]
 
 
-@pytest.mark.parametrize("least", [0, 2, 3])
-def test_lead_puts_random_values_before_each_window(least):
+@pytest.mark.parametrize("lead", [(3, 2, 1, 0), (3, 0), (3,)])
+def test_lead_puts_random_values_before_each_window(lead):
     leads = []
     for _ in range(10):
         s = generate_sequence()
-        X, y = generate_data(s, lead=(least, 3))
+        X, y = generate_data(s, lead=lead)
         bare, same = generate_data(s)
         np.testing.assert_array_equal(X[:, 3:], bare)
         np.testing.assert_array_equal(y, same)
@@ -144,9 +144,9 @@ def test_lead_puts_random_values_before_each_window(least):
         leads.append(X[:, :3])
     leads = np.concatenate(leads)
     filled = (leads == -1).all(axis=-1)
-    # From the front, and by any number.
+    # From the front, and by each of the numbers.
     assert {tuple(row) for row in filled.tolist()} == {
-        (True,) * (3 - n) + (False,) * n for n in range(least, 4)
+        (True,) * (3 - n) + (False,) * n for n in lead
     }
     values = leads[~filled]
     assert np.all(np.sort(values)[:, -2:] == [0, 1]) and values.min() == 0
@@ -164,7 +164,7 @@ def test_through_time_makes_the_pairs_of_part_3_one_sample(lag):
 
 @pytest.mark.parametrize("unique", [2, 1000])
 def test_unique_is_the_number_of_features_of_classes_and_of_random_values(unique):
-    X, y = generate_data(unique=unique, lead=(1, 1))
+    X, y = generate_data(unique=unique, lead=(1,))
     assert X.shape == (20, 6, unique) and y.shape == (20, unique)
     last = unique - 1
     assert pairs([0] * 5 + [last], unique=unique) == [([0, 0, 0, 0, last], 0)]
@@ -227,7 +227,7 @@ def test_cut_gradients_reach_the_last_time_step_only(cut):
     np.testing.assert_allclose(yhat, uncut(X), atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"missing": "mask"}, {"lead": (0, 2)}])
+@pytest.mark.parametrize("options", [{"missing": "mask"}, {"lead": (2, 1, 0)}])
 def test_masking_hides_what_is_missing(options):
     X, _ = generate_data(unique=10, **options)
     masked = with_large_weights(build_model(X.shape[1:], len(X), unique=10, **options))
@@ -275,7 +275,7 @@ def test_fed_one_at_a_time_a_network_answers_as_to_all_time_steps_at_once(option
             {"echo_sequence": True, "context": 2, "lag": 2},
             {"layer": "cut-gradients", "batch_size": 11},
         ),
-        ({"lead": (0, 1), "context": 1}, {"stateless": True, "batch_size": 6}),
+        ({"lead": (1, 0), "context": 1}, {"stateless": True, "batch_size": 6}),
     ],
 )
 def test_train_gives_the_weights_of_fit(framing, network, capsys):
@@ -330,7 +330,7 @@ def test_training_through_time_is_the_fix_for_part_3(capsys):
             "Embedding LSTM Dense",
         ),
         ("--lead 5 --unique 7", (5, 10, 7), "Masking LSTM Dense"),
-        ("--lead 0-3", (5, 8, 100), "Masking LSTM Dense"),
+        ("--lead 0,3", (5, 8, 100), "Masking LSTM Dense"),
         ("--layer mlp --units 7", (5, 5, 100), "Flatten Dense Dense"),
         ("--layer cut-gradients --units 7", (5, 5, 100), "RNN Dense"),
         ("--layer gru", (5, 5, 100), "GRU Dense"),
@@ -368,7 +368,11 @@ def test_options_reach_the_networks(options, input_shape, layers, passed_on):
     [
         ("--echo-sequence --context 4 --embedding --unique 9", 21, {"by time step": 4}),
         ("--layer mlp --lag 4 --missing mark --batch-size 21", 21, {}),
-        ("--layer simple-rnn --lead 0-2 --numbers 60 --unique 4", 20, {"by batch": 4}),
+        (
+            "--layer simple-rnn --lead 2,0,1 --numbers 60 --unique 4",
+            20,
+            {"by batch": 4},
+        ),
     ],
 )
 def test_lines_printed_by_combinations_of_options(
@@ -462,7 +466,7 @@ def test_from_the_shell_with_own_integers_until_the_reader_has_read_enough():
 
 
 INTEGERS = ["epochs", "batch-size", "context", "units", "unique", "numbers", "length"]
-LEADS = ["0", "-1", "3-2", "x", "1-x"]
+LEADS = ["0", "0,0", "-1", "2.5", "x", "1,", "1,x"]
 
 
 @pytest.mark.parametrize(
@@ -473,7 +477,7 @@ LEADS = ["0", "-1", "3-2", "x", "1-x"]
             for name in INTEGERS
         ),
         *(
-            (f"--lead {lead}", f"--lead: {lead} is not N or N-M, with M at least 1")
+            (f"--lead {lead}", f"--lead: {lead} is not N or N,N,..., with one N")
             for lead in LEADS
         ),
         ("--seed -1", "--seed is -1: 0 to 4294967295 is needed"),

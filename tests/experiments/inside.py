@@ -18,6 +18,7 @@ import numpy as np
 import sklearn
 from matplotlib.figure import Figure
 from sklearn.linear_model import RidgeClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from sequences import generate_sequence
 from tests.experiments.extensions import build_model, generate_data
@@ -112,14 +113,24 @@ def share_right(logits, values):
     return (logits.argmax(axis=-1) == values).mean()
 
 
-def share_found(states, values):
-    """Return the share of values that a linear read-out finds in the states.
+def share_found(states, values, read_out=None):
+    """Return the share of values that a read-out, linear by default, finds in the states.
 
     It is fitted on two thirds of the states, (n, features), and scored on the others.
     """
     fitted = len(states) * 2 // 3
-    read_out = RidgeClassifier().fit(states[:fitted], values[:fitted])
+    read_out = (read_out or RidgeClassifier()).fit(states[:fitted], values[:fitted])
     return read_out.score(states[fitted:], values[fitted:])
+
+
+def share_found_in_one_unit(states, values):
+    """Return the largest share of values that can be found in a single unit.
+
+    One number is not enough for a linear read-out. So this one cuts the unit's range into
+    30 intervals, and takes the most frequent value in each.
+    """
+    tree = DecisionTreeClassifier(max_leaf_nodes=30)
+    return max(share_found(unit[:, np.newaxis], values, tree) for unit in states.T)
 
 
 def shares_found(states, sequences):
@@ -155,6 +166,10 @@ def read_out(seed):
             rows[f"value 4 in {part} alone"] = found[3]
             rows[f"current value in {part} alone"] = np.diagonal(found)
             rows[f"value before in {part} alone"] = [np.nan, *np.diagonal(found, 1)]
+            last = states_of(ran, part)[:, -1]
+            rows[f"value before in one unit of {part}"] = [np.nan] * 8 + [
+                share_found_in_one_unit(last, sequences[:, -2])
+            ]
         rows["mean forget gate"] = ran.forget.mean(axis=(0, 2))
         tables[(f"{network}: after step", *STEPS)] = rows
     return tables

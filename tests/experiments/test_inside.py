@@ -100,6 +100,15 @@ def test_read_out_finds_nothing_in_noise():
     assert inside.share_found(states, values) < 0.05
 
 
+def test_one_unit_is_enough_if_it_stands_for_a_value():
+    rng = np.random.default_rng(1)
+    values = rng.integers(20, size=600)
+    states = rng.normal(size=(600, 5))
+    assert inside.share_found_in_one_unit(states, values) < 0.2
+    states[:, 3] = np.sin(100 * values)
+    assert inside.share_found_in_one_unit(states, values) == 1
+
+
 def test_look_back_finds_two_values_and_none_when_shuffled(conveyor_belt):
     found, answered = inside.look_back(seed=1).values()
     for row in "untrained, h and c", "lag 1, h", "lag 1, c", "lag 1, h and c":

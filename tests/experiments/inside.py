@@ -151,7 +151,7 @@ def read_out(seed):
     """After each step, which of the values read so far does a linear read-out find?
 
     "h and c" is all that a step gets from the steps before, so the picture shows both.
-    If the network trained from a zero state did not lock, value 4 would fade like others.
+    If the network trained from a zero state did not keep value 4, it would fade like others.
     If the other one were no conveyor belt, it would lack the current value or the one
     before after some steps, or keep older ones.
     """
@@ -377,7 +377,7 @@ def draw(results, file, format):
     """Draw which values the states hold after each step; results: of `read_out`."""
     figure = Figure(figsize=(13.3, 6.5), layout="constrained")
     titles = [
-        "Trained from a zero state:\nit stores value 4 and locks",
+        "Trained from a zero state:\nit stores value 4 and keeps it",
         "Trained with the carried state:\na conveyor belt of the last two",
     ]
     axes = figure.subplots(1, 2, sharey=True)

@@ -52,6 +52,8 @@ TABLES = {
         "--stateless --lead 0,1,2,3,4,5",
         "--stateless --lead 0,15",
         "--stateless --lead 0,5,10,15",
+        "--batch-size 10",
+        "--batch-size 10 --learning-rate 0.005",
         "--batch-size 20",
         "--missing mark",
         "--missing mark --stateless",
@@ -75,6 +77,13 @@ TABLES = {
         "--lag 2 --epochs 20000",
         "--lag 4 --stateless",
         *(f"--lag {lag} --learning-rate 0.005 --epochs 6000" for lag in (2, 3)),
+    ],
+    "size, rate": [
+        "--units 10 --learning-rate 0.01 --epochs 5000",
+        "--learning-rate 0.002",
+        "--learning-rate 0.005",
+        "--units 100",
+        "--units 100 --learning-rate 0.0005",
     ],
     "sequence": [
         "--echo-sequence",

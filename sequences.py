@@ -111,7 +111,8 @@ def generate_data_lag(sequence=None):
     encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
-    # The first 4 windows are incomplete. The article's code drops the fifth one, too.
+    # The first 4 windows are incomplete. The article's code drops the fifth one, too: its
+    # table starts with an empty row, which shift() does not make.
     values = df.to_numpy()[5:]
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]

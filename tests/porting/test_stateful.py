@@ -111,7 +111,9 @@ def two_layers():
 
 def masked():
     ids = Embedding(5, 3, mask_zero=True)
-    return sequential(ids, GRU(3, stateful=True), Dense(2), shape=(2, 3))
+    return sequential(
+        ids, GRU(3, stateful=True), Dense(2, activation="softmax"), shape=(2, 3)
+    )
 
 
 def nested_states():

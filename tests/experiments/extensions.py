@@ -98,8 +98,8 @@ def generate_data(
         y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
     else:
         y = df.shift(lag).to_numpy()[first:]
-    if max(lead) > 0:
-        most = max(lead)
+    most = max(lead)
+    if most > 0:
         before = one_hot_encode(generate_sequence(len(X) * most, unique), unique)
         before = before.reshape(len(X), most, unique).astype("float32")
         for values in before:

@@ -118,8 +118,10 @@ def share_found(states, values, read_out=None):
 
     It is fitted on two thirds of the states, (n, features), and scored on the others.
     """
+    if read_out is None:
+        read_out = RidgeClassifier()
     fitted = len(states) * 2 // 3
-    read_out = (read_out or RidgeClassifier()).fit(states[:fitted], values[:fitted])
+    read_out.fit(states[:fitted], values[:fitted])
     return read_out.score(states[fitted:], values[fitted:])
 
 
@@ -162,14 +164,14 @@ def read_out(seed):
         found = shares_found(states_of(ran, "h and c"), sequences)
         rows = {f"value {n}": shares for n, shares in enumerate(found, 1)}
         for part in "h", "c":
-            found = shares_found(states_of(ran, part), sequences)
+            states = states_of(ran, part)
+            found = shares_found(states, sequences)
             rows[f"value 4 in {part} alone"] = found[3]
             rows[f"current value in {part} alone"] = np.diagonal(found)
             rows[f"value before in {part} alone"] = [np.nan, *np.diagonal(found, 1)]
-            last = states_of(ran, part)[:, -1]
-            rows[f"value before in one unit of {part}"] = [np.nan] * 8 + [
-                share_found_in_one_unit(last, sequences[:, -2])
-            ]
+            in_one_unit = np.full(len(STEPS), np.nan)
+            in_one_unit[-1] = share_found_in_one_unit(states[:, -1], sequences[:, -2])
+            rows[f"value before in one unit of {part}"] = in_one_unit
         rows["mean forget gate"] = ran.forget.mean(axis=(0, 2))
         tables[(f"{network}: after step", *STEPS)] = rows
     return tables
@@ -289,8 +291,8 @@ def clock(seed):
     """Why is a network that counts right again near number 11?
 
     Its mean state after n - 2 numbers knows the time, but no number. From there, it reads
-    two numbers: how likely does it answer the first of them? If the clock ran down, this
-    would stay low after number 6. If it were not damped, it would come back to 100 %.
+    two numbers: how likely is it to answer with the first of them? If the clock ran down,
+    this would stay low after number 6. If it were not damped, it would come back to 100 %.
     """
     weights = train(seed, stateless=True)[0]
     sequences = new_sequences(seed, 500, 25)

@@ -267,7 +267,7 @@ def print_tables(table, runs):
     """
     if table in GRIDS:
         columns, *lines = GRIDS[table].items()
-        # The size matters for how fast a lag is learned.
+        # For the sizes, the report shows the epochs only.
         titles = {"epochs to 95 %": reached}
         if table == "lag":
             titles["one at a time"] = one_at_a_time

@@ -6,22 +6,22 @@ yhat(t) = f(X(t-4), X(t-3), X(t-2), X(t-1), X(t)), where f picks X(t-1).
 From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownlee.
 """
 
-import argparse
 import gc
 import os
+from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
-# No GPU is needed, so use none, and hide TensorFlow's notes about a missing one.
+# No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if __name__ == "__main__":
-    os.environ["MPLBACKEND"] = "agg"  # draw into files, whatever a notebook asks for
     gc.disable()  # only for speed: searching the imports for garbage takes a second
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 # Prepare the data: 25 random values become X (20, 5, 100) and y (20, 100), one hot.
 from sequences import generate_data_lag as generate_data
@@ -38,9 +38,7 @@ def build_model():
     # stateful: row i of a batch starts from the state that row i of the last one left.
     model.add(keras.layers.LSTM(50, stateful=True, unroll=True))  # unroll: only speed
     model.add(keras.layers.Dense(100, activation="softmax"))
-    model.compile(
-        loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]
-    )
+    model.compile("adam", loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -64,15 +62,15 @@ def fit(model, epochs=EPOCHS):
 
 def compile_fit(model):
     """Return one function for the two lines of the article, without fit's set-up."""
-    # Create Adam's and the metric's variables, so that TensorFlow compiles only once.
+    # If Adam's and the metric's variables exist before, TensorFlow compiles only once.
     model.optimizer.build(model.trainable_variables)
-    model.compute_metrics(None, np.eye(100), np.eye(100))
+    model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any will do
 
     @tf.function(jit_compile=True)
     def fit_sequence(X, y):
         model.reset_metrics()
         for i in tf.range(len(X)):
-            model.train_step((X[i], y[i]))
+            model.train_step((X[i], y[i]))  # No gradient leaves this batch.
         reset_states(model)
         return model.get_metrics_result()
 
@@ -89,8 +87,8 @@ def reset_states(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
-    # As model.predict(X, batch_size=5), but with repeated samples to fill the last batch.
-    batches = [np.resize(X[i : i + 5], (5, 5, 100)) for i in range(0, len(X), 5)]
+    # As model.predict(X, batch_size=5), but the first samples fill up the last batch.
+    batches = [X.take(range(i, i + 5), 0, mode="wrap") for i in range(0, len(X), 5)]
     reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return yhat[: len(X)]
@@ -112,19 +110,21 @@ def evaluate(model, sequence=None):
 
 def plot(history, file):
     """Draw the loss and the accuracy per epoch, each as the mean of 25 epochs."""
-    means = history.rolling(25, min_periods=1).mean()
-    axes = means.plot(subplots=True, title=f"{Path(__file__).name}, means of 25 epochs")
-    axes[0].figure.savefig(file)
+    figure = Figure(layout="constrained")
+    for axis, name in zip(figure.subplots(2), history):
+        axis.plot(history[name].rolling(25, min_periods=1).mean())
+        axis.set(xlabel="epoch", ylabel=f"{name}, mean of 25 epochs")
+    figure.savefig(file)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 6 or more integers, 0 to 99")
     add("--epochs", type=int, default=EPOCHS, metavar="N", help="train on N sequences")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
-    args = parser.parse_intermixed_args()
+    args = parser.parse_args()
     try:  # Check the options now, before the training.
         if args.epochs < 1:
             raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
@@ -145,6 +145,6 @@ def main():
 
 
 if __name__ == "__main__":
-    gc.freeze()  # only for speed: do not search them when Python exits, either
+    gc.freeze()  # only for speed: skip the imports when Python exits, too
     gc.enable()
     main()

@@ -13,8 +13,6 @@ import random
 import numpy as np
 import pandas as pd
 
-INTEGERS = (numbers.Integral, np.bool_)  # Python's, NumPy's and both kinds of True
-
 
 def generate_sequence(length=25, n_unique=100):
     """Return random integers from 0 to n_unique - 1, all equally likely (part 1).
@@ -32,14 +30,17 @@ def one_hot_encode(sequence, n_unique=100):
 
     sequence: integers from 0 to n_unique - 1, Python's or NumPy's; may be empty.
     Returns: integer array, shape (len(sequence), n_unique).
-    Raises: ValueError if a value is not an integer or out of range, or if n_unique is
-        not an integer of at least 1.
+    Raises: ValueError if the sequence is none, if a value is not such an integer, or if
+        n_unique is not an integer of at least 1.
     """
     _check_count("n_unique", n_unique)
+    if not np.iterable(sequence):
+        raise ValueError(f"{sequence!r} is not a sequence of integers")
     sequence = list(sequence)
     encoded = np.zeros((len(sequence), n_unique), dtype=int)
     for vector, value in zip(encoded, sequence):
-        if not (isinstance(value, INTEGERS) and 0 <= value < n_unique):
+        # The article's version also takes -1, and encodes it as 99.
+        if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
             raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
         vector[int(value)] = 1
     return encoded
@@ -58,8 +59,7 @@ def one_hot_decode(encoded):
     if encoded.ndim == 0 or encoded.shape[-1] == 0:
         raise ValueError(f"shape {encoded.shape} has no vectors to decode")
     if np.isnan(encoded).any():
-        index = np.argwhere(np.isnan(encoded))[0].tolist()
-        raise ValueError(f"the value at index {index} is NaN, not a number to decode")
+        raise ValueError("a value to decode is NaN, not a number")
     return encoded.argmax(axis=-1).tolist()
 
 
@@ -125,9 +125,7 @@ def _encode(sequence, at_least):
         sequence = generate_sequence()
     encoded = one_hot_encode(sequence).astype("float32")
     if len(encoded) < at_least:
-        raise ValueError(
-            f"{len(encoded)} integers are too few: at least {at_least} are needed"
-        )
+        raise ValueError(f"at least {at_least} integers are needed, not {len(encoded)}")
     return encoded
 
 

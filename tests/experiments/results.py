@@ -1,94 +1,90 @@
-"""Run the scripts and the extensions for several seeds; print the READMEs' tables.
+"""Run what results.csv lacks, and put the report's tables into README.md, from that file.
 
     python -m tests.experiments.results
-    python -m tests.experiments.results --only scripts --figure .github/curves.png
-    python -m tests.experiments.results --only lag
+    python -m tests.experiments.results mark part3
 
-Every row is a command. This runs it with --seed 1, 2, 3, ... and reads what it prints. It
-prints each table as soon as its runs are done.
+Every row is a command, run with --seed 1, 2, 3, ... A run ends as a line of results.csv, so
+a command that is stopped goes on where it was. To measure rows again, delete their lines.
 """
 
 import argparse
+import contextlib
+import importlib
+import io
+import multiprocessing
 import os
+import platform
 import re
-import signal
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.metadata import version
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 
-from tests.experiments.pictures import draw_curves
-from tests.experiments.reporting import (
-    end_quietly,
-    heading,
-    picture_file,
-    positive_int,
-    print_table,
-)
-from tests.scripts import SCRIPTS
-
-ROOT = Path(__file__).parents[2]
-FILES = [f"{name}.py" for name in SCRIPTS]
+FILE = Path(__file__).with_name("results.csv")
+REPORT = Path(__file__).with_name("README.md")
+SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
+FIVES = "--stateless --lead 0,5,10,15"
 
 # A table for each question. Its rows are scripts, or options of extensions.py.
 TABLES = {
-    "scripts": [*FILES, "--lag 1"],
+    "scripts": [*SCRIPTS, "--lag 1"],
     "part3": [
+        "--context 1 --batch-size 6",
         "--context 1 --batch-size 1",
         "--context 1 --batch-size 1 --epochs 20000",
-        "--through-time",
         "--through-time --epochs 4000",
         "--through-time --layer cut-gradients --epochs 20000",
         "--layer cut-gradients --epochs 20000",
         "--layer cut-gradients --lag 0",
     ],
-    "start": [
+    "mark": [
         "--stateless",
         "--stateless --lead 5",
-        "--stateless --lead 0,1",
-        "--stateless --lead 0,1,2,3,4,5",
-        "--stateless --lead 0,15",
-        "--stateless --lead 0,5,10,15",
-        "--batch-size 10",
-        "--batch-size 10 --learning-rate 0.005",
-        "--batch-size 20",
+        "--burn-in 2",
+        "--burn-in 5",
+        "--burn-in 10",
+        "--lag 1",
+        "--mark first",
+        "--mark random",
+        "--burn-in 10 --mark first",
+    ],
+    "extensions": [
         "--missing mark",
         "--missing mark --stateless",
         "--missing mask",
-        "--missing mask --stateless --epochs 6000",
         "--context 25 --missing mask",
-        "--forget-bias -1 --stateless",
-    ],
-    "windows, layers": [
-        "--stateless --context 15 --length 35",
-        "--stateless --context 20 --length 40",
-        "--stateless --context 25 --length 45",
-        "--stateless --context 50 --length 70",
-        "--layer gru",
-        "--layer gru --stateless",
-        "--layer simple-rnn",
-        "--layer simple-rnn --stateless",
-    ],
-    "lags": [
-        *(f"--lag {lag}" for lag in (2, 3, 4, 5)),
-        "--lag 2 --epochs 20000",
+        "--lag 2 --stateless",
+        "--lag 3 --stateless",
         "--lag 4 --stateless",
-        *(f"--lag {lag} --learning-rate 0.005 --epochs 6000" for lag in (2, 3)),
-    ],
-    "size, rate": [
-        "--units 10 --learning-rate 0.01 --epochs 5000",
-        "--learning-rate 0.002",
-        "--learning-rate 0.005",
-        "--units 100",
-        "--units 100 --learning-rate 0.0005",
-    ],
-    "sequence": [
         "--echo-sequence",
         "--echo-sequence --stateless",
         "--echo-sequence --batch-size 10",
+    ],
+    "limits": [
+        "--batch-size 10 --learning-rate 0.005",
+        "--burn-in 10 --batch-size 10 --learning-rate 0.005",
+        "--lag 3 --learning-rate 0.005 --epochs 6000",
+        FIVES,
+        f"--lag 2 --forget-bias -1 {FIVES}",
+        "--stateless --context 15 --length 35",
+        "--stateless --context 25 --length 45",
+        "--stateless --context 25 --length 45 --learning-rate 0.0003 --epochs 6000",
+        "--stateless --context 25 --length 45 --lag 2",
+        "--layer gru --stateless",
+        "--layer gru --stateless --lead 5",
+        "--layer simple-rnn --stateless",
+        "--layer simple-rnn --stateless --lag 3",
+    ],
+    "size": [
+        "--units 10 --stateless --epochs 5000",
+        "--units 10 --epochs 20000",
+        "--units 10 --layer simple-rnn --epochs 20000",
+        "--learning-rate 0.002",
+        "--units 100 --learning-rate 0.0005",
     ],
     "mlp": [
         "--layer mlp",
@@ -96,123 +92,111 @@ TABLES = {
         "--layer mlp --lag 5",
         "--layer mlp --context 1",
     ],
-    "numbers": [f"--numbers {count}" for count in (60, 500, 5000)],
-    "unique": [
-        *("--unique 2", "--unique 1000", "--unique 10000"),
-        "--unique 1000 --epochs 10000",
-        "--embedding",
-        "--unique 1000 --embedding --epochs 10000",
-        "--unique 10000 --embedding --epochs 20000",
-    ],
+    "unique": ["--unique 2", "--unique 1000 --epochs 10000"],
 }
 
-# Tables with a command in each cell.
-LAGS, UNITS = (0, 1, 2, 3, 4), (10, 25, 50, 100)
+
+def line(options, *epochs):
+    """Return the commands of a line of a grid: lags 1, 2, ..., with these epochs."""
+    lags = enumerate(epochs, start=1)
+    return [f"--lag {lag} {options} --epochs {n}" for lag, n in lags]
+
+
+# Tables with a command in each cell. A column is a lag.
+BIAS = "--forget-bias -1"
 GRIDS = {
-    "lag": {
-        "": LAGS,
-        "zero state": ["--lag 0 --stateless", "--stateless"]
-        + [f"--lag {lag} --stateless" for lag in (2, 3, 4)],
-        "zero state, 5 values before": ["--lag 0 --stateless --lead 5"]
-        + ["--stateless --lead 5"]
-        + [f"--lag {lag} --stateless --lead 5" for lag in (2, 3, 4)],
-        "zero state, 0 to 5 values before": ["--lag 0 --stateless --lead 0,1,2,3,4,5"]
-        + ["--stateless --lead 0,1,2,3,4,5"]
-        + [
-            f"--lag {lag} --stateless --lead 0,1,2,3,4,5 --epochs 20000"
-            for lag in (2, 3, 4)
-        ],
-        "carried state": ["--lag 0", "--lag 1"]
-        + [f"--lag {lag} --epochs 20000" for lag in (2, 3, 4)],
-        "carried state, forget bias -1": ["--lag 0 --forget-bias -1"]
-        + ["--forget-bias -1"]
-        + [f"--lag {lag} --forget-bias -1 --epochs 20000" for lag in (2, 3, 4)],
+    "layers": {
+        "LSTM(50)": line("--units 50", 2000, 20000, 20000, 20000),
+        "LSTM(50), forget bias -1": line(BIAS, 2000, 6000, 20000, 20000),
+        "LSTM(100), forget bias -1": line(f"--units 100 {BIAS}", 2000, 6000, 20000),
+        "GRU(50)": line("--layer gru", 2000, 4000, 20000, 20000),
+        "GRU(100)": line("--layer gru --units 100", 2000, 2000, 6000, 20000),
+        "SimpleRNN(50)": line("--layer simple-rnn", 2000, 2000, 6000, 20000),
+        "SimpleRNN(100)": line(
+            "--layer simple-rnn --units 100", 2000, 2000, 2000, 6000
+        ),
     },
-    "units": {
-        "": UNITS,
-        **{
-            f"lag {lag}, zero state": [
-                f"--lag {lag} --stateless --units 10 --epochs 20000",
-                f"--lag {lag} --stateless --units 25",
-                "--stateless" if lag == 1 else f"--lag {lag} --stateless",
-                f"--lag {lag} --stateless --units 100",
-            ]
-            for lag in LAGS
-        },
-        "lag 1, carried state": [
-            "--units 10 --epochs 20000",
-            "--units 25 --epochs 20000",
-            "--lag 1",
-            "--units 100",
-        ],
-        "lag 2, carried state": [
-            "--lag 2 --units 10 --epochs 20000",
-            "--lag 2 --units 25 --epochs 20000",
-            "--lag 2 --epochs 20000",
-            "--lag 2 --units 100 --epochs 20000",
-        ],
+    "burn-in": {
+        "LSTM(50)": line("--burn-in 10", 2000, 20000, 20000),
+        "LSTM(50), forget bias -1": line(f"--burn-in 10 {BIAS}", 2000, 6000, 20000),
+        "GRU(50)": line("--burn-in 10 --layer gru", 2000, 4000, 20000),
+        "SimpleRNN(50)": line("--burn-in 10 --layer simple-rnn", 2000, 2000, 6000),
+    },
+    "burn-in, rate 0.005": {
+        "LSTM(50)": line("--burn-in 10 --learning-rate 0.005", 2000, 6000, 6000),
+        "LSTM(50), forget bias -1": line(
+            f"--burn-in 10 --learning-rate 0.005 {BIAS}", 2000, 6000, 6000
+        ),
+        "GRU(50)": line(
+            "--burn-in 10 --learning-rate 0.005 --layer gru", 2000, 2000, 6000
+        ),
+        "SimpleRNN(50)": line(
+            "--burn-in 10 --learning-rate 0.005 --layer simple-rnn", 2000, 2000, 2000
+        ),
+    },
+    "burn-in, windows of 10": {
+        "LSTM(50)": line("--burn-in 10 --context 10 --length 30", 2000),
+        "LSTM(50), forget bias -1": line(
+            f"--burn-in 10 --context 10 --length 30 {BIAS}", 2000, 6000
+        ),
+        "GRU(50)": line(
+            "--burn-in 10 --context 10 --length 30 --layer gru", 2000, 4000
+        ),
+        "SimpleRNN(50)": line(
+            "--burn-in 10 --context 10 --length 30 --layer simple-rnn", 2000, 2000
+        ),
     },
 }
-
-# How many seeds the rows of a table have, unless --seeds is given.
-SEEDS = {table: 20 if table == "scripts" else 5 for table in [*TABLES, *GRIDS]}
-
-# Rows that also get a table by batch, time step or number, with the first 10 of each. It
-# stands after the table that has its rows.
-PARTS = {"by batch": ["--lag 4"]}
 
 
 def rows_of(table):
-    """Return the rows, each a command, whose runs a table needs."""
+    """Return the rows of a table, each a command."""
     if table in TABLES:
         return TABLES[table]
-    _, *lines = GRIDS[table].values()
-    return [row for line in lines for row in line]
+    return [row for commands in GRIDS[table].values() for row in commands]
 
 
-def run(row, seed, processes):
-    """Run a row's command in a process of its own; return what `read` finds in its output.
+def seeds_of(row):
+    return range(1, 21 if row in TABLES["scripts"] else 6)
 
-    processes: a set; the process is in it while it runs.
-    Raises: RuntimeError if the process fails or is killed.
-    """
-    command = [row] if row in FILES else ["-m", "tests.experiments.extensions"]
-    command += [*([] if row in FILES else row.split()), "--seed", str(seed)]
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=ROOT,
-        # Two run at a time, each on its own core.
-        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    processes.add(process)
-    output, errors = process.communicate()
-    processes.remove(process)
-    if process.returncode:
-        reason = f"was ended by signal {-process.returncode}"
-        if process.returncode > 0:
-            *_, reason = errors.splitlines() or [f"status {process.returncode}"]
-        raise RuntimeError(f"{' '.join(command)}: {reason}")
-    return read(output)
+
+def run(row, seed):
+    """Run a row's command in this process; return its line of results.csv, a dict."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        if row in SCRIPTS:
+            with mock.patch.object(sys, "argv", [row, "--seed", str(seed)]):
+                importlib.import_module(Path(row).stem).main()
+        else:
+            # Here, so that the tables alone do not wait for Keras.
+            from tests.experiments import extensions
+
+            extensions.main(f"{row} --seed {seed}")
+    packages = ("tensorflow", "keras", "numpy", "pandas")
+    versions = [f"{package} {version(package)}" for package in packages]
+    return {
+        "command": row,
+        "seed": seed,
+        **read(output.getvalue()),
+        "versions": " ".join([f"python {platform.python_version()}", *versions]),
+        "processor": platform.processor() or platform.machine(),
+    }
 
 
 def read(output):
-    """Return the accuracies in a run's output.
+    """Return what a run printed: its accuracies and the epochs to 95 %."""
 
-    Returns: dict from a name, such as "by batch", to an array of the numbers after it, and
-        from "curve" to a Series of the accuracy in each epoch.
-    """
-    lines = re.findall(r"^Accuracy (.+): (.+)$", output, re.MULTILINE)
-    result = {
-        name: np.array(
-            [np.nan if value == "-" else float(value) for value in values.split()]
-        )
-        for name, values in lines
-    }
+    def found(name):
+        match = re.search(rf"^Accuracy {name}: (.+)$", output, re.MULTILINE)
+        return match and match[1]
+
     epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
-    return {**result, "curve": pd.Series(epochs, dtype=float)}
+    return {
+        "accuracy": found("over 100 new sequences"),
+        "one_at_a_time": found("fed one value at a time"),
+        "epochs_to_95": epochs_to_95(pd.Series(epochs, dtype=float)),
+        "by_number": found("by number"),
+    }
 
 
 def epochs_to_95(curve):
@@ -226,122 +210,98 @@ def epochs_to_95(curve):
     return stays.idxmax() + 1 - 100 if stays.any() else np.inf
 
 
-def percent(value):
-    return "" if np.isnan(value) else f"{100 * value:.1f} %"
+def run_what_lacks(tables):
+    """Run the rows of these tables that results.csv lacks, two at a time."""
+    done = set()
+    if FILE.exists():
+        done = set(pd.read_csv(FILE)[["command", "seed"]].itertuples(index=False))
+    rows = dict.fromkeys(row for table in tables for row in rows_of(table))
+    jobs = [(row, seed) for row in rows for seed in seeds_of(row)]
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # each run has its own core
+    pool = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        futures = [pool.submit(run, *job) for job in jobs if job not in done]
+        for future in as_completed(futures):
+            line = pd.DataFrame([future.result()])
+            line.to_csv(FILE, mode="a", header=not FILE.exists(), index=False)
+            print(*line.iloc[0, :5], flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def median_and_range(values):
-    """Return two cells of a table: the median, and the lowest to the highest."""
-    return percent(
-        np.median(values)
-    ), f"{percent(min(values))} to {percent(max(values))}"
+def percent(shares):
+    """Return the median of shares, such as "99.8 %"; nothing if they do not exist."""
+    return "" if np.isnan(shares).any() else f"{100 * np.median(shares):.1f} %"
 
 
-def reached(results):
-    """Return a cell of a table: the median of the epochs to 95 %, or how many got there."""
-    epochs = np.array([epochs_to_95(result["curve"]) for result in results])
+def with_range(shares):
+    """Return two cells: the median, and the lowest to the highest."""
+    if np.isnan(shares).any():
+        return ["", ""]
+    return [percent(shares), f"{percent([min(shares)])} to {percent([max(shares)])}"]
+
+
+def reached(epochs):
+    """Return the median of the epochs to 95 %, or how many seeds got there."""
     learned = np.isfinite(epochs).sum()
-    if np.isfinite(np.median(epochs)):
+    if learned > len(epochs) / 2:
         return f"{np.median(epochs):.0f}"
     return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
 
 
-def one_at_a_time(results):
-    """Return a cell of a table: the median of the accuracy fed one number at a time."""
-    return percent(np.median([r["fed one number at a time"][0] for r in results]))
+def lines_of(table):
+    """Return the lines of a Markdown table, made of results.csv."""
+    runs = dict(list(pd.read_csv(FILE).groupby("command")))
+
+    def cells(row):
+        shares = [*with_range(runs[row].accuracy), *with_range(runs[row].one_at_a_time)]
+        return [*shares, reached(runs[row].epochs_to_95)]
+
+    def cell(row):
+        return f"{reached(runs[row].epochs_to_95)}: {percent(runs[row].one_at_a_time)}"
+
+    if table in TABLES:
+        heading = [
+            table,
+            "accuracy",
+            "range",
+            "one at a time",
+            "range",
+            "epochs to 95 %",
+        ]
+        rows = [[f"`{row}`", *cells(row)] for row in TABLES[table]]
+    else:
+        most = max(map(len, GRIDS[table].values()))
+        heading = [table, *(f"lag {lag}" for lag in range(1, most + 1))]
+        rows = [
+            [name, *map(cell, commands), *[""] * (most - len(commands))]
+            for name, commands in GRIDS[table].items()
+        ]
+    return [
+        f"| {' | '.join(line)} |" for line in (heading, ["---"] * len(heading), *rows)
+    ]
 
 
-def cells(results):
-    """Return a row's cells: its two accuracies, each with a range, and epochs to 95 %."""
-    windows = median_and_range([r["over 100 new sequences"][0] for r in results])
-    fed = ("", "")
-    if "fed one number at a time" in results[0]:
-        fed = median_and_range([r["fed one number at a time"][0] for r in results])
-    return [*windows, *fed, reached(results)]
+def filled(report):
+    """Return the report with each of its tables made anew."""
+    for table in (*TABLES, *GRIDS):
+        old = rf"^\| {table} \|.*\n(\|.*\n)*"
+        new = "\n".join([*lines_of(table), ""])
+        report, found = re.subn(old, new, report, flags=re.MULTILINE)
+        assert found == 1, f"the report has {found} tables {table}"
+    return report
 
 
-def print_tables(table, runs):
-    """Print a table, and those by batch, time step or number whose last row it brings.
-
-    runs: dict from a row to its seeds' results, of this table and of those before it.
-    """
-    if table in GRIDS:
-        columns, *lines = GRIDS[table].items()
-        # For the sizes, the report shows the epochs only.
-        titles = {"epochs to 95 %": reached}
-        if table == "lag":
-            titles["one at a time"] = one_at_a_time
-        for title, cell in titles.items():
-            filled = [
-                [name, *(cell(runs[row]) for row in line)] for name, line in lines
-            ]
-            print_table([f"{table}: {title}", *columns[1]], filled)
-        return
-    print_table(
-        [table, "accuracy", "range", "one at a time", "range", "epochs to 95 %"],
-        [[f"`{row}`", *cells(runs[row])] for row in TABLES[table]],
-    )
-    for part, rows in PARTS.items():
-        if runs.keys() >= set(rows) and set(rows) & set(TABLES[table]):
-            medians = [np.median([r[part] for r in runs[row]], axis=0) for row in rows]
-            most = min(10, max(map(len, medians)))
-            filled = [
-                [*map(percent, median[:most]), *[""] * (most - len(median))]
-                for median in medians
-            ]
-            lines = [[f"`{row}`", *line] for row, line in zip(rows, filled)]
-            print_table([part, *range(1, most + 1)], lines)
-
-
-def main(argv=None):
+def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--seeds",
-        type=positive_int,
-        metavar="N",
-        help="run every row with the seeds 1 to N (default: 20 for scripts, otherwise 5)",
-    )
-    parser.add_argument("--only", choices=SEEDS, help="run the rows of one table only")
-    parser.add_argument(
-        "--figure",
-        type=picture_file,
-        metavar="FILE",
-        help="with --only scripts, draw the learning curves into FILE",
-    )
-    args = parser.parse_args(argv)
-    if args.figure and args.only != "scripts":
-        parser.error("--figure goes with --only scripts")
-
-    # So that the `finally` below ends the processes on SIGTERM, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    print(f"{heading()}\n", flush=True)
-    runs, processes = {}, set()
-    with ThreadPoolExecutor(2) as threads:
-        try:
-            for table in [args.only] if args.only else SEEDS:
-                rows = [row for row in rows_of(table) if row not in runs]
-                seeds = range(1, (args.seeds or SEEDS[table]) + 1)
-                futures = {
-                    row: [threads.submit(run, row, seed, processes) for seed in seeds]
-                    for row in rows
-                }
-                for row in rows:
-                    runs[row] = [future.result() for future in futures[row]]
-                    print(f"done: {row}", file=sys.stderr)
-                print_tables(table, runs)
-                sys.stdout.flush()
-        except (KeyboardInterrupt, RuntimeError) as error:
-            sys.exit(str(error) or "stopped")
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-            for process in list(processes):
-                process.terminate()
-    if args.figure:
-        curves = {row: [result["curve"] for result in runs[row]] for row in FILES}
-        draw_curves(curves, args.figure, format=args.figure.suffix[1:])
+    tables = [*TABLES, *GRIDS]
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="; ".join(tables))
+    args = parser.parse_args()
+    run_what_lacks(args.tables or tables)
+    REPORT.write_text(filled(REPORT.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
-    end_quietly(main)
+    main()

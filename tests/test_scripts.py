@@ -1,162 +1,262 @@
-"""The scripts as a person runs them, and the article's claims.
+"""The three scripts: as in the article, as `fit` would train them, and as a person runs them.
 
-Code that all scripts share is tested with echo_lag.py only. Another test checks that it is
-the same in all of them.
+Each network is trained in full once, in this process; all tests look at that training.
+Code that the scripts share is tested with echo_lag.py, and that it is the same in all.
 """
 
-import json
+import contextlib
+import functools
+import importlib
+import io
 import math
 import os
+import random
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import types
 from pathlib import Path
 
-import matplotlib.pyplot
+import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
+from matplotlib.figure import Figure
 
 import echo_lag
+from tests.experiments import fit_per_epoch
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
-HISTORY = pd.DataFrame(
-    {"loss": [4.0, 2, 3, 1], "accuracy": [0.0, 0.5, 0.2, 1]},
-    index=pd.RangeIndex(1, 5, name="epoch"),
-)
 
 
-def python(*arguments, **environment):
-    """Run Python in a process of its own, in another folder than the scripts'."""
-    process = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        check=False,
-        text=True,
-        cwd=ROOT.parent,
-        env={**os.environ, **environment},
+@functools.cache
+def trained(name):
+    """Train a script's network in full with seed 0, and record the first epochs."""
+    script = importlib.import_module(name)
+    keras.utils.set_random_seed(0)
+    model = script.build_model()
+    # The training must not start from the state that this leaves.
+    script.predict(model, np.ones((5, *SCRIPTS[name].batch_shape[1:])))
+    generate_data, train_step = script.generate_data, model.train_step
+    sequences, weights, traces = [], [], []
+
+    def record_sequence():
+        if len(sequences) < 4:
+            weights.append(model.get_weights())
+            sequences.append(generate_data())
+            return sequences[-1]
+        return generate_data()
+
+    def record_trace(data):
+        traces.append(data)
+        return train_step(data)
+
+    model.train_step = record_trace
+    output = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
+        patch.setattr(script, "generate_data", record_sequence)
+        history = script.fit(model)
+    states = [s.numpy() for s in getattr(model.layers[0], "states", None) or []]
+    with contextlib.redirect_stdout(output):
+        script.evaluate(model)
+    return types.SimpleNamespace(
+        script=script,
+        model=model,
+        sequences=sequences,
+        weights=weights,
+        traces=traces,
+        history=history,
+        states=states,
+        lines=output.getvalue().splitlines(),
+        accuracy=float(output.getvalue().split()[-1]),
     )
-    assert process.returncode == 0, process.stderr
-    return process.stdout
 
 
-def run(monkeypatch, script, *arguments):
-    """Run a script's `main` in this process with these arguments."""
-    monkeypatch.setattr(sys, "argv", [script.__file__, *map(str, arguments)])
-    script.main()
+# The networks and their training
 
 
-@pytest.fixture(scope="module")
-def outputs():
-    """The lines that each script prints, trained in full with seed 1 from the shell."""
-    with ThreadPoolExecutor(2) as threads:
-        files = [ROOT / f"{script}.py" for script in SCRIPTS]
-        outputs = threads.map(lambda file: python(file, "--seed", "1"), files)
-        return dict(zip(SCRIPTS, map(str.splitlines, outputs)))
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_network_and_fit_are_those_of_the_article(name):
+    _, units, batch_shape, _, epochs = SCRIPTS[name]
+    ours = trained(name)
+    assert ours.script.EPOCHS == epochs == len(ours.history)
+    assert ours.model.input_shape == batch_shape
+    stateful = batch_shape[0] is not None
+    assert ours.model.layers[0].stateful is stateful
+    # The layers, the loss and the optimizer are the same, or other weights would result.
+    fitted = fit_per_epoch.build_model(units, batch_shape)
+    fitted.set_weights(ours.weights[0])
+    fitted.run_eagerly = True  # For so few batches, faster than compiling.
+    expected = fit_per_epoch.fit(fitted, 3, iter(ours.sequences).__next__, verbose=0)
+    for got, weights in zip(ours.weights[3], fitted.get_weights(), strict=True):
+        np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
+    # Training has moved what is compared, and by many times the tolerance.
+    assert np.abs(ours.weights[3][0] - ours.weights[0][0]).max() > 1e-3
+    np.testing.assert_allclose(
+        ours.history[:3], expected[["loss", "accuracy"]], rtol=1e-5
+    )
+    assert len({y.tobytes() for _, y in ours.sequences}) == 4  # a new one each time
+    assert len(ours.traces) == 1  # compiled only once
+    assert len(ours.states) == (2 if stateful else 0)
+    assert not any(map(np.any, ours.states))
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_output_is_the_epochs_the_echo_and_the_accuracy(script, outputs):
-    number = r"\d+\.\d{4}"
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_output_is_the_epochs_the_echo_and_the_accuracy(name):
+    *epochs, expected, predicted, accuracy = trained(name).lines
+    assert epochs == [
+        f"Epoch {i}/{len(epochs)} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
+        for i, loss, accuracy in trained(name).history.itertuples()
+    ]
     integers = r"\[\d+(, \d+)*\]"
-    *epochs, expected, predicted, accuracy = outputs[script]
-    for epoch, line in enumerate(epochs, start=1):
-        assert re.fullmatch(
-            rf"Epoch {epoch}/{SCRIPTS[script].epochs} - loss: {number} - accuracy: {number}",
-            line,
-        )
-    assert len(epochs) == SCRIPTS[script].epochs
     assert re.fullmatch(rf"Expected:  {integers}", expected)
     assert re.fullmatch(rf"Predicted: {integers}", predicted)
-    assert expected.count(",") == predicted.count(",") == 25 - SCRIPTS[script].fewest
-    assert re.fullmatch(rf"Accuracy over 100 new sequences: {number}", accuracy)
+    assert expected.count(",") == predicted.count(",") == 25 - SCRIPTS[name].fewest
+    assert re.fullmatch(r"Accuracy over 100 new sequences: \d\.\d{4}", accuracy)
 
 
-def results(lines):
-    """Return the accuracy in the last line, and the epochs' losses and accuracies."""
-    epochs = [[float(number) for number in line.split()[4::3]] for line in lines[:-3]]
-    losses, accuracies = np.transpose(epochs)
-    return float(lines[-1].split()[-1]), losses, accuracies
+def test_echo_current_is_always_right():
+    part_2 = trained("echo_current")
+    assert part_2.accuracy == part_2.history.accuracy.iloc[-1] == 1
+    assert part_2.history.loss.iloc[-1] < 0.12
 
 
-def test_echo_current_is_always_right(outputs):
-    accuracy, losses, accuracies = results(outputs["echo_current"])
-    assert accuracy == accuracies[-1] == 1
-    assert losses[-1] < 0.12
-
-
-def test_echo_lag_no_context_is_no_better_than_chance(outputs):
-    accuracy, losses, _ = results(outputs["echo_lag_no_context"])
+def test_echo_lag_no_context_is_no_better_than_chance():
     # No prediction can depend on its target, so the number of right ones among 2,400 has
     # a binomial distribution: mean 24, standard deviation 4.9. Chance alone reaches 2 %
     # about once in 100,000 runs.
-    assert accuracy < 0.02
+    part_3 = trained("echo_lag_no_context")
+    assert part_3.accuracy < 0.02
     # A network that knows nothing spreads its bets over 100 classes: a loss of ln 100.
-    assert losses[-100:].mean() == pytest.approx(math.log(100), abs=0.1)
+    assert part_3.history.loss[-100:].mean() == pytest.approx(math.log(100), abs=0.1)
 
 
-def test_echo_lag_is_right_on_99_percent(outputs):
-    accuracy, _, accuracies = results(outputs["echo_lag"])
-    assert accuracy >= 0.99
-    assert accuracies[-100:].mean() >= 0.95
+def test_echo_lag_is_right_on_99_percent():
+    part_4 = trained("echo_lag")
+    assert part_4.accuracy >= 0.99
+    assert part_4.history.accuracy[-100:].mean() >= 0.95
 
 
-def test_same_seed_same_output(outputs, monkeypatch, capsys):
-    run(monkeypatch, echo_lag, "--seed", 1, "--epochs", 3)
-    epochs = capsys.readouterr().out.splitlines()[:3]
-    assert epochs == [line.replace("/2000", "/3") for line in outputs["echo_lag"][:3]]
+# Predictions
 
 
-def test_other_seed_other_network_and_other_sequences(monkeypatch):
-    def record(model, epochs):
-        starts.append([model.get_weights()[0], echo_lag.generate_data()[0]])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_predict_is_the_predict_of_keras_from_a_reset_state(name):
+    script, model = trained(name).script, trained(name).model
+    batch_size = model.input_shape[0] or 1
+    X, _ = script.generate_data(random.choices(range(100), k=50))
+    X = X[: 7 * batch_size]
+    yhat = script.predict(model, X)
+    if batch_size > 1:
+        model.layers[0].reset_state()
+    expected = model.predict(X, batch_size=batch_size, verbose=0)
+    np.testing.assert_allclose(yhat, expected, atol=1e-6)
+    for n in 1, 4, 7, 23:  # The last batch may be incomplete.
+        np.testing.assert_allclose(script.predict(model, X[:n]), yhat[:n], atol=1e-6)
 
-    starts = []
-    monkeypatch.setattr(echo_lag, "fit", record)
-    monkeypatch.setattr(echo_lag, "evaluate", lambda model, sequence: None)
-    for options in (["--seed", 1], ["--seed", 2], ["--seed", 1], []):
-        run(monkeypatch, echo_lag, *options)
-    first, other, same, unseeded = starts
-    assert all(map(np.array_equal, first, same))
-    assert not any(map(np.array_equal, first, other))
-    assert not any(map(np.array_equal, first, unseeded))
+
+def test_predict_takes_nothing_but_one_hot_samples():
+    for X in np.zeros((20, 5)), np.zeros((20, 5, 99)):
+        with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+            echo_lag.predict(trained("echo_lag").model, X)
 
 
-IMPORTS = """
-import gc, os, sys
+def test_evaluate_prints_the_echo_and_measures_100_new_sequences(monkeypatch, capsys):
+    targets, predictions, generate_data = [], [], echo_lag.generate_data
 
-def note(event, arguments):
-    if event == "import" and arguments[0] == "tensorflow":
-        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    def record_target(sequence=None):
+        X, y = generate_data(sequence)
+        targets.append(y.argmax(axis=1).tolist())
+        return X, y
 
-seen = []
-threshold = gc.get_threshold()
-sys.addaudithook(note)
-import echo_lag
-print(seen[0], echo_lag.keras.backend.backend(), os.environ.get("MPLBACKEND"))
-print(gc.isenabled(), gc.get_threshold() == threshold, gc.get_freeze_count() == 0)
+    def guess(model, X):
+        # Right by chance for about half of the samples.
+        yhat = np.roll(X[:, -2], random.randint(0, 1), axis=1)
+        predictions.append(yhat.argmax(axis=1).tolist())
+        return yhat
+
+    monkeypatch.setattr(echo_lag, "generate_data", record_target)
+    monkeypatch.setattr(echo_lag, "predict", guess)
+    echo_lag.evaluate(None, [*range(30)])
+    assert targets[0] == [*range(4, 29)]
+    # The first of the 101 is the one shown.
+    assert len(set(map(tuple, targets))) == len(predictions) == 101
+    assert capsys.readouterr().out.splitlines() == [
+        f"Expected:  {targets[0]}",
+        f"Predicted: {predictions[0]}",
+        f"Accuracy over 100 new sequences: {np.equal(targets[1:], predictions[1:]).mean():.4f}",
+    ]
+
+
+# From the shell
+
+
+# What Python reads after the script has run.
+AFTERWARDS = """import os
+print(os.environ["CUDA_VISIBLE_DEVICES"], keras.backend.backend(), gc.isenabled())
 """
 
 
-def test_import_hides_a_gpu_takes_tensorflow_and_changes_no_more(tmp_path):
-    (tmp_path / "keras.json").write_text(json.dumps({"backend": "jax"}))
-    preferences = {
-        "PYTHONPATH": str(ROOT),
-        "KERAS_HOME": str(tmp_path),
-        "KERAS_BACKEND": "jax",
-        "CUDA_VISIBLE_DEVICES": "0",
-        "MPLBACKEND": "svg",
-    }
-    expected = "-1 tensorflow svg\nTrue True True\n"
-    assert python("-c", IMPORTS, **preferences) == expected
+def test_script_from_the_shell_of_another_folder(tmp_path):
+    options = "8 3 14 15 92 65 35 --seed 0 --epochs 3 --plot curves.png"
+    process = subprocess.run(
+        [sys.executable, "-i", ROOT / "echo_lag.py", *options.split()],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "CUDA_VISIBLE_DEVICES": "0",
+            "MPLBACKEND": "module://none.such",  # as in a notebook of another Python
+        },
+        input=AFTERWARDS,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    *epochs, expected, _, accuracy, afterwards = process.stdout.splitlines()
+    # The same seed gives the same output.
+    same = [line.replace("/2000", "/3") for line in trained("echo_lag").lines[:3]]
+    assert epochs == same
+    assert expected == "Expected:  [92, 65]"
+    assert accuracy.startswith("Accuracy over 100 new sequences: 0.0")
+    assert afterwards == "-1 tensorflow True"
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_script_runs_below_a_notebook_that_asks_for_its_own_backend():
-    options = ["--epochs", "1", "3", "14", "15", "92", "65", "35"]
-    output = python(ROOT / "echo_lag.py", *options, MPLBACKEND="module://none.such")
-    assert output.splitlines()[1] == "Expected:  [65]"
+def test_plot_draws_the_means_of_25_epochs(tmp_path, monkeypatch):
+    figure, open_figures = Figure(), plt.get_fignums()
+    monkeypatch.setattr(echo_lag, "Figure", lambda **options: figure)
+    values = pd.DataFrame({"loss": np.arange(60.0), "accuracy": np.arange(60.0) ** 2})
+    history = values.set_index(values.index + 1)
+    echo_lag.plot(history, tmp_path / "curves.svg")
+    for axis, name in zip(figure.axes, history, strict=True):
+        x, y = axis.lines[0].get_data()
+        assert (x[0], x[-1]) == (1, 60)
+        assert (y[1], y[-1]) == (history[name][:2].mean(), history[name][-25:].mean())
+        assert axis.get_ylabel().startswith(name)
+    assert plt.get_fignums() == open_figures  # those of a notebook
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--epochs 0", "--epochs is 0: at least 1 is needed"),
+        ("--seed -1", "Seed must be between 0 and 2**32 - 1"),
+        ("--plot no/a.png", "--plot is no/a.png: its folder does not exist"),
+        ("--plot a.xyz", "--plot is a.xyz: .png, .svg or .pdf is needed"),
+        ("1 2 3 4 5", "at least 6 integers are needed, not 5"),
+        ("1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
+    ],
+)
+def test_bad_command_line(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["echo_lag.py", *arguments.split()])
+    with pytest.raises(SystemExit) as stop:
+        echo_lag.main()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(f": error: {message}\n")
 
 
 @pytest.mark.parametrize(
@@ -168,125 +268,8 @@ def test_script_runs_below_a_notebook_that_asks_for_its_own_backend():
     ],
 )
 def test_scripts_have_not_drifted_apart(scripts, shared):
-    parts = set()
-    for script in scripts:
-        # All but the shapes and the fewest integers is the same.
-        text = (ROOT / f"{script}.py").read_text(encoding="utf-8")
-        part = re.search(shared, text, flags=re.DOTALL)[0]
-        batch_size, time_steps, _ = SCRIPTS[script].batch_shape
-        part = part.replace(f"{batch_size}, {time_steps}, 100", "BATCH, STEPS, 100")
-        part = part.replace(f"4, {batch_size}, 100", "4, BATCH, 100")
-        part = re.sub(rf"batch_size={batch_size}|X\), {batch_size}\)", "BATCH", part)
-        part = re.sub(rf"i \+ {batch_size}|of {batch_size} samples", "BATCH", part)
-        part = re.sub(rf"{batch_size}\) for i|of {time_steps} time steps?", "", part)
-        parts.add(part.replace(f"{SCRIPTS[script].fewest} or more", "N or more"))
+    texts = [(ROOT / f"{script}.py").read_text(encoding="utf-8") for script in scripts]
+    parts = [re.search(shared, text, re.DOTALL)[0] for text in texts]
+    # All but shapes and counts is the same. (Shapes are tested above, by what they do.)
+    parts = {re.sub(r"steps?\b", "step", re.sub(r"\b[1-6]\b", "N", p)) for p in parts}
     assert len(parts) == 1
-
-
-# Options and pictures
-
-
-@pytest.fixture
-def no_training(monkeypatch):
-    monkeypatch.setattr(echo_lag, "fit", lambda model, epochs: HISTORY[:epochs])
-    return monkeypatch
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_own_integers_around_the_options_and_a_plot(
-    suffix, no_training, tmp_path, capsys
-):
-    file = tmp_path / f"curves.{suffix}"
-    options = ["--epochs", 4, "--seed", 0, "--plot", file]
-    run(no_training, echo_lag, 3, 14, 15, *options, 92, 65, 35, 89, 79)
-    assert capsys.readouterr().out.startswith("Expected:  [65, 35, 89]\n")
-    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix]
-    assert file.read_bytes().startswith(start)
-
-
-def test_plot_draws_the_mean_of_25_epochs_and_says_so(tmp_path):
-    loss, accuracy = np.linspace(4.6, 0, 60), np.linspace(0, 1, 60) ** 2
-    index = pd.RangeIndex(1, 61, name="epoch")
-    history = pd.DataFrame({"loss": loss, "accuracy": accuracy}, index=index)
-    before = set(matplotlib.pyplot.get_fignums())
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
-        echo_lag.plot(history, tmp_path / "curves.svg")
-    (number,) = set(matplotlib.pyplot.get_fignums()) - before
-    for axis, values in zip(matplotlib.pyplot.figure(number).axes, (loss, accuracy)):
-        (line,) = axis.lines
-        means = [values[max(0, i - 24) : i + 1].mean() for i in range(60)]
-        np.testing.assert_array_equal(line.get_xdata(), index)
-        np.testing.assert_allclose(line.get_ydata(), means)
-    matplotlib.pyplot.close(number)
-    svg = (tmp_path / "curves.svg").read_text(encoding="utf-8")
-    texts = set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
-    assert {"echo_lag.py, means of 25 epochs", "epoch", "loss", "accuracy"} <= texts
-
-
-@pytest.mark.parametrize("old", [b"an old picture", None])
-def test_an_interrupted_run_leaves_what_was_there(old, tmp_path, monkeypatch):
-    def interrupt(model, epochs):
-        raise KeyboardInterrupt
-
-    file = tmp_path / "curves.png"
-    if old:
-        file.write_bytes(old)
-    monkeypatch.setattr(echo_lag, "fit", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run(monkeypatch, echo_lag, "--plot", file)
-    assert file.read_bytes() == old if old else not file.exists()
-
-
-def test_a_plot_that_fails_costs_neither_the_echo_nor_the_accuracy(
-    no_training, tmp_path, capsys
-):
-    folder = tmp_path / "curves.png"
-    folder.mkdir()
-    with pytest.raises(IsADirectoryError):
-        run(no_training, echo_lag, "--plot", folder)
-    assert "Accuracy over 100 new sequences" in capsys.readouterr().out
-
-
-# Errors
-
-
-def error_of(monkeypatch, capsys, *arguments):
-    """Run `main` with a bad command line and return the error that it ends with."""
-    with pytest.raises(SystemExit) as stop:
-        run(monkeypatch, echo_lag, *arguments)
-    assert stop.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    usage, error = printed.err.split(": error: ")
-    assert usage.startswith("usage: ")
-    return error.removesuffix("\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--epochs", -5], "--epochs is -5: at least 1 is needed"),
-        (["--epochs", 1.5], "argument --epochs: invalid int value: '1.5'"),
-        (["--seed", -1], "Seed must be between 0 and 2**32 - 1"),
-        (["--seed", 2**32], "Seed must be between 0 and 2**32 - 1"),
-        (["--plot", "no/a.png"], "--plot is no/a.png: its folder does not exist"),
-        (["--plot", "a.xyz"], "--plot is a.xyz: .png, .svg or .pdf is needed"),
-        (["--plot", "a"], "--plot is a: .png, .svg or .pdf is needed"),
-        (["--layers", 2, *range(10)], "unrecognized arguments: --layers"),
-        ([3, 1.5], "argument sequence: invalid int value: '1.5'"),
-    ],
-)
-def test_bad_command_line(arguments, message, monkeypatch, capsys):
-    assert error_of(monkeypatch, capsys, *arguments) == message
-
-
-@pytest.mark.parametrize("sequence", [range(5), [*range(10), 100], [*range(10), -1]])
-def test_integers_that_cannot_be_framed(sequence, monkeypatch, capsys):
-    with pytest.raises(ValueError) as error:
-        echo_lag.generate_data(sequence)
-    assert error_of(monkeypatch, capsys, *sequence) == str(error.value)
-
-
-def test_last_seed_and_a_single_epoch(no_training, capsys):
-    run(no_training, echo_lag, "--seed", 2**32 - 1, "--epochs", 1)
-    assert "Accuracy" in capsys.readouterr().out

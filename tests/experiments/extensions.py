@@ -90,11 +90,9 @@ def parse(command=None):
     add("--unique", type=count, default=100, metavar="N", help="how many values exist")
     add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
     add("--context", type=count, default=5, metavar="N", help="time steps of a window")
+    choices = ["drop", "mark", "mask"]
     add(
-        "--missing",
-        choices=["drop", "mark", "mask"],
-        default="drop",
-        help="incomplete windows: drop them, mark them with -1, or skip the marks",
+        "--missing", choices=choices, default="drop", help="windows that are incomplete"
     )
     add("--echo-sequence", action="store_true", help="an answer for each time step")
     add("--through-time", action="store_true", help="each sequence is one long sample")
@@ -105,20 +103,10 @@ def parse(command=None):
         type=counts,
         default=[0],
         metavar="N,...",
-        help="random values before each window, as many as one of these numbers says",
+        help="values before a window",
     )
-    add(
-        "--burn-in",
-        type=count,
-        default=0,
-        metavar="N",
-        help="N random values between a zero state and each window, without gradients",
-    )
-    add(
-        "--mark",
-        choices=["first", "random"],
-        help="a 101st feature, 1 at the first or at a random time step of each window",
-    )
+    add("--burn-in", type=count, default=0, metavar="N", help="such, without gradients")
+    add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=[*RECURRENT, "mlp"], default="lstm", help="hidden layer")
     add("--units", type=count, default=50, metavar="N", help="of the layer")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
@@ -179,8 +167,9 @@ def generate_data(options, sequence=None):
         )
     df = pd.DataFrame(one_hot_encode(sequence, unique), dtype="float32")
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
-    windows = pd.concat([df.shift(i) for i in reversed(range(context))], axis=1)
-    X = windows.fillna(MISSING).to_numpy()[first:].reshape(-1, context, unique)
+    shifts = [df.shift(i, fill_value=MISSING) for i in reversed(range(context))]
+    windows = pd.concat(shifts, axis=1)
+    X = windows.to_numpy()[first:].reshape(-1, context, unique)
     y = df.shift(lag).to_numpy()[first:]
     if options.echo_sequence:
         y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)

@@ -27,9 +27,10 @@ import pandas as pd
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
 SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
-FIVES = "--stateless --lead 0,5,10,15"
+NUMBERS = (2, 3, 4, 5, 6, 8, 10, 12, 14, 25)  # the columns of the table "by number"
 
-# A table for each question. Its rows are scripts, or options of extensions.py.
+# A table for each question. Its rows are scripts, or options of extensions.py, which are
+# written the same way in all tables.
 TABLES = {
     "scripts": [*SCRIPTS, "--lag 1"],
     "part3": [
@@ -41,6 +42,7 @@ TABLES = {
         "--layer cut-gradients --epochs 20000",
         "--layer cut-gradients --lag 0",
     ],
+    "by number": ["--context 1 --batch-size 1", "--stateless"],
     "mark": [
         "--stateless",
         "--stateless --lead 5",
@@ -68,12 +70,11 @@ TABLES = {
         "--batch-size 10 --learning-rate 0.005",
         "--burn-in 10 --batch-size 10 --learning-rate 0.005",
         "--lag 3 --learning-rate 0.005 --epochs 6000",
-        FIVES,
-        f"--lag 2 --forget-bias -1 {FIVES}",
+        "--stateless --lead 0,5,10,15",
+        "--lag 2 --forget-bias -1 --stateless --lead 0,5,10,15",
         "--stateless --context 15 --length 35",
         "--stateless --context 25 --length 45",
         "--stateless --context 25 --length 45 --learning-rate 0.0003 --epochs 6000",
-        "--stateless --context 25 --length 45 --lag 2",
         "--layer gru --stateless",
         "--layer gru --stateless --lead 5",
         "--layer simple-rnn --stateless",
@@ -98,17 +99,19 @@ TABLES = {
 
 def line(options, *epochs):
     """Return the commands of a line of a grid: lags 1, 2, ..., with these epochs."""
-    lags = enumerate(epochs, start=1)
-    return [f"--lag {lag} {options} --epochs {n}" for lag, n in lags]
+    commands = [options or "--lag 1"]
+    commands += [f"--lag {lag} {options}".strip() for lag in range(2, 1 + len(epochs))]
+    # As everywhere, what is the default is not written.
+    return [c if n == 2000 else f"{c} --epochs {n}" for c, n in zip(commands, epochs)]
 
 
 # Tables with a command in each cell. A column is a lag.
-BIAS = "--forget-bias -1"
+BIAS, FAST = "--forget-bias -1", "--burn-in 10 --learning-rate 0.005"
+TEN = "--burn-in 10 --context 10 --length 30"
 GRIDS = {
     "layers": {
-        "LSTM(50)": line("--units 50", 2000, 20000, 20000, 20000),
+        "LSTM(50)": line("", 2000, 20000, 20000, 20000),
         "LSTM(50), forget bias -1": line(BIAS, 2000, 6000, 20000, 20000),
-        "LSTM(100), forget bias -1": line(f"--units 100 {BIAS}", 2000, 6000, 20000),
         "GRU(50)": line("--layer gru", 2000, 4000, 20000, 20000),
         "GRU(100)": line("--layer gru --units 100", 2000, 2000, 6000, 20000),
         "SimpleRNN(50)": line("--layer simple-rnn", 2000, 2000, 6000, 20000),
@@ -117,34 +120,25 @@ GRIDS = {
         ),
     },
     "burn-in": {
-        "LSTM(50)": line("--burn-in 10", 2000, 20000, 20000),
-        "LSTM(50), forget bias -1": line(f"--burn-in 10 {BIAS}", 2000, 6000, 20000),
-        "GRU(50)": line("--burn-in 10 --layer gru", 2000, 4000, 20000),
+        "LSTM(50)": line("--burn-in 10", 2000, 20000),
+        "LSTM(50), forget bias -1": line(f"--burn-in 10 {BIAS}", 2000, 6000, 12000),
+        "GRU(50)": line("--burn-in 10 --layer gru", 2000, 4000, 12000),
+        "GRU(100)": line(
+            "--burn-in 10 --layer gru --units 100", 2000, 2000, 6000, 12000
+        ),
         "SimpleRNN(50)": line("--burn-in 10 --layer simple-rnn", 2000, 2000, 6000),
-    },
-    "burn-in, rate 0.005": {
-        "LSTM(50)": line("--burn-in 10 --learning-rate 0.005", 2000, 6000, 6000),
-        "LSTM(50), forget bias -1": line(
-            f"--burn-in 10 --learning-rate 0.005 {BIAS}", 2000, 6000, 6000
+        "LSTM(50), rate 0.005": line(FAST, 2000, 6000, 6000),
+        "LSTM(50), forget bias -1, rate 0.005": line(
+            f"{FAST} {BIAS}", 2000, 4000, 6000
         ),
-        "GRU(50)": line(
-            "--burn-in 10 --learning-rate 0.005 --layer gru", 2000, 2000, 6000
+        "GRU(50), rate 0.005": line(f"{FAST} --layer gru", 2000, 2000, 4000),
+        "SimpleRNN(50), rate 0.005": line(
+            f"{FAST} --layer simple-rnn", 2000, 2000, 2000
         ),
-        "SimpleRNN(50)": line(
-            "--burn-in 10 --learning-rate 0.005 --layer simple-rnn", 2000, 2000, 2000
-        ),
-    },
-    "burn-in, windows of 10": {
-        "LSTM(50)": line("--burn-in 10 --context 10 --length 30", 2000),
-        "LSTM(50), forget bias -1": line(
-            f"--burn-in 10 --context 10 --length 30 {BIAS}", 2000, 6000
-        ),
-        "GRU(50)": line(
-            "--burn-in 10 --context 10 --length 30 --layer gru", 2000, 4000
-        ),
-        "SimpleRNN(50)": line(
-            "--burn-in 10 --context 10 --length 30 --layer simple-rnn", 2000, 2000
-        ),
+        "LSTM(50), windows of 10": line(TEN, 2000),
+        "LSTM(50), forget bias -1, windows of 10": line(f"{TEN} {BIAS}", 2000, 6000),
+        "GRU(50), windows of 10": line(f"{TEN} --layer gru", 2000, 4000),
+        "SimpleRNN(50), windows of 10": line(f"{TEN} --layer simple-rnn", 2000, 2000),
     },
 }
 
@@ -157,7 +151,11 @@ def rows_of(table):
 
 
 def seeds_of(row):
-    return range(1, 21 if row in TABLES["scripts"] else 6)
+    """Return the seeds of a row: 20 for the scripts, 5 for a table, 3 for a grid."""
+    if row in TABLES["scripts"]:
+        return range(1, 21)
+    in_table = any(row in rows for rows in TABLES.values())
+    return range(1, 6 if in_table else 4)
 
 
 def run(row, seed):
@@ -236,9 +234,8 @@ def percent(shares):
 
 def with_range(shares):
     """Return two cells: the median, and the lowest to the highest."""
-    if np.isnan(shares).any():
-        return ["", ""]
-    return [percent(shares), f"{percent([min(shares)])} to {percent([max(shares)])}"]
+    lowest, highest = percent([min(shares)]), percent([max(shares)])
+    return [percent(shares), lowest and f"{lowest} to {highest}"]
 
 
 def reached(epochs):
@@ -249,42 +246,46 @@ def reached(epochs):
     return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
 
 
+def cells(runs):
+    """Return the cells of a row: its accuracies with their ranges, its epochs to 95 %."""
+    shares = [*with_range(runs.accuracy), *with_range(runs.one_at_a_time)]
+    return [*shares, reached(runs.epochs_to_95)]
+
+
+def cells_by_number(runs):
+    """Return how many answers are right after each of NUMBERS values."""
+    answers = runs.by_number.str.split(expand=True)
+    return [f"{100 * answers[n - 1].astype(float).median():.0f} %" for n in NUMBERS]
+
+
+def cells_of_grid(all_runs):
+    """Return a cell for each command: its epochs to 95 %, then its one at a time."""
+    runs = [(reached(r.epochs_to_95), percent(r.one_at_a_time)) for r in all_runs]
+    return [": ".join(cell) for cell in runs] + [""] * (4 - len(runs))
+
+
 def lines_of(table):
     """Return the lines of a Markdown table, made of results.csv."""
     runs = dict(list(pd.read_csv(FILE).groupby("command")))
-
-    def cells(row):
-        shares = [*with_range(runs[row].accuracy), *with_range(runs[row].one_at_a_time)]
-        return [*shares, reached(runs[row].epochs_to_95)]
-
-    def cell(row):
-        return f"{reached(runs[row].epochs_to_95)}: {percent(runs[row].one_at_a_time)}"
-
-    if table in TABLES:
-        heading = [
-            table,
-            "accuracy",
-            "range",
-            "one at a time",
-            "range",
-            "epochs to 95 %",
-        ]
-        rows = [[f"`{row}`", *cells(row)] for row in TABLES[table]]
-    else:
-        most = max(map(len, GRIDS[table].values()))
-        heading = [table, *(f"lag {lag}" for lag in range(1, most + 1))]
-        rows = [
-            [name, *map(cell, commands), *[""] * (most - len(commands))]
+    if table in GRIDS:
+        heading = [f"lag {lag}" for lag in range(1, 5)]
+        rows = {
+            name: cells_of_grid([runs[row] for row in commands])
             for name, commands in GRIDS[table].items()
-        ]
-    return [
-        f"| {' | '.join(line)} |" for line in (heading, ["---"] * len(heading), *rows)
-    ]
+        }
+    else:
+        heading = ["accuracy", "range", "one at a time", "range", "epochs to 95 %"]
+        if table == "by number":
+            heading = list(map(str, NUMBERS))
+        cells_of_row = cells_by_number if table == "by number" else cells
+        rows = {f"`{row}`": cells_of_row(runs[row]) for row in TABLES[table]}
+    rows = {table: heading, "---": ["---"] * len(heading), **rows}
+    return [f"| {' | '.join([name, *row])} |" for name, row in rows.items()]
 
 
-def filled(report):
-    """Return the report with each of its tables made anew."""
-    for table in (*TABLES, *GRIDS):
+def filled(report, tables=(*TABLES, *GRIDS)):
+    """Return the report with these tables made anew."""
+    for table in tables:
         old = rf"^\| {table} \|.*\n(\|.*\n)*"
         new = "\n".join([*lines_of(table), ""])
         report, found = re.subn(old, new, report, flags=re.MULTILINE)
@@ -296,11 +297,14 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    tables = [*TABLES, *GRIDS]
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help="; ".join(tables))
-    args = parser.parse_args()
-    run_what_lacks(args.tables or tables)
-    REPORT.write_text(filled(REPORT.read_text("utf-8")), "utf-8")
+    names = [*TABLES, *GRIDS]
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="; ".join(names))
+    tables = parser.parse_args().tables or names
+    if set(tables) - set(names):
+        parser.error(f"{tables}: one or more of {names} are needed")
+    run_what_lacks(tables)
+    report = filled(REPORT.read_text("utf-8"), tables)
+    REPORT.write_text(report, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""The pictures, of networks made by hand whose state and answers are known."""
+
+import numpy as np
+import pandas as pd
+
+from tests.experiments import pictures
+from tests.experiments.extensions import build_model, parse
+
+
+def conveyor_belt(n=10):
+    """Return a network that answers the value before.
+
+    Its first n units hold the current value, the next n take over what those held.
+    """
+    model = build_model(parse(f"--stateless --unique {n} --units {2 * n}"))
+    eye, zeros = np.eye(n), np.zeros((n, n))
+    shift = np.block([[zeros, eye], [zeros, zeros]])
+    gates = np.zeros((n, 4 * n))
+    kernel = np.hstack([gates, eye, zeros, np.zeros((n, 2 * n))])
+    recurrent = np.hstack([np.zeros((2 * n, 4 * n)), shift, np.zeros((2 * n, 2 * n))])
+    open_, shut = np.full(2 * n, 200.0), np.full(2 * n, -200.0)
+    bias = np.concatenate([open_, shut, np.zeros(2 * n), open_])
+    model.set_weights(
+        [kernel, recurrent, bias, 50 * np.vstack([zeros, eye]), np.zeros(n)]
+    )
+    return model
+
+
+def test_what_a_conveyor_belt_stores_and_returns():
+    shares = pictures.stored(conveyor_belt(), n=900, steps=4)
+    assert np.diagonal(shares).min() == np.diagonal(shares, 1).min() == 1
+    assert np.diagonal(shares, 2).max() < 0.3  # Chance is 10 %.
+    assert not np.tril(shares, -1).any()
+    shares = pictures.learned(conveyor_belt())
+    assert np.diagonal(shares, -1).min() == 1
+    assert np.tril(shares, -2).max() < 0.3 and np.diagonal(shares)[1:].max() < 0.3
+
+
+def test_shares_are_drawn_where_they_belong():
+    shares = np.array([[0.04, 0.25], [1, 0.5]])
+    figure = pictures.draw_shares({"left": shares, "right": shares.T}, "inside")
+    left, right = figure.axes
+    texts = {text.get_position(): text.get_text() for text in left.texts}
+    assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
+    assert left.get_title() == "left"
+    np.testing.assert_array_equal(right.images[0].get_array(), shares.T)
+
+
+def test_curves_are_medians_in_a_band():
+    seeds = [pd.Series([0.0, share], index=[1, 2]) for share in (0.2, 0.4, 0.9)]
+    accuracies = {script: seeds for script in pictures.CURVES}
+    (axis,) = pictures.draw_curves(accuracies).axes
+    for line in axis.lines[:3]:
+        np.testing.assert_allclose(line.get_data(), [[1, 2], [0, 0.2]])
+    for band in axis.collections:
+        assert band.get_datalim(axis.transData).ymax == 0.45

@@ -28,9 +28,15 @@ def measured():
             "new": results.percent(runs.accuracy),
             "one value at a time": results.percent(runs.one_at_a_time),
             "epochs": results.reached(runs.epochs_to_95),
+            "lowest": results.percent([min(runs.one_at_a_time)]),
+            "--epochs": re.findall(r"epochs (.+)|$", command)[0] or "2000",
         }
         for command, runs in pd.read_csv(results.FILE).groupby("command")
     }
+
+
+def cells(line):
+    return re.split(r"\s*\|\s*", line.strip("| "))
 
 
 def wrong_numbers(text):
@@ -38,31 +44,35 @@ def wrong_numbers(text):
 
     A row that names a command has that command's numbers in the columns of their names. All
     other numbers of a section stand in a table of the report that it shows, or are those of
-    a command that it names.
+    a command that it names or whose grid it shows.
     """
     wrong, runs = [], measured()
-    for section in re.split(r"^## ", text, flags=re.MULTILINE):
-        section = re.sub(r"```.*?```", "", section, flags=re.DOTALL)
+    grids = {}
+    for grid in results.GRIDS.values():
+        for name, rows in grid.items():
+            grids.setdefault(name, []).extend(rows)
+    for section in re.split(
+        r"^## ", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE
+    ):
+        lines, columns = section.splitlines(), []
         named = runs.keys() & set(re.findall(r"`(.+?)`", section))
-        known = [line for line in section.splitlines() if line in LINES]
-        known += [cell for command in named for cell in runs[command].values()]
-        known += [n for command in named for n in re.findall(r"epochs (.+)", command)]
-        columns = []
-        for line in section.splitlines():
-            cells = line.strip("| ").split(" | ")
-            if not line.startswith("|"):
-                columns = []
-            elif not columns:
-                columns = cells
-            elif line not in LINES:
-                for command in runs.keys() & set(re.findall(r"`(.+?)`", line)):
-                    for column, cell in zip(columns, cells):
-                        for name, value in runs[command].items():
-                            if name in column and cell.replace(",", "") != value:
-                                wrong.append(f"{command}: {cell}, not {value}")
-            for number, epochs in re.findall(r"(\d+\.\d %)|([\d,]*\d) epochs", line):
-                said = number or epochs.replace(",", "")
-                if not re.search(rf"(?<![\d.]){said}(?!\d)", " | ".join(known)):
+        for line in lines:
+            named |= set(grids.get(cells(line)[0], []))
+        known = [line for line in lines if line in LINES]
+        known = " | ".join(
+            [*known, *(v for name in named for v in runs[name].values())]
+        )
+        for line in lines:
+            columns = [] if not line.startswith("|") else columns or cells(line)
+            commands = runs.keys() & set(re.findall(r"`(.+?)`", line))
+            for command in commands if columns and line not in LINES else []:
+                for column, cell in zip(columns, cells(line)):
+                    for name, value in runs[command].items():
+                        if name in column and cell.replace(",", "") != value:
+                            wrong.append(f"{command}: {cell}, not {value}")
+            for share, epochs in re.findall(r"(\d+\.\d %)|([\d,]*\d) epochs", line):
+                said = share or epochs.replace(",", "")
+                if not re.search(rf"(?<![\d.]){said}(?!\d)", known):
                     wrong.append(said)
     return wrong
 

@@ -118,26 +118,16 @@ def test_output_is_the_epochs_the_echo_and_the_accuracy(name):
     assert re.fullmatch(r"Accuracy over 100 new sequences: \d\.\d{4}", accuracy)
 
 
-def test_echo_current_is_always_right():
-    part_2 = trained("echo_current")
+def test_accuracies_are_those_of_the_article():
+    part_2, part_3, part_4 = map(trained, SCRIPTS)
     assert part_2.accuracy == part_2.history.accuracy.iloc[-1] == 1
     assert part_2.history.loss.iloc[-1] < 0.12
-
-
-def test_echo_lag_no_context_is_no_better_than_chance():
-    # No prediction can depend on its target, so the number of right ones among 2,400 has
-    # a binomial distribution: mean 24, standard deviation 4.9. Chance alone reaches 2 %
-    # about once in 100,000 runs.
-    part_3 = trained("echo_lag_no_context")
+    assert part_4.accuracy >= 0.99
+    assert part_4.history.accuracy[-100:].mean() >= 0.95
+    # In part 3, of 2,400 answers, 24 are right by chance, with a standard deviation of 4.9.
     assert part_3.accuracy < 0.02
     # A network that knows nothing spreads its bets over 100 classes: a loss of ln 100.
     assert part_3.history.loss[-100:].mean() == pytest.approx(math.log(100), abs=0.1)
-
-
-def test_echo_lag_is_right_on_99_percent():
-    part_4 = trained("echo_lag")
-    assert part_4.accuracy >= 0.99
-    assert part_4.history.accuracy[-100:].mean() >= 0.95
 
 
 # Predictions

@@ -251,6 +251,8 @@ def evaluate(model, options):
 def feed_one_at_a_time(model, n_sequences=100):
     """Feed new random sequences of 25 to the trained network, one value at a time.
 
+    With --mark, the sixth value has the feature: will the tenth answer be right?
+
     Returns: the sequences and the answers, integers (n_sequences, 25).
     """
     features, unique = model.input_shape[-1], model.output_shape[-1]
@@ -258,11 +260,11 @@ def feed_one_at_a_time(model, n_sequences=100):
     bare = keras.Sequential([keras.Input(model.input_shape[1:]), *layers])
     network = one_at_a_time(bare, n_sequences)
     sequences = np.array([generate_sequence(25, unique) for _ in range(n_sequences)])
-    one_hot = np.eye(unique, features)  # --mark has a feature more, which stays 0
-    answers = [
-        network.predict_on_batch(one_hot[values][:, np.newaxis]).argmax(axis=-1)
-        for values in sequences.T
-    ]
+    answers = []
+    for number, values in enumerate(sequences.T, start=1):
+        X = np.eye(unique, features)[values][:, np.newaxis]
+        X[:, :, unique:] = number == 6
+        answers.append(network.predict_on_batch(X).argmax(axis=-1))
     return sequences, np.array(answers).reshape(25, n_sequences).T
 
 

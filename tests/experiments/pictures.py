@@ -167,7 +167,7 @@ def main():
                 print(f"{command}: {name} of 5 seeds, in %\n{table.to_string()}\n")
             panels[title] = np.median(seeds, axis=0)
         figure = draw_shares(panels, args.picture)
-    figure.savefig(args.file)
+    figure.savefig(args.file, bbox_inches="tight")
 
 
 if __name__ == "__main__":

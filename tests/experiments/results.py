@@ -27,7 +27,7 @@ import pandas as pd
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
 SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
-NUMBERS = (2, 3, 4, 5, 6, 8, 10, 12, 14, 25)  # the columns of the table "by number"
+NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 
 # A table for each question. Its rows are scripts, or options of extensions.py, which are
 # written the same way in all tables.
@@ -42,7 +42,15 @@ TABLES = {
         "--layer cut-gradients --epochs 20000",
         "--layer cut-gradients --lag 0",
     ],
-    "by number": ["--context 1 --batch-size 1", "--stateless"],
+    "by number": [
+        "--context 1 --batch-size 1",
+        "--stateless",
+        "--stateless --lead 5",
+        "--burn-in 2",
+        "--mark first",
+        "--lag 3 --learning-rate 0.005 --epochs 6000",
+        "--layer simple-rnn --stateless --lag 3",
+    ],
     "mark": [
         "--stateless",
         "--stateless --lead 5",
@@ -69,6 +77,7 @@ TABLES = {
     "limits": [
         "--batch-size 10 --learning-rate 0.005",
         "--burn-in 10 --batch-size 10 --learning-rate 0.005",
+        "--burn-in 5 --context 10 --length 30",
         "--lag 3 --learning-rate 0.005 --epochs 6000",
         "--stateless --lead 0,5,10,15",
         "--lag 2 --forget-bias -1 --stateless --lead 0,5,10,15",
@@ -77,6 +86,7 @@ TABLES = {
         "--stateless --context 25 --length 45 --learning-rate 0.0003 --epochs 6000",
         "--layer gru --stateless",
         "--layer gru --stateless --lead 5",
+        "--layer gru --stateless --lead 5 --lag 2",
         "--layer simple-rnn --stateless",
         "--layer simple-rnn --stateless --lag 3",
     ],
@@ -84,8 +94,6 @@ TABLES = {
         "--units 10 --stateless --epochs 5000",
         "--units 10 --epochs 20000",
         "--units 10 --layer simple-rnn --epochs 20000",
-        "--learning-rate 0.002",
-        "--units 100 --learning-rate 0.0005",
     ],
     "mlp": [
         "--layer mlp",
@@ -106,39 +114,32 @@ def line(options, *epochs):
 
 
 # Tables with a command in each cell. A column is a lag.
-BIAS, FAST = "--forget-bias -1", "--burn-in 10 --learning-rate 0.005"
-TEN = "--burn-in 10 --context 10 --length 30"
+BIAS, GRU, SIMPLE = "--forget-bias -1", "--layer gru", "--layer simple-rnn"
+TEN, FAST = "--burn-in 10", "--burn-in 10 --learning-rate 0.005"
+LONG = "--burn-in 10 --context 10 --length 30"
 GRIDS = {
     "layers": {
         "LSTM(50)": line("", 2000, 20000, 20000, 20000),
         "LSTM(50), forget bias -1": line(BIAS, 2000, 6000, 20000, 20000),
-        "GRU(50)": line("--layer gru", 2000, 4000, 20000, 20000),
-        "GRU(100)": line("--layer gru --units 100", 2000, 2000, 6000, 20000),
-        "SimpleRNN(50)": line("--layer simple-rnn", 2000, 2000, 6000, 20000),
-        "SimpleRNN(100)": line(
-            "--layer simple-rnn --units 100", 2000, 2000, 2000, 6000
-        ),
+        "GRU(50)": line(GRU, 2000, 4000, 20000, 20000),
+        "GRU(100)": line(f"{GRU} --units 100", 2000, 2000, 6000, 20000),
+        "SimpleRNN(50)": line(SIMPLE, 2000, 2000, 6000, 20000),
+        "SimpleRNN(100)": line(f"{SIMPLE} --units 100", 2000, 2000, 2000, 6000),
     },
     "burn-in": {
-        "LSTM(50)": line("--burn-in 10", 2000, 20000),
-        "LSTM(50), forget bias -1": line(f"--burn-in 10 {BIAS}", 2000, 6000, 12000),
-        "GRU(50)": line("--burn-in 10 --layer gru", 2000, 4000, 12000),
-        "GRU(100)": line(
-            "--burn-in 10 --layer gru --units 100", 2000, 2000, 6000, 12000
-        ),
-        "SimpleRNN(50)": line("--burn-in 10 --layer simple-rnn", 2000, 2000, 6000),
+        "LSTM(50)": line(TEN, 2000, 20000),
+        "LSTM(50), forget bias -1": line(f"{TEN} {BIAS}", 2000, 6000, 12000),
+        "GRU(50)": line(f"{TEN} {GRU}", 2000, 4000, 12000),
+        "GRU(100)": line(f"{TEN} {GRU} --units 100", 2000, 2000, 6000, 12000),
+        "SimpleRNN(50)": line(f"{TEN} {SIMPLE}", 2000, 2000, 6000),
         "LSTM(50), rate 0.005": line(FAST, 2000, 6000, 6000),
-        "LSTM(50), forget bias -1, rate 0.005": line(
-            f"{FAST} {BIAS}", 2000, 4000, 6000
-        ),
-        "GRU(50), rate 0.005": line(f"{FAST} --layer gru", 2000, 2000, 4000),
-        "SimpleRNN(50), rate 0.005": line(
-            f"{FAST} --layer simple-rnn", 2000, 2000, 2000
-        ),
-        "LSTM(50), windows of 10": line(TEN, 2000),
-        "LSTM(50), forget bias -1, windows of 10": line(f"{TEN} {BIAS}", 2000, 6000),
-        "GRU(50), windows of 10": line(f"{TEN} --layer gru", 2000, 4000),
-        "SimpleRNN(50), windows of 10": line(f"{TEN} --layer simple-rnn", 2000, 2000),
+        "LSTM(50), bias -1, rate 0.005": line(f"{FAST} {BIAS}", 2000, 4000, 6000),
+        "GRU(50), rate 0.005": line(f"{FAST} {GRU}", 2000, 2000, 4000),
+        "SimpleRNN(50), rate 0.005": line(f"{FAST} {SIMPLE}", 2000, 2000, 2000),
+        "LSTM(50), windows of 10": line(LONG, 2000),
+        "LSTM(50), bias -1, windows of 10": line(f"{LONG} {BIAS}", 2000, 6000),
+        "GRU(50), windows of 10": line(f"{LONG} {GRU}", 2000, 4000),
+        "SimpleRNN(50), windows of 10": line(f"{LONG} {SIMPLE}", 2000, 2000),
     },
 }
 
@@ -235,7 +236,8 @@ def percent(shares):
 def with_range(shares):
     """Return two cells: the median, and the lowest to the highest."""
     lowest, highest = percent([min(shares)]), percent([max(shares)])
-    return [percent(shares), lowest and f"{lowest} to {highest}"]
+    between = f"{lowest.removesuffix(' %')} to {highest}"
+    return [percent(shares), highest if lowest == highest else between]
 
 
 def reached(epochs):
@@ -253,34 +255,34 @@ def cells(runs):
 
 
 def cells_by_number(runs):
-    """Return how many answers are right after each of NUMBERS values."""
+    """Return how many answers are right after each of NUMBERS values; "-" if none can be."""
     answers = runs.by_number.str.split(expand=True)
-    return [f"{100 * answers[n - 1].astype(float).median():.0f} %" for n in NUMBERS]
-
-
-def cells_of_grid(all_runs):
-    """Return a cell for each command: its epochs to 95 %, then its one at a time."""
-    runs = [(reached(r.epochs_to_95), percent(r.one_at_a_time)) for r in all_runs]
-    return [": ".join(cell) for cell in runs] + [""] * (4 - len(runs))
+    medians = answers.apply(pd.to_numeric, errors="coerce").median()
+    return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in NUMBERS]
 
 
 def lines_of(table):
     """Return the lines of a Markdown table, made of results.csv."""
     runs = dict(list(pd.read_csv(FILE).groupby("command")))
+
+    def cell(row):
+        _, shares = with_range(runs[row].one_at_a_time)
+        return f"{reached(runs[row].epochs_to_95)}: {shares}"
+
     if table in GRIDS:
         heading = [f"lag {lag}" for lag in range(1, 5)]
-        rows = {
-            name: cells_of_grid([runs[row] for row in commands])
-            for name, commands in GRIDS[table].items()
-        }
+        grid = GRIDS[table].items()
+        lines = [
+            [name, *map(cell, rows), *[""] * (4 - len(rows))] for name, rows in grid
+        ]
+    elif table == "by number":
+        heading = list(map(str, NUMBERS))
+        lines = [[f"`{row}`", *cells_by_number(runs[row])] for row in TABLES[table]]
     else:
         heading = ["accuracy", "range", "one at a time", "range", "epochs to 95 %"]
-        if table == "by number":
-            heading = list(map(str, NUMBERS))
-        cells_of_row = cells_by_number if table == "by number" else cells
-        rows = {f"`{row}`": cells_of_row(runs[row]) for row in TABLES[table]}
-    rows = {table: heading, "---": ["---"] * len(heading), **rows}
-    return [f"| {' | '.join([name, *row])} |" for name, row in rows.items()]
+        lines = [[f"`{row}`", *cells(runs[row])] for row in TABLES[table]]
+    lines = [[table, *heading], ["---"] * (1 + len(heading)), *lines]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def filled(report, tables=(*TABLES, *GRIDS)):

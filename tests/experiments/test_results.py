@@ -101,7 +101,9 @@ def test_cells_are_medians_with_ranges(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "TABLES", {"one": ["--lag 1", "a.py"]})
     monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "--lag 2"]}})
     assert results.lines_of("one")[2:] == [
-        "| `--lag 1` | 50.0 % | 25.0 % to 100.0 % | 50.0 % | 25.0 % to 75.0 % | 30 |",
-        "| `a.py` | 70.0 % | 70.0 % to 70.0 % |  |  | not reached |",
+        "| `--lag 1` | 50.0 % | 25.0 to 100.0 % | 50.0 % | 25.0 to 75.0 % | 30 |",
+        "| `a.py` | 70.0 % | 70.0 % |  |  | not reached |",
     ]
-    assert results.lines_of("two")[2:] == ["| x | 30: 50.0 % | 1 of 3 seeds: 30.0 % |"]
+    assert results.lines_of("two")[2:] == [
+        "| x | 30: 25.0 to 75.0 % | 1 of 3 seeds: 20.0 to 40.0 % |  |  |"
+    ]

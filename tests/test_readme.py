@@ -14,11 +14,8 @@ from tests.experiments import results
 
 ROOT = Path(__file__).parents[1]
 TEXTS = {file: file.read_text("utf-8") for file in [ROOT / "README.md", results.REPORT]}
-LINES = [
-    line
-    for table in [*results.TABLES, *results.GRIDS]
-    for line in results.lines_of(table)
-]
+TABLES = [*results.TABLES, *results.GRIDS]
+LINES = [line for table in TABLES for line in results.lines_of(table)]
 
 
 def measured():
@@ -28,15 +25,9 @@ def measured():
             "new": results.percent(runs.accuracy),
             "one value at a time": results.percent(runs.one_at_a_time),
             "epochs": results.reached(runs.epochs_to_95),
-            "lowest": results.percent([min(runs.one_at_a_time)]),
-            "--epochs": re.findall(r"epochs (.+)|$", command)[0] or "2000",
         }
         for command, runs in pd.read_csv(results.FILE).groupby("command")
     }
-
-
-def cells(line):
-    return re.split(r"\s*\|\s*", line.strip("| "))
 
 
 def wrong_numbers(text):
@@ -44,33 +35,26 @@ def wrong_numbers(text):
 
     A row that names a command has that command's numbers in the columns of their names. All
     other numbers of a section stand in a table of the report that it shows, or are those of
-    a command that it names or whose grid it shows.
+    a command that it names, or are the epochs that a command trains.
     """
     wrong, runs = [], measured()
-    grids = {}
-    for grid in results.GRIDS.values():
-        for name, rows in grid.items():
-            grids.setdefault(name, []).extend(rows)
-    for section in re.split(
-        r"^## ", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE
-    ):
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    for section in re.split(r"^## ", text, flags=re.MULTILINE):
         lines, columns = section.splitlines(), []
         named = runs.keys() & set(re.findall(r"`(.+?)`", section))
-        for line in lines:
-            named |= set(grids.get(cells(line)[0], []))
-        known = [line for line in lines if line in LINES]
+        known = ["2000", *runs, *(line for line in lines if line in LINES)]
         known = " | ".join(
-            [*known, *(v for name in named for v in runs[name].values())]
+            [*known, *(n for name in named for n in runs[name].values())]
         )
         for line in lines:
-            columns = [] if not line.startswith("|") else columns or cells(line)
-            commands = runs.keys() & set(re.findall(r"`(.+?)`", line))
-            for command in commands if columns and line not in LINES else []:
-                for column, cell in zip(columns, cells(line)):
+            cells = re.split(r"\s*\|\s*", line.strip("| "))
+            columns = [] if not line.startswith("|") else columns or cells
+            for command in runs.keys() & set(re.findall(r"`(.+?)`", line)):
+                for column, cell in zip(columns if line not in LINES else [], cells):
                     for name, value in runs[command].items():
                         if name in column and cell.replace(",", "") != value:
                             wrong.append(f"{command}: {cell}, not {value}")
-            for share, epochs in re.findall(r"(\d+\.\d %)|([\d,]*\d) epochs", line):
+            for share, epochs in re.findall(r"(\d+\.\d) %|([\d,]*\d) epochs", line):
                 said = share or epochs.replace(",", "")
                 if not re.search(rf"(?<![\d.]){said}(?!\d)", known):
                     wrong.append(said)
@@ -116,7 +100,7 @@ def test_code_reads_a_burn_in_and_feeds_one_value_at_a_time(
     assert len(re.findall(r"^\[\d+\]$", capsys.readouterr().out, re.MULTILINE)) == 4
     assert names["network"].input_shape == (1, 1, 100)
     X, y = np.zeros((5, 5, 100)), np.zeros((5, 100))
-    names |= {"before": np.ones((5, 10, 100)), "X": X, "y": y}
+    names |= {"before": np.ones((2, 5, 5, 100)), "X": X, "y": y}
     runpy.run_path(str(cure), names | {"reset_states": echo_lag.reset_states})
     assert np.any(names["model"].layers[0].states[0])
 

@@ -9,16 +9,13 @@ import pytest
 from sklearn.preprocessing import OneHotEncoder
 
 import sequences
-from sequences import (
-    generate_data_current,
-    generate_data_lag,
-    generate_data_lag_no_context,
-    generate_sequence,
-    one_hot_decode,
-    one_hot_encode,
-)
+from sequences import generate_sequence, one_hot_decode, one_hot_encode
 
-FRAMINGS = [generate_data_current, generate_data_lag_no_context, generate_data_lag]
+# Each framing, the shape of its X, and the fewest integers.
+CURRENT = sequences.generate_data_current, (25, 1, 100), 1
+NO_CONTEXT = sequences.generate_data_lag_no_context, (24, 1, 100), 2
+LAG = sequences.generate_data_lag, (20, 5, 100), 6
+FRAMINGS = [framing for framing, *_ in (CURRENT, NO_CONTEXT, LAG)]
 
 
 def pairs(framing, sequence):
@@ -67,9 +64,8 @@ def test_encoding_agrees_with_keras_and_scikit_learn():
     encoder = OneHotEncoder(categories=[range(100)], sparse_output=False)
     column = np.array(sequence).reshape(-1, 1)
     np.testing.assert_array_equal(encoded, encoder.fit_transform(column))
-    # Keras encodes what ours rejects, as the README says.
-    keras_encoded = keras.utils.to_categorical([-1, 1.9], 100)
-    assert one_hot_decode(keras_encoded) == [99, 1]
+    # Keras encodes what ours rejects, as the report says.
+    assert one_hot_decode(keras.utils.to_categorical([-1, 1.9], 100)) == [99, 1]
 
 
 @pytest.mark.parametrize(
@@ -106,14 +102,7 @@ def test_decoding_takes_probabilities_and_keeps_every_time_step():
 # Framings
 
 
-@pytest.mark.parametrize(
-    ("framing", "X_shape", "fewest"),
-    [
-        (generate_data_current, (25, 1, 100), 1),
-        (generate_data_lag_no_context, (24, 1, 100), 2),
-        (generate_data_lag, (20, 5, 100), 6),
-    ],
-)
+@pytest.mark.parametrize(("framing", "X_shape", "fewest"), [CURRENT, NO_CONTEXT, LAG])
 def test_framing_has_the_shapes_and_the_fewest_integers(framing, X_shape, fewest):
     X, y = framing()
     assert X.shape == X_shape
@@ -130,14 +119,11 @@ def test_framing_has_the_shapes_and_the_fewest_integers(framing, X_shape, fewest
 @pytest.mark.parametrize("length", [6, 7, 26, 100])
 def test_framings_pair_by_pair(length):
     s = generate_sequence(length)
-    assert pairs(generate_data_current, s) == [([value], value) for value in s]
-    assert pairs(generate_data_lag_no_context, s) == [
-        ([s[t]], s[t - 1]) for t in range(1, length)
-    ]
+    current, no_context, lag = (pairs(framing, s) for framing in FRAMINGS)
+    assert current == [([value], value) for value in s]
+    assert no_context == [([s[t]], s[t - 1]) for t in range(1, length)]
     # The article's table has a row more, for t = 4, that its code drops.
-    assert pairs(generate_data_lag, s) == [
-        (s[t - 4 : t + 1], s[t - 1]) for t in range(5, length)
-    ]
+    assert lag == [(s[t - 4 : t + 1], s[t - 1]) for t in range(5, length)]
 
 
 def test_program_prints_the_example_and_the_sanity_checks(monkeypatch, capsys):

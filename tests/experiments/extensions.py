@@ -59,19 +59,18 @@ RECURRENT = {
 }
 
 
-def count(text):
-    """Return a whole number of at least 1; argparse reports the ValueError."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
-def counts(text):
+def counts(text, least=0):
     """Return the whole numbers in "5" or "0,5,10"; argparse reports the ValueError."""
     numbers = [int(part) for part in text.split(",")]
-    if min(numbers) < 0:
+    if min(numbers) < least:
         raise ValueError
     return numbers
+
+
+def count(text):
+    """Return a whole number of at least 1."""
+    (number,) = counts(text, least=1)
+    return number
 
 
 def parse(command=None):
@@ -91,9 +90,7 @@ def parse(command=None):
     add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
     add("--context", type=count, default=5, metavar="N", help="time steps of a window")
     choices = ["drop", "mark", "mask"]
-    add(
-        "--missing", choices=choices, default="drop", help="windows that are incomplete"
-    )
+    add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
     add("--through-time", action="store_true", help="each sequence is one long sample")
     add("--stateless", action="store_true", help="start each sample from a zero state")
@@ -103,7 +100,7 @@ def parse(command=None):
         type=counts,
         default=[0],
         metavar="N,...",
-        help="values before a window",
+        help="values before windows",
     )
     add("--burn-in", type=count, default=0, metavar="N", help="such, without gradients")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
@@ -113,8 +110,7 @@ def parse(command=None):
     add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
     options = parser.parse_args(None if command is None else command.split())
 
-    leads = max(options.lead) > 0
-    framings = [options.missing != "drop", options.echo_sequence, leads]
+    framings = [options.missing != "drop", options.echo_sequence, max(options.lead) > 0]
     framings += [options.burn_in > 0 or options.mark is not None]
     if options.through_time and (any(framings) or options.context != 5):
         parser.error("--through-time makes a sequence one sample: it has no windows")
@@ -135,10 +131,7 @@ def parse(command=None):
     sizes = [size for size in range(1, len(X) + 1) if len(X) % size == 0]
     options.batch_size = options.batch_size or max(size for size in sizes if size <= 5)
     if options.batch_size not in sizes:
-        parser.error(
-            f"--batch-size is {options.batch_size}: it must divide the {len(X)} samples "
-            "of a sequence"
-        )
+        parser.error(f"--batch-size is {options.batch_size}: it must divide {len(X)}")
     # Through time, sequences of any length fit.
     options.shape = (None, *X.shape[2:]) if options.through_time else X.shape[1:]
     return options
@@ -167,7 +160,7 @@ def generate_data(options, sequence=None):
         )
     df = pd.DataFrame(one_hot_encode(sequence, unique), dtype="float32")
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
-    shifts = [df.shift(i, fill_value=MISSING) for i in reversed(range(context))]
+    shifts = (df.shift(i, fill_value=MISSING) for i in reversed(range(context)))
     windows = pd.concat(shifts, axis=1)
     X = windows.to_numpy()[first:].reshape(-1, context, unique)
     y = df.shift(lag).to_numpy()[first:]

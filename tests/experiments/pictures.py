@@ -26,27 +26,8 @@ from tests.scripts import SCRIPTS
 SLIDE, SMALL, LARGE = (13.3, 7.5), 17, 21
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
-CURVES = {
-    "echo_current": "#0072B2",
-    "echo_lag_no_context": "#D55E00",
-    "echo_lag": "#009E73",
-}
-
-# What a picture shows of which network, and what its rows are.
-PANELS = {
-    "learned": {
-        "--stateless": "Trained from a zero state:\nit returns the value at step 4",
-        "--lag 1": "Trained with the carried state:\nit looks one value back",
-    },
-    "inside": {
-        "--stateless": "Trained from a zero state:\nit stores value 4 and keeps it",
-        "--lag 1": "Trained with the carried state:\nit stores the last two values",
-    },
-}
-AXES = {
-    "learned": ("which value it returns", "values in the window"),
-    "inside": ("after which step", "which value is found"),
-}
+CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
+ZERO, CARRIED = "Trained from a zero state:", "Trained with the carried state:"
 
 
 def trained(command, seed):
@@ -94,8 +75,21 @@ def share_found(states, values):
     return read_out.score(states[fitted:], values[fitted:])
 
 
-def draw_shares(panels, picture):
-    """Return two tables of shares, side by side, to be read from the last row."""
+# Of each table: what it measures, its axes, its networks and their titles.
+TABLES = {
+    "learned": (learned, "which value it returns", "values in the window", {
+        "--stateless": f"{ZERO}\nit returns the value at step 4",
+        "--lag 1": f"{CARRIED}\nit looks one value back",
+    }),
+    "inside": (stored, "after which step", "which value is found", {
+        "--stateless": f"{ZERO}\nit stores value 4 and keeps it",
+        "--lag 1": f"{CARRIED}\nit stores the last two values",
+    }),
+}  # fmt: skip
+
+
+def draw_shares(panels, x, y):
+    """Return two tables of shares, side by side; panels: dict from titles to shares."""
     figure = Figure(figsize=SLIDE, layout="constrained")
     for axis, (title, shares) in zip(figure.subplots(1, 2), panels.items()):
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -108,7 +102,6 @@ def draw_shares(panels, picture):
         axis.set_xticks(*ticks, fontsize=SMALL)
         axis.set_yticks(*ticks, fontsize=SMALL)
         axis.set_title(title, fontsize=LARGE, fontweight="bold")
-    x, y = AXES[picture]
     figure.supxlabel(f"{x} (cells: % of the sequences)", fontsize=LARGE)
     figure.supylabel(y, fontsize=LARGE)
     return figure
@@ -151,14 +144,15 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("picture", choices=["curves", *PANELS])
+    parser.add_argument("picture", choices=["curves", *TABLES])
     parser.add_argument("file", metavar="FILE", help="such as picture.png")
     args = parser.parse_args()
     if args.picture == "curves":
         figure = draw_curves({script: curves(script) for script in CURVES})
     else:
-        measure, panels = {"learned": learned, "inside": stored}[args.picture], {}
-        for command, title in PANELS[args.picture].items():
+        measure, x, y, networks = TABLES[args.picture]
+        panels = {}
+        for command, title in networks.items():
             seeds = [measure(trained(command, seed)) for seed in range(1, 6)]
             for name in "median", "min", "max":
                 shares = getattr(np, name)(seeds, axis=0)
@@ -166,7 +160,7 @@ def main():
                 table = pd.DataFrame(100 * shares, numbers, numbers).round().astype(int)
                 print(f"{command}: {name} of 5 seeds, in %\n{table.to_string()}\n")
             panels[title] = np.median(seeds, axis=0)
-        figure = draw_shares(panels, args.picture)
+        figure = draw_shares(panels, x, y)
     figure.savefig(args.file, bbox_inches="tight")
 
 

@@ -67,9 +67,7 @@ TABLES = {
         "--missing mark --stateless",
         "--missing mask",
         "--context 25 --missing mask",
-        "--lag 2 --stateless",
-        "--lag 3 --stateless",
-        "--lag 4 --stateless",
+        *(f"--lag {lag} --stateless" for lag in (2, 3, 4)),
         "--echo-sequence",
         "--echo-sequence --stateless",
         "--echo-sequence --batch-size 10",
@@ -96,10 +94,8 @@ TABLES = {
         "--units 10 --layer simple-rnn --epochs 20000",
     ],
     "mlp": [
-        "--layer mlp",
-        "--layer mlp --lag 4",
-        "--layer mlp --lag 5",
-        "--layer mlp --context 1",
+        f"--layer mlp{options}"
+        for options in ("", " --lag 4", " --lag 5", " --context 1")
     ],
     "unique": ["--unique 2", "--unique 1000 --epochs 10000"],
 }
@@ -173,28 +169,21 @@ def run(row, seed):
             extensions.main(f"{row} --seed {seed}")
     packages = ("tensorflow", "keras", "numpy", "pandas")
     versions = [f"{package} {version(package)}" for package in packages]
-    return {
-        "command": row,
-        "seed": seed,
-        **read(output.getvalue()),
-        "versions": " ".join([f"python {platform.python_version()}", *versions]),
-        "processor": platform.processor() or platform.machine(),
-    }
+    versions = " ".join([f"python {platform.python_version()}", *versions])
+    processor = platform.processor() or platform.machine()
+    run = {"command": row, "seed": seed, **read(output.getvalue())}
+    return {**run, "versions": versions, "processor": processor}
 
 
 def read(output):
     """Return what a run printed: its accuracies and the epochs to 95 %."""
-
-    def found(name):
-        match = re.search(rf"^Accuracy {name}: (.+)$", output, re.MULTILINE)
-        return match and match[1]
-
+    shares = dict(re.findall(r"^Accuracy (.+): (.+)$", output, re.MULTILINE))
     epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
     return {
-        "accuracy": found("over 100 new sequences"),
-        "one_at_a_time": found("fed one value at a time"),
+        "accuracy": shares["over 100 new sequences"],
+        "one_at_a_time": shares.get("fed one value at a time"),
         "epochs_to_95": epochs_to_95(pd.Series(epochs, dtype=float)),
-        "by_number": found("by number"),
+        "by_number": shares.get("by number"),
     }
 
 
@@ -248,12 +237,6 @@ def reached(epochs):
     return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
 
 
-def cells(runs):
-    """Return the cells of a row: its accuracies with their ranges, its epochs to 95 %."""
-    shares = [*with_range(runs.accuracy), *with_range(runs.one_at_a_time)]
-    return [*shares, reached(runs.epochs_to_95)]
-
-
 def cells_by_number(runs):
     """Return how many answers are right after each of NUMBERS values; "-" if none can be."""
     answers = runs.by_number.str.split(expand=True)
@@ -264,6 +247,10 @@ def cells_by_number(runs):
 def lines_of(table):
     """Return the lines of a Markdown table, made of results.csv."""
     runs = dict(list(pd.read_csv(FILE).groupby("command")))
+
+    def cells(row):
+        shares = [*with_range(runs[row].accuracy), *with_range(runs[row].one_at_a_time)]
+        return [*shares, reached(runs[row].epochs_to_95)]
 
     def cell(row):
         _, shares = with_range(runs[row].one_at_a_time)
@@ -280,7 +267,7 @@ def lines_of(table):
         lines = [[f"`{row}`", *cells_by_number(runs[row])] for row in TABLES[table]]
     else:
         heading = ["accuracy", "range", "one at a time", "range", "epochs to 95 %"]
-        lines = [[f"`{row}`", *cells(runs[row])] for row in TABLES[table]]
+        lines = [[f"`{row}`", *cells(row)] for row in TABLES[table]]
     lines = [[table, *heading], ["---"] * (1 + len(heading)), *lines]
     return [f"| {' | '.join(line)} |" for line in lines]
 

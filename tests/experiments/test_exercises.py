@@ -6,15 +6,7 @@ import re
 import pytest
 
 from tests.experiments import exercises
-from tests.experiments.exercises import (
-    ROOT,
-    SHEET,
-    apply,
-    cell,
-    main,
-    table_of,
-    variant,
-)
+from tests.experiments.exercises import ROOT, SHEET, apply, cell, table_of, variant
 
 SECTIONS = exercises.exercises(SHEET)
 ROWS = [(n, row[1]) for n in SECTIONS for row in table_of(SECTIONS[n][1])[1]]
@@ -49,7 +41,7 @@ def test_a_change_must_fit(line):
 def test_answers_have_the_tables_that_are_printed(monkeypatch, capsys):
     runs = {"accuracy": "1", "one_at_a_time": "1", "epochs_to_95": 7, "answers": "23"}
     monkeypatch.setattr(exercises, "run", lambda texts, command, seed: runs)
-    main([])
+    exercises.main([])
     printed = exercises.exercises(capsys.readouterr().out)
     answered = exercises.exercises(ANSWERS)
     assert list(printed) == list(answered) == list(SECTIONS)

@@ -281,7 +281,7 @@ def test_train_gives_the_weights_of_fit(command, quickly):
         ("--epochs 0", "--epochs: invalid count value: '0'"),
         ("--lead 5,-1", "--lead: invalid counts value: '5,-1'"),
         ("--context 25", "a sequence has 25 values: at least 26 are needed"),
-        ("--missing mark --batch-size 5", "--batch-size is 5: it must divide the 24"),
+        ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--through-time --missing mask", "--through-time makes a sequence one sample"),
         ("--lead 5 --missing mask", "each go alone"),
         ("--echo-sequence --burn-in 1", "each go alone"),

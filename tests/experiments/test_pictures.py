@@ -38,7 +38,7 @@ def test_what_a_conveyor_belt_stores_and_returns():
 
 def test_shares_are_drawn_where_they_belong():
     shares = np.array([[0.04, 0.25], [1, 0.5]])
-    figure = pictures.draw_shares({"left": shares, "right": shares.T}, "inside")
+    figure = pictures.draw_shares({"left": shares, "right": shares.T}, "x", "y")
     left, right = figure.axes
     texts = {text.get_position(): text.get_text() for text in left.texts}
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
@@ -48,9 +48,7 @@ def test_shares_are_drawn_where_they_belong():
 
 def test_curves_are_medians_in_a_band():
     seeds = [pd.Series([0.0, share], index=[1, 2]) for share in (0.2, 0.4, 0.9)]
-    accuracies = {script: seeds for script in pictures.CURVES}
-    (axis,) = pictures.draw_curves(accuracies).axes
-    for line in axis.lines[:3]:
+    (axis,) = pictures.draw_curves(dict.fromkeys(pictures.CURVES, seeds)).axes
+    for line, band in zip(axis.lines, axis.collections):
         np.testing.assert_allclose(line.get_data(), [[1, 2], [0, 0.2]])
-    for band in axis.collections:
         assert band.get_datalim(axis.transData).ymax == 0.45

@@ -1,5 +1,6 @@
 """The measurements: their rows, what is read of a run, and the report's tables."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -7,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.experiments import results
+import echo_lag
+from tests.experiments import extensions, results
 from tests.experiments.extensions import parse
 
 
@@ -63,28 +65,28 @@ def test_epochs_to_95_are_those_until_it_stays(curve, epochs):
     assert results.epochs_to_95(pd.Series(curve, dtype=float)) == epochs
 
 
-def test_run_what_lacks_runs_just_that(tmp_path, monkeypatch, capsys):
+def test_run_what_lacks_runs_just_that(tmp_path, monkeypatch):
+    def main(command=None):
+        ran.append(command or sys.argv)
+        print("Accuracy over 100 new sequences: 0.75")
+
+    ran, rows = [], ["echo_lag.py", "--lag 0"]
+    monkeypatch.setattr(extensions, "main", main)
+    monkeypatch.setattr(echo_lag, "main", main)
     monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
-    monkeypatch.setattr(
-        results, "TABLES", {"scripts": [], "two": ["--lag 0", "--epochs 1"]}
-    )
-    # In this process, where Keras is imported already.
+    monkeypatch.setattr(results, "TABLES", {"scripts": [], "two": rows})
     monkeypatch.setattr(
         results, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1)
     )
-    done = pd.DataFrame({"command": ["--lag 0"] * 5 + ["--epochs 1"] * 4})
-    done = done.assign(
-        seed=[*range(1, 6), *range(2, 6)], accuracy=0.5, one_at_a_time=0.5
-    )
-    done = done.assign(epochs_to_95=9, by_number="", versions="", processor="")
-    done.to_csv(results.FILE, index=False)
+    done = [(row, seed) for row in rows for seed in range(1, 6) if seed != 3]
+    empty = dict.fromkeys(["accuracy", "one_at_a_time", "epochs_to_95", "by_number"])
+    done = pd.DataFrame(done, columns=["command", "seed"]).assign(**empty)
+    done.assign(versions="", processor="").to_csv(results.FILE, index=False)
     results.run_what_lacks(["two"])
-    *old, new = pd.read_csv(results.FILE).itertuples(index=False)
-    assert len(old) == 9
-    assert (new.command, new.seed) == ("--epochs 1", 1)
-    assert new.accuracy < 0.1 and len(new.by_number.split()) == 25
-    assert f"keras {keras.__version__}" in new.versions
-    assert capsys.readouterr().out.startswith("--epochs 1 1 0.0")
+    assert ran == [["echo_lag.py", "--seed", "3"], "--lag 0 --seed 3"]
+    *_, last = pd.read_csv(results.FILE).itertuples(index=False)
+    assert (last.command, last.seed, last.accuracy) == ("--lag 0", 3, 0.75)
+    assert f"keras {keras.__version__}" in last.versions
 
 
 def test_cells_are_medians_with_ranges(tmp_path, monkeypatch):

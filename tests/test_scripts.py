@@ -1,7 +1,6 @@
 """The three scripts: as in the article, as `fit` would train them, and as a person runs them.
 
 Each network is trained in full once, in this process; all tests look at that training.
-Code that the scripts share is tested with echo_lag.py, and that it is the same in all.
 """
 
 import contextlib
@@ -62,20 +61,9 @@ def trained(name):
     states = [s.numpy() for s in getattr(model.layers[0], "states", None) or []]
     with contextlib.redirect_stdout(output):
         script.evaluate(model)
-    return types.SimpleNamespace(
-        script=script,
-        model=model,
-        sequences=sequences,
-        weights=weights,
-        traces=traces,
-        history=history,
-        states=states,
-        lines=output.getvalue().splitlines(),
-        accuracy=float(output.getvalue().split()[-1]),
-    )
-
-
-# The networks and their training
+    lines = output.getvalue().splitlines()
+    accuracy = float(lines[-1].split()[-1])
+    return types.SimpleNamespace(**locals())
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -130,9 +118,6 @@ def test_accuracies_are_those_of_the_article():
     assert part_3.history.loss[-100:].mean() == pytest.approx(math.log(100), abs=0.1)
 
 
-# Predictions
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_predict_is_the_predict_of_keras_from_a_reset_state(name):
     script, model = trained(name).script, trained(name).model
@@ -181,13 +166,8 @@ def test_evaluate_prints_the_echo_and_measures_100_new_sequences(monkeypatch, ca
     ]
 
 
-# From the shell
-
-
 # What Python reads after the script has run.
-AFTERWARDS = """import os
-print(os.environ["CUDA_VISIBLE_DEVICES"], keras.backend.backend(), gc.isenabled())
-"""
+AFTERWARDS = "print(os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), gc.isenabled())\n"
 
 
 def test_script_from_the_shell_of_another_folder(tmp_path):
@@ -249,17 +229,14 @@ def test_bad_command_line(arguments, message, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith(f": error: {message}\n")
 
 
-@pytest.mark.parametrize(
-    ("scripts", "shared"),
-    [
-        (SCRIPTS, "# No GPU.*?\n# Prepare"),
-        (SCRIPTS, r"def evaluate\(.*"),
-        (["echo_lag_no_context", "echo_lag"], r"    model.add\(keras.layers.LSTM.*"),
-    ],
-)
-def test_scripts_have_not_drifted_apart(scripts, shared):
-    texts = [(ROOT / f"{script}.py").read_text(encoding="utf-8") for script in scripts]
-    parts = [re.search(shared, text, re.DOTALL)[0] for text in texts]
+def test_scripts_have_not_drifted_apart():
+    texts = [(ROOT / f"{script}.py").read_text("utf-8") for script in SCRIPTS]
     # All but shapes and counts is the same. (Shapes are tested above, by what they do.)
-    parts = {re.sub(r"steps?\b", "step", re.sub(r"\b[1-6]\b", "N", p)) for p in parts}
-    assert len(parts) == 1
+    texts = [re.sub(r"steps?\b", "step", re.sub(r"\b[1-6]\b", "N", t)) for t in texts]
+    start, end, lag = (
+        "# No GPU.*?\n# Prepare",
+        r"def evaluate\(.*",
+        r"\n    model.add\(keras.l.*",
+    )
+    for shared, scripts in (start, texts), (end, texts), (lag, texts[1:]):
+        assert len({re.search(shared, text, re.DOTALL)[0] for text in scripts}) == 1

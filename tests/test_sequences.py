@@ -46,9 +46,6 @@ def test_bad_count_is_an_error(value):
     assert error_of(one_hot_encode, [], n_unique=value) == f"n_unique {expected}"
 
 
-# Encoding
-
-
 @pytest.mark.parametrize("n_unique", [1, 2, 100, 1000])
 def test_round_trip_for_every_value(n_unique):
     encoded = one_hot_encode(range(n_unique), n_unique)
@@ -97,9 +94,6 @@ def test_decoding_takes_probabilities_and_keeps_every_time_step():
     for nothing in 5, [], np.zeros((3, 0)):
         assert "has no vectors to decode" in error_of(one_hot_decode, nothing)
     assert "NaN" in error_of(one_hot_decode, [[1, 0], [float("nan"), 0]])
-
-
-# Framings
 
 
 @pytest.mark.parametrize(("framing", "X_shape", "fewest"), [CURRENT, NO_CONTEXT, LAG])

@@ -23,6 +23,7 @@ from tests.experiments.results import read
 
 ROOT = Path(__file__).parents[2]
 SHEET = Path(__file__).with_name("EXERCISES.md").read_text("utf-8")
+CHANGE = r"(?s)hange ([A-Z])\b((?:(?!hange ).)*?```diff.*?```)"  # its letter, its diff
 AT_A_TIME = 2  # runs, each on one core
 
 
@@ -56,11 +57,10 @@ def apply(section, texts):
                 "".join(f"{line[1:]}\n" for line in lines if line[0] in signs)
                 for signs in (" -", " +")
             )
-            before = texts[name].partition(old)[0]
+            up_to_it = "def imports\n" + texts[name].partition(old)[0] + old
             replace(texts, name, old, new)
-            place = ["imports", *re.findall(r"(?m)^def (\w+)", before + old)][-1]
-            if place != function:
-                raise ValueError(f"{name} has this in {place}, not {function}:\n{old}")
+            if re.findall(r"(?m)^def (\w+)", up_to_it)[-1] != function:
+                raise ValueError(f"{name} has this, but not in {function}:\n{old}")
 
 
 def variant(number, todo):
@@ -69,7 +69,7 @@ def variant(number, todo):
     command = (re.findall(r"run `(.+?)`", todo) or ["echo_lag.py"])[0]
     for other, letter in re.findall(r"(\d*)([A-Z])\b", re.sub("`.+?`", "", todo)):
         _, section = exercises(SHEET)[int(other or number)]
-        apply(re.search(rf"(?s)hange {letter}\b.*?```diff.*?```", section)[0], texts)
+        apply(dict(re.findall(CHANGE, section))[letter], texts)
     for new, old in re.findall(r"`([^`]+)` for `([^`]+)`", todo):
         replace(texts, command.split()[0], old, new)
     return tuple(texts.items()), command

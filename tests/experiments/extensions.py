@@ -1,15 +1,13 @@
 """The article's extensions, its readers' questions and our experiments, one option each.
 
     python -m tests.experiments.extensions --lag 4 --stateless
-    python -m tests.experiments.extensions --through-time --epochs 4000
 
 Without options, this trains and measures as echo_lag.py does, and with --context 1
 --batch-size 6 as echo_lag_no_context.py does. Then it feeds the trained network new
 sequences, one value at a time.
 
-A command line is the only description of an experiment: `parse` makes the options of it,
-and every function takes them. To add an experiment, add an option here, and its command
-lines to TABLES in results.py.
+A command line is all that describes an experiment. `parse` makes options of it, and every
+function takes them. To add one, add an option here, and its commands in results.py.
 """
 
 import argparse
@@ -53,9 +51,7 @@ RECURRENT = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
     "simple-rnn": keras.layers.SimpleRNN,
-    "cut-gradients": lambda units, **options: keras.layers.RNN(
-        CutCell(units), **options
-    ),
+    "cut-gradients": lambda units, **kwargs: keras.layers.RNN(CutCell(units), **kwargs),
 }
 
 
@@ -133,7 +129,7 @@ def parse(command=None):
     if options.batch_size not in sizes:
         parser.error(f"--batch-size is {options.batch_size}: it must divide {len(X)}")
     # Through time, sequences of any length fit.
-    options.shape = (None, *X.shape[2:]) if options.through_time else X.shape[1:]
+    options.shape = (None if options.through_time else X.shape[1], X.shape[2])
     return options
 
 

@@ -4,9 +4,9 @@
     python -m tests.experiments.pictures learned .github/learned.png
     python -m tests.experiments.pictures inside .github/inside.png
 
-"curves": how does the training accuracy of the three scripts rise? "learned": which value
-of a window does part 4's network return? "inside": which values can a linear read-out find
-in its state? The last two also print their tables, with the lowest and the highest seed.
+"curves": how does the training accuracy of the scripts rise? "learned": which value of a
+window does part 4's network return? "inside": which values can a linear read-out find in its
+state? The last two also print their tables, with the lowest and the highest seed.
 """
 
 import argparse
@@ -34,17 +34,13 @@ def trained(command, seed):
     """Return the network of a command line of extensions.py, trained with this seed."""
     keras.utils.set_random_seed(seed)
     options = parse(command)
-    model = build_model(options)
     with contextlib.redirect_stdout(None):
-        train(model, options)
+        train(model := build_model(options), options)
     return model
 
 
 def learned(model, most=10):
-    """Return how many answers equal the value at each step, in windows of 1 to `most`.
-
-    Returns: shares (most, most), a row for each length of window, a column for each step.
-    """
+    """Return how many answers to windows of 1, 2, ... equal the value at step 1, 2, ..."""
     sequences, answers = feed_one_at_a_time(model)
     # The answer to the n-th value is the answer to a window of n values.
     equal = answers[:, :most, np.newaxis] == sequences[:, np.newaxis, :most]
@@ -52,10 +48,7 @@ def learned(model, most=10):
 
 
 def stored(model, n=6000, steps=9):
-    """Return how many values a linear read-out finds in the output h after each step.
-
-    Returns: shares (steps, steps), a row for each value, a column for each step.
-    """
+    """Return which share of value 1, 2, ... is found in the output h after step 1, 2, ..."""
     lstm, unique = model.layers[0], model.output_shape[-1]
     layer = keras.layers.LSTM(lstm.units, return_sequences=True)
     states = keras.Sequential([keras.Input((steps, unique)), layer])
@@ -118,10 +111,7 @@ def curves(script):
 
 
 def draw_curves(accuracies):
-    """Return the training accuracies, medians in a band from the lowest to the highest.
-
-    accuracies: dict from a script to what `curves` returns.
-    """
+    """Draw what `curves` returns of each script: medians, in bands that span the seeds."""
     figure = Figure(figsize=SLIDE, layout="constrained")
     axis = figure.subplots()
     for script, colour in CURVES.items():
@@ -150,8 +140,7 @@ def main():
     if args.picture == "curves":
         figure = draw_curves({script: curves(script) for script in CURVES})
     else:
-        measure, x, y, networks = TABLES[args.picture]
-        panels = {}
+        (measure, x, y, networks), panels = TABLES[args.picture], {}
         for command, title in networks.items():
             seeds = [measure(trained(command, seed)) for seed in range(1, 6)]
             for name in "median", "min", "max":

@@ -142,17 +142,13 @@ GRIDS = {
 
 def rows_of(table):
     """Return the rows of a table, each a command."""
-    if table in TABLES:
-        return TABLES[table]
-    return [row for commands in GRIDS[table].values() for row in commands]
+    return TABLES.get(table) or [r for rows in GRIDS[table].values() for r in rows]
 
 
 def seeds_of(row):
     """Return the seeds of a row: 20 for the scripts, 5 for a table, 3 for a grid."""
-    if row in TABLES["scripts"]:
-        return range(1, 21)
-    in_table = any(row in rows for rows in TABLES.values())
-    return range(1, 6 if in_table else 4)
+    seeds = 5 if any(row in rows for rows in TABLES.values()) else 3
+    return range(1, 1 + (20 if row in TABLES["scripts"] else seeds))
 
 
 def run(row, seed):
@@ -258,10 +254,8 @@ def lines_of(table):
 
     if table in GRIDS:
         heading = [f"lag {lag}" for lag in range(1, 5)]
-        grid = GRIDS[table].items()
-        lines = [
-            [name, *map(cell, rows), *[""] * (4 - len(rows))] for name, rows in grid
-        ]
+        lines = [[name, *map(cell, rows)] for name, rows in GRIDS[table].items()]
+        lines = [[*cells, *[""] * (5 - len(cells))] for cells in lines]
     elif table == "by number":
         heading = list(map(str, NUMBERS))
         lines = [[f"`{row}`", *cells_by_number(runs[row])] for row in TABLES[table]]
@@ -292,8 +286,7 @@ def main():
     if set(tables) - set(names):
         parser.error(f"{tables}: one or more of {names} are needed")
     run_what_lacks(tables)
-    report = filled(REPORT.read_text("utf-8"), tables)
-    REPORT.write_text(report, "utf-8")
+    REPORT.write_text(filled(REPORT.read_text("utf-8"), tables), "utf-8")
 
 
 if __name__ == "__main__":

@@ -13,19 +13,12 @@ from tests.experiments import extensions, results
 from tests.experiments.extensions import parse
 
 
-@pytest.mark.parametrize("table", [*results.TABLES, *results.GRIDS])
-def test_each_row_is_a_command_with_all_its_runs(table):
+def test_the_file_holds_all_runs_of_all_rows_and_no_others():
     runs = pd.read_csv(results.FILE)
-    for row in results.rows_of(table):
-        assert row in results.SCRIPTS or parse(row)
-        seeds = runs[runs.command == row].seed
-        assert sorted(seeds) == list(results.seeds_of(row)), row
-
-
-def test_the_file_holds_no_other_run_and_one_set_of_versions():
-    runs = pd.read_csv(results.FILE)
-    tables = [*results.TABLES, *results.GRIDS]
-    assert set(runs.command) == {r for table in tables for r in results.rows_of(table)}
+    rows = {r for t in (*results.TABLES, *results.GRIDS) for r in results.rows_of(t)}
+    assert all(row in results.SCRIPTS or parse(row) for row in rows)
+    expected = sorted((row, seed) for row in rows for seed in results.seeds_of(row))
+    assert sorted(zip(runs.command, runs.seed)) == expected
     assert runs.versions.nunique() == 1
 
 

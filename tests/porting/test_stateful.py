@@ -17,7 +17,7 @@ GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BY_BATCH, BY_PASS, ONE_STEP, STATE, EMBEDDING = re.findall(
     r"```python\n(.*?)```", GUIDE, re.DOTALL
 )
-INPUTS = keras.Input((None, 4))
+INPUTS = keras.Input((None, 4), dtype="float64")
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +119,6 @@ def test_training_pass_is_fit_and_a_reset(build):
     for model in ours, fitted:
         sgd = keras.optimizers.SGD(schedule, momentum=0.9, **options)
         model.compile(sgd, loss, metrics=["accuracy"], run_eagerly=True)
-    initial = weights(ours)
     traces, train_step = [], ours.train_step
     ours.train_step = lambda data: traces.append(data) or train_step(data)
     train_on_sequence = compile_training_pass(ours, 2, jit_compile=False)
@@ -134,9 +133,8 @@ def test_training_pass_is_fit_and_a_reset(build):
         assert not any(np.any(state) for state in states(ours))
         assert results == pytest.approx(fit_and_reset(fitted, X, y), rel=1e-4)
     np.testing.assert_allclose(weights(ours), weights(fitted), rtol=0, atol=3e-6)
-    assert np.abs(weights(ours) - initial).max() > 1e-3
-    # A second one for the second length, which is for all others, too.
-    assert len(traces) == 2
+    # A second one for the second length, which is for all others, too. Numbers are float32.
+    assert len(traces) == 2 and all(y.dtype != "float64" for _, y in traces)
 
 
 def compiled(loss="mse"):
@@ -208,13 +206,22 @@ CELLS = [StartCell(3, start=0.0), LSTMCell(2)]
     ("shape", "chain"),
     [
         ((4, 5, 3), [LSTM(3, stateful=True, unroll=True), Dense(2)]),
-        (ANY, [sequential(GRU(3, **ALL), shape=ANY), LSTM(3, return_state=True)]),
+        (
+            ANY,
+            [
+                sequential(GRU(3, **ALL), shape=ANY),
+                LSTM(3, dtype="float64", return_state=True),
+            ],
+        ),
         ((4, 5, 3), [layers.TimeDistributed(Dense(2)), layers.SimpleRNN(3, **ALL)]),
         ((None, None, 3), [RNN(CELLS), layers.Flatten(), Dense(2)]),
         # Only the answers at the time steps 2 and 3, which are masked, would differ.
         (ANY, [Masking(), LSTM(3, **ALL), layers.BatchNormalization(), GRU(3)]),
-        (ANY, [Masking(), LSTM(3, zero_output_for_mask=True, **ALL), Dense(2)]),
-        ((4, 5), [Embedding(4, 3), GRU(3), layers.RepeatVector(2), LSTM(3)]),
+        (ANY, [layers.Activation("tanh"), GRU(3), layers.RepeatVector(2), LSTM(3)]),
+        (
+            (4, 5),
+            [Embedding(4, 3), layers.LayerNormalization(), layers.Dropout(0.5), GRU(3)],
+        ),
     ],
 )
 def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, chain):
@@ -233,6 +240,7 @@ def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, cha
         answers = [keras.tree.flatten(answer)[-1] for answer in answers]
         got = np.hstack(answers) if whole.ndim == 3 else answers[-1]
         np.testing.assert_allclose(got, whole, atol=1e-6)
+        assert got.dtype == whole.dtype
         assert np.abs(whole).max() > 0.01
 
 
@@ -245,6 +253,7 @@ def test_network_that_may_need_a_whole_sequence_is_an_error():
         (sequential(layers.Bidirectional(LSTM(3))), rf"\(Bidirectional\) {unknown}"),
         (sequential(layers.Flatten(), Dense(3)), unknown),
         (sequential(type("MyDense", (Dense,), {})(3), LSTM(3)), unknown),
+        (sequential(type("MyLSTM", (LSTM,), {})(3)), unknown),
         (sequential(LSTM(3, go_backwards=True)), unknown),
         (sequential(over_time, LSTM(3)), unknown),
         (sequential(LSTM(4), layers.Reshape((2, 2, 1)), stateful), unknown),
@@ -256,7 +265,9 @@ def test_network_that_may_need_a_whole_sequence_is_an_error():
     ]:
         with pytest.raises(ValueError, match=message):
             one_at_a_time(model)
-    assert one_at_a_time(keras.Sequential(functional.layers)).input_shape == (1, 1, 4)
+    network = one_at_a_time(keras.Sequential(functional.layers))
+    assert (network.input_shape, network.inputs[0].dtype) == ((1, 1, 4), "float64")
+    assert network.layers[1].name == functional.layers[1].name
 
 
 @pytest.fixture

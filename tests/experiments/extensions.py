@@ -70,9 +70,8 @@ def count(text):
 
 
 def parse(command=None):
-    """Return the options of a command line, such as "--lag 4 --stateless".
+    """Return the options of a command line, such as "--lag 4 --stateless", or the shell's.
 
-    command: str; None reads the shell's.
     Returns: argparse.Namespace, with the batch size and the shape of a sample.
     """
     parser = argparse.ArgumentParser(
@@ -151,9 +150,7 @@ def generate_data(options, sequence=None):
     if sequence is None:
         sequence = generate_sequence(options.length, unique)
     if len(sequence) <= first:
-        raise ValueError(
-            f"a sequence has {len(sequence)} values: at least {first + 1} are needed"
-        )
+        raise ValueError(f"{len(sequence)} values: at least {first + 1} are needed")
     df = pd.DataFrame(one_hot_encode(sequence, unique), dtype="float32")
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
     shifts = (df.shift(i, fill_value=MISSING) for i in reversed(range(context)))
@@ -210,13 +207,11 @@ def build_model(options):
 
 def train(model, options):
     """Train on one new sequence per epoch; print each epoch as the scripts do."""
-    train_on_sequence = compile_training_pass(model)
-    for epoch in range(1, options.epochs + 1):
+    train_on_sequence, n = compile_training_pass(model), options.epochs
+    for epoch in range(1, n + 1):
         results = train_on_sequence(*generate_data(options))
         loss, accuracy = results["loss"], results["accuracy"]
-        print(
-            f"Epoch {epoch}/{options.epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
-        )
+        print(f"Epoch {epoch}/{n} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
 
 
 def evaluate(model, options):

@@ -1,8 +1,6 @@
 """Train networks with the seeds 1 to 20, or 1 to 5, and draw a picture of what they do.
 
     python -m tests.experiments.pictures curves .github/curves.png
-    python -m tests.experiments.pictures learned .github/learned.png
-    python -m tests.experiments.pictures inside .github/inside.png
 
 "curves": how does the training accuracy of the scripts rise? "learned": which value of a
 window does part 4's network return? "inside": which values can a linear read-out find in its

@@ -195,19 +195,18 @@ def test_masking_hides_what_is_missing(command):
     bare.set_weights(masked.get_weights())
     there = X.min(axis=-1) == 0
     assert len(set(there.sum(axis=1))) > 1
-    for values, answer in zip([x[t] for x, t in zip(X, there)], masked(X), strict=True):
+    for x, steps, answer in zip(X, there, masked(X), strict=True):
         extensions.reset_states(bare)
-        np.testing.assert_allclose(answer, bare(values[None])[0, -1], atol=1e-6)
+        np.testing.assert_allclose(answer, bare(x[None, steps])[0, -1], atol=1e-6)
 
 
 @pytest.mark.parametrize(
     "command", ["--stateless", "--layer gru", "--echo-sequence", "--burn-in 2"]
 )
 def test_fed_one_at_a_time_a_network_answers_as_to_all_time_steps_at_once(command):
-    command += " --units 8 --unique 10"
-    model = with_large_weights(build_model(parse(command)))
+    model = with_large_weights(build_model(parse(f"{command} --units 8 --unique 10")))
     sequences, answers = extensions.feed_one_at_a_time(model, n_sequences=30)
-    options = parse("--through-time --units 8 --unique 10 --length 26")
+    options = parse("--through-time --units 8 --unique 10")
     options.layer, options.batch_size = parse(command).layer, 30
     at_once = build_model(options)
     at_once.set_weights(model.get_weights())
@@ -249,7 +248,7 @@ def test_train_gives_the_weights_of_fit(command, quickly):
         ("--lag 25 --length 50", "--lag is 25: 0 to 24 is needed"),
         ("--epochs 0", "--epochs: invalid count value: '0'"),
         ("--lead 5,-1", "--lead: invalid counts value: '5,-1'"),
-        ("--context 25", "a sequence has 25 values: at least 26 are needed"),
+        ("--context 25", "25 values: at least 26 are needed"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--through-time --missing mask", "--through-time makes a sequence one sample"),
         ("--lead 5 --missing mask", "each go alone"),

@@ -1,7 +1,6 @@
 """The pictures, of networks made by hand whose state and answers are known."""
 
 import numpy as np
-import pandas as pd
 
 from tests.experiments import pictures
 from tests.experiments.extensions import build_model, parse
@@ -44,11 +43,3 @@ def test_shares_are_drawn_where_they_belong():
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
     assert left.get_title() == "left"
     np.testing.assert_array_equal(right.images[0].get_array(), shares.T)
-
-
-def test_curves_are_medians_in_a_band():
-    seeds = [pd.Series([0.0, share], index=[1, 2]) for share in (0.2, 0.4, 0.9)]
-    (axis,) = pictures.draw_curves(dict.fromkeys(pictures.CURVES, seeds)).axes
-    for line, band in zip(axis.lines, axis.collections):
-        np.testing.assert_allclose(line.get_data(), [[1, 2], [0, 0.2]])
-        assert band.get_datalim(axis.transData).ymax == 0.45

@@ -30,6 +30,8 @@ def test_what_a_conveyor_belt_stores_and_returns():
     assert np.diagonal(shares).min() == np.diagonal(shares, 1).min() == 1
     assert np.diagonal(shares, 2).max() < 0.3  # Chance is 10 %.
     assert not np.tril(shares, -1).any()
+    noise, values = np.random.normal(size=(90, 60)), np.random.randint(10, size=90)
+    assert pictures.share_found(noise, values) < 0.5  # It is scored on other states.
     shares = pictures.learned(conveyor_belt())
     assert np.diagonal(shares, -1).min() == 1
     assert np.tril(shares, -2).max() < 0.3 and np.diagonal(shares)[1:].max() < 0.3

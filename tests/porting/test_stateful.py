@@ -187,41 +187,22 @@ def test_model_that_cannot_be_trained_so_is_an_error(monkeypatch):
         compile_training_pass(model, 2)
 
 
-class StartCell(LSTMCell):
-    """A cell that Keras does not know, whose config is not complete."""
-
-    def __init__(self, units, start):
-        super().__init__(units)
-        self.start = start
-
-    def get_initial_state(self, batch_size=None):
-        return [self.start * keras.ops.ones((batch_size, self.units))] * 2
-
-
-ANY, ALL = (None, 5, 3), {"return_sequences": True}
-CELLS = [StartCell(3, start=0.0), LSTMCell(2)]
+ANY, FIXED, ALL = (None, 5, 3), (4, 5, 3), {"return_sequences": True}
+CELLS = [type("MyCell", (LSTMCell,), {})(3), LSTMCell(2)]
+NESTED = sequential(GRU(3, **ALL), shape=ANY)
 
 
 @pytest.mark.parametrize(
     ("shape", "chain"),
     [
-        ((4, 5, 3), [LSTM(3, stateful=True, unroll=True), Dense(2)]),
-        (
-            ANY,
-            [
-                sequential(GRU(3, **ALL), shape=ANY),
-                LSTM(3, dtype="float64", return_state=True),
-            ],
-        ),
-        ((4, 5, 3), [layers.TimeDistributed(Dense(2)), layers.SimpleRNN(3, **ALL)]),
+        (FIXED, [layers.Dropout(0.5), LSTM(3, stateful=True, unroll=True), Dense(2)]),
+        (ANY, [NESTED, LSTM(3, dtype="float64", return_state=True)]),
+        (FIXED, [layers.TimeDistributed(Dense(2)), layers.SimpleRNN(3, **ALL)]),
         ((None, None, 3), [RNN(CELLS), layers.Flatten(), Dense(2)]),
         # Only the answers at the time steps 2 and 3, which are masked, would differ.
         (ANY, [Masking(), LSTM(3, **ALL), layers.BatchNormalization(), GRU(3)]),
         (ANY, [layers.Activation("tanh"), GRU(3), layers.RepeatVector(2), LSTM(3)]),
-        (
-            (4, 5),
-            [Embedding(4, 3), layers.LayerNormalization(), layers.Dropout(0.5), GRU(3)],
-        ),
+        ((4, 5), [Embedding(4, 3), layers.LayerNormalization(), GRU(3)]),
     ],
 )
 def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, chain):
@@ -248,6 +229,8 @@ def test_network_that_may_need_a_whole_sequence_is_an_error():
     functional = keras.Model(INPUTS, LSTM(2)(INPUTS))
     over_time = layers.LayerNormalization(axis=(-2, -1))
     stateful = layers.TimeDistributed(LSTM(3, stateful=True))
+    from_one = LSTMCell(3)
+    from_one.get_initial_state = lambda batch_size: 2 * [np.ones((batch_size, 3))]
     unknown = "is not known to treat each time step by itself"
     for model, message in [
         (sequential(layers.Bidirectional(LSTM(3))), rf"\(Bidirectional\) {unknown}"),
@@ -259,7 +242,7 @@ def test_network_that_may_need_a_whole_sequence_is_an_error():
         (sequential(LSTM(4), layers.Reshape((2, 2, 1)), stateful), unknown),
         (sequential(LSTM(3), layers.RepeatVector(3), LSTM(3, stateful=True)), unknown),
         (sequential(Dense(3)), "has no recurrent layer"),
-        (sequential(RNN(StartCell(3, start=1.0))), "a state that is not zero"),
+        (sequential(RNN(from_one)), "a state that is not zero"),
         (functional, "not a Sequential model with keras.Input"),
         (keras.Sequential([LSTM(2)]), "not a Sequential model with keras.Input"),
     ]:

@@ -43,17 +43,13 @@ def trained(name):
     sequences, weights, traces = [], [], []
 
     def record_sequence():
+        sequence = generate_data()
         if len(sequences) < 4:
             weights.append(model.get_weights())
-            sequences.append(generate_data())
-            return sequences[-1]
-        return generate_data()
+            sequences.append(sequence)
+        return sequence
 
-    def record_trace(data):
-        traces.append(data)
-        return train_step(data)
-
-    model.train_step = record_trace
+    model.train_step = lambda data: traces.append(data) or train_step(data)
     output = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
         patch.setattr(script, "generate_data", record_sequence)

@@ -1,11 +1,11 @@
 """Run exercises: change copies of the scripts as EXERCISES.md says, and fill in its tables.
 
     python -m tests.experiments.exercises        # all exercises
-    python -m tests.experiments.exercises 4 7    # these two
+    python -m tests.experiments.exercises 3 7    # these two
 
 The second column of a table says what to do for a row: apply changes (A is a change of this
-exercise, 4A one of exercise 4), write one text for another in the script that runs, and run
-a command, by default echo_lag.py. The tables show medians, standard error shows each run.
+exercise, 3A one of exercise 3), write one text for another in the script that runs, and run
+a command, by default echo_lag.py. The tables show medians.
 """
 
 import os
@@ -24,7 +24,6 @@ from tests.experiments.results import read
 ROOT = Path(__file__).parents[2]
 SHEET = Path(__file__).with_name("EXERCISES.md").read_text("utf-8")
 CHANGE = r"(?s)hange ([A-Z])\b((?:(?!hange ).)*?```diff.*?```)"  # its letter, its diff
-AT_A_TIME = 2  # runs, each on one core
 
 
 def exercises(page):
@@ -109,7 +108,7 @@ def main(arguments=None):
     numbers, sheet = parser.parse_args(arguments).numbers, exercises(SHEET)
     if not set(numbers) <= set(sheet):
         parser.error(f"the exercises are 1 to {len(sheet)}")
-    pool = ThreadPoolExecutor(AT_A_TIME)
+    pool = ThreadPoolExecutor(2)  # runs at a time
     try:
         for number in numbers or sheet:
             title, section = sheet[number]
@@ -119,7 +118,6 @@ def main(arguments=None):
             changed = [partial(run, *variant(number, row[1])) for row in rows]
             results = [pool.map(run_seed, [1, 2, 3]) for run_seed in changed]
             for (label, *_), runs in zip(rows, map(list, results)):
-                print(label, *runs, sep="\n", file=sys.stderr)
                 cells = [label, *(cell(column, runs) for column in columns)]
                 print(f"| {' | '.join(cells)} |", flush=True)
     finally:

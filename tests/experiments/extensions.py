@@ -189,7 +189,6 @@ def build_model(options):
             options.units,
             stateful=not options.stateless or options.burn_in > 0,
             return_sequences=options.echo_sequence or options.through_time,
-            # As in the scripts. Many time steps would take long to compile.
             unroll=not options.through_time and options.shape[0] <= 15,
         )
         model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)

@@ -29,8 +29,7 @@ REPORT = Path(__file__).with_name("README.md")
 SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 
-# A table for each question. Its rows are scripts, or options of extensions.py, which are
-# written the same way in all tables.
+# A table for each question. Its rows are scripts, or options of extensions.py.
 TABLES = {
     "scripts": [*SCRIPTS, "--lag 1"],
     "part3": [
@@ -39,7 +38,6 @@ TABLES = {
         "--context 1 --batch-size 1 --epochs 20000",
         "--through-time --epochs 4000",
         "--through-time --layer cut-gradients --epochs 20000",
-        "--layer cut-gradients --epochs 20000",
         "--layer cut-gradients --lag 0",
     ],
     "by number": [
@@ -105,7 +103,6 @@ def line(options, *epochs):
     """Return the commands of a line of a grid: lags 1, 2, ..., with these epochs."""
     commands = [options or "--lag 1"]
     commands += [f"--lag {lag} {options}".strip() for lag in range(2, 1 + len(epochs))]
-    # As everywhere, what is the default is not written.
     return [c if n == 2000 else f"{c} --epochs {n}" for c, n in zip(commands, epochs)]
 
 

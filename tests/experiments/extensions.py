@@ -97,7 +97,7 @@ def parse(command=None):
         metavar="N,...",
         help="values before windows",
     )
-    add("--burn-in", type=count, default=0, metavar="N", help="such, without gradients")
+    add("--burn-in", type=count, default=0, metavar="N", help="same, without gradients")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=[*RECURRENT, "mlp"], default="lstm", help="hidden layer")
     add("--units", type=count, default=50, metavar="N", help="of the layer")

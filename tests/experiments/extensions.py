@@ -18,7 +18,12 @@ import numpy as np
 import pandas as pd
 
 from sequences import generate_sequence, one_hot_encode
-from tests.porting.stateful import compile_training_pass, one_at_a_time, reset_states
+from tests.porting.stateful import (
+    BurnIn,
+    compile_training_pass,
+    one_at_a_time,
+    reset_states,
+)
 
 MISSING = -1  # stands in every feature of a time step that does not exist
 
@@ -31,42 +36,43 @@ class CutCell(keras.layers.LSTMCell):
         return super().call(inputs, states)
 
 
-class BurnIn(keras.layers.Wrapper):
-    """A stateful layer that reads the first n time steps only to leave the zero state.
+def two_lstms(units, **options):
+    """Return two LSTMs in one layer."""
+    cells = [keras.layers.LSTMCell(units), keras.layers.LSTMCell(units)]
+    return keras.layers.RNN(cells, **options)
 
-    They move the state and teach nothing: no gradient leaves a call of a stateful layer.
-    """
 
-    def __init__(self, layer, n):
-        super().__init__(layer)
-        self.n = n
-
-    def call(self, X):
-        self.layer.reset_state()
-        self.layer(X[:, : self.n])
-        return self.layer(X[:, self.n :])
+def cut_gradients(units, **options):
+    """Return an LSTM without gradients between its time steps."""
+    return keras.layers.RNN(CutCell(units), **options)
 
 
 RECURRENT = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
     "simple-rnn": keras.layers.SimpleRNN,
-    "cut-gradients": lambda units, **kwargs: keras.layers.RNN(CutCell(units), **kwargs),
+    "two-lstms": two_lstms,
+    "cut-gradients": cut_gradients,
+}
+
+# Options that do not go together.
+CONFLICTS = {
+    "missing": ["echo-sequence", "lead", "mark", "burn-in", "list", "through-time"],
+    "echo-sequence": ["lead", "mark", "burn-in", "list", "through-time", "layer mlp"],
+    "lead": ["mark", "burn-in", "list", "through-time", "layer mlp"],
+    "through-time": ["context", "mark", "burn-in", "list", "stateless", "never-reset"],
+    "list": ["mark", "batch-size", "stateless", "never-reset"],
+    "stateless": ["burn-in", "never-reset", "layer mlp"],
+    "never-reset": ["burn-in", "layer mlp"],
+    "layer mlp": ["mark", "burn-in", "untrained", "missing mask"],
 }
 
 
-def counts(text, least=0):
-    """Return the whole numbers in "5" or "0,5,10"; argparse reports the ValueError."""
-    numbers = [int(part) for part in text.split(",")]
-    if min(numbers) < least:
-        raise ValueError
-    return numbers
-
-
 def count(text):
-    """Return a whole number of at least 1."""
-    (number,) = counts(text, least=1)
-    return number
+    """Return a whole number of at least 1; argparse reports the ValueError."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
 
 
 def parse(command=None):
@@ -89,34 +95,35 @@ def parse(command=None):
     add("--echo-sequence", action="store_true", help="an answer for each time step")
     add("--through-time", action="store_true", help="each sequence is one long sample")
     add("--stateless", action="store_true", help="start each sample from a zero state")
-    add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
+    add("--never-reset", action="store_true", help="keep the state between sequences")
     add(
-        "--lead",
-        type=counts,
-        default=[0],
-        metavar="N,...",
-        help="values before windows",
+        "--list", type=count, metavar="N", help="fit the windows of one list, stateless"
     )
+    add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
+    add("--lead", type=count, default=0, metavar="N", help="values before each window")
     add("--burn-in", type=count, default=0, metavar="N", help="same, without gradients")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=[*RECURRENT, "mlp"], default="lstm", help="hidden layer")
     add("--units", type=count, default=50, metavar="N", help="of the layer")
+    add("--untrained", action="store_true", help="train only the Dense layer after it")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
     add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
     options = parser.parse_args(None if command is None else command.split())
 
-    framings = [options.missing != "drop", options.echo_sequence, max(options.lead) > 0]
-    framings += [options.burn_in > 0 or options.mark is not None]
-    if options.through_time and (any(framings) or options.context != 5):
-        parser.error("--through-time makes a sequence one sample: it has no windows")
-    if sum(framings) > 1:
-        parser.error("--missing, --echo-sequence and --lead each go alone")
-    if options.layer == "mlp" and (any(framings[1:]) or options.missing == "mask"):
-        parser.error("--layer mlp takes a window as a whole, and nothing before it")
+    given = [
+        name.replace("_", "-")
+        for name, value in vars(options).items()
+        if value != parser.get_default(name)
+    ]
+    given += [f"layer {options.layer}", f"missing {options.missing}"]
+    for name, others in CONFLICTS.items():
+        for other in others:
+            if name in given and other in given:
+                parser.error(f"--{name} and --{other} do not go together")
     if options.layer != "lstm" and options.forget_bias is not None:
         parser.error("--forget-bias is that of --layer lstm")
-    if options.stateless and (options.through_time or options.layer == "mlp"):
-        parser.error("--stateless changes nothing here")
+    if options.seed is not None and not 0 <= options.seed < 2**32:
+        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
     try:
@@ -127,6 +134,7 @@ def parse(command=None):
     options.batch_size = options.batch_size or max(size for size in sizes if size <= 5)
     if options.batch_size not in sizes:
         parser.error(f"--batch-size is {options.batch_size}: it must divide {len(X)}")
+    options.batches = len(X) // options.batch_size
     # Through time, sequences of any length fit.
     options.shape = (None if options.through_time else X.shape[1], X.shape[2])
     return options
@@ -143,7 +151,11 @@ def generate_data(options, sequence=None):
     Raises: ValueError if the sequence is too short.
     """
     lag, unique = options.lag, options.unique
-    context = 1 if options.through_time else options.context
+    context, before_windows = options.context, options.burn_in or options.lead
+    if options.through_time:
+        context = 1
+    if options.list:  # The list has the values of the burn-in, too.
+        context, before_windows = context + before_windows, 0
     first = max(context if options.missing == "drop" else 0, lag)
     if options.echo_sequence:
         first = max(first, lag + context - 1)
@@ -159,17 +171,14 @@ def generate_data(options, sequence=None):
     y = df.shift(lag).to_numpy()[first:]
     if options.echo_sequence:
         y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
-    most = max(options.burn_in, *options.lead)
-    if most > 0:
-        before = one_hot_encode(generate_sequence(len(X) * most, unique), unique)
-        before = before.reshape(len(X), most, unique).astype("float32")
-        if not options.burn_in:
-            for values in before:
-                values[: most - random.choice(options.lead)] = MISSING
+    if before_windows > 0:
+        values = generate_sequence(len(X) * before_windows, unique)
+        before = one_hot_encode(values, unique).astype("float32")
+        before = before.reshape(len(X), before_windows, unique)
         X = np.concatenate([before, X], axis=1)
     if options.mark:
         feature = np.zeros((len(X), X.shape[1], 1), dtype="float32")
-        for values in feature[:, most:]:
+        for values in feature[:, before_windows:]:
             values[0 if options.mark == "first" else random.randrange(context)] = 1
         X = np.concatenate([X, feature], axis=2)
     return (X.swapaxes(0, 1), y[np.newaxis]) if options.through_time else (X, y)
@@ -178,8 +187,9 @@ def generate_data(options, sequence=None):
 def build_model(options):
     """Return the compiled network; without options, part 4's."""
     model = keras.Sequential()
-    model.add(keras.Input(batch_shape=(options.batch_size, *options.shape)))
-    if options.missing == "mask" or max(options.lead) > 0:
+    batch_size = None if options.list else options.batch_size
+    model.add(keras.Input(batch_shape=(batch_size, *options.shape)))
+    if options.missing == "mask":
         model.add(keras.layers.Masking(mask_value=MISSING))
     if options.layer == "mlp":
         model.add(keras.layers.Flatten())
@@ -187,7 +197,7 @@ def build_model(options):
     else:
         layer = RECURRENT[options.layer](
             options.units,
-            stateful=not options.stateless or options.burn_in > 0,
+            stateful=not (options.stateless or options.burn_in or options.list),
             return_sequences=options.echo_sequence or options.through_time,
             unroll=not options.through_time and options.shape[0] <= 15,
         )
@@ -197,6 +207,7 @@ def build_model(options):
             # The gates of Keras's LSTM: input, forget, candidate, output.
             bias[options.units : 2 * options.units] = options.forget_bias
             layer.set_weights([kernel, recurrent, bias])
+        layer.trainable = not options.untrained
     # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
     model.add(keras.layers.Dense(options.unique, activation="softmax"))
     optimizer = keras.optimizers.Adam(options.learning_rate)
@@ -205,12 +216,40 @@ def build_model(options):
 
 
 def train(model, options):
-    """Train on one new sequence per epoch; print each epoch as the scripts do."""
-    train_on_sequence, n = compile_training_pass(model), options.epochs
-    for epoch in range(1, n + 1):
-        results = train_on_sequence(*generate_data(options))
-        loss, accuracy = results["loss"], results["accuracy"]
-        print(f"Epoch {epoch}/{n} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
+    """Train on one new sequence per epoch, or with --list on all windows of a list."""
+    if options.list:
+        values = generate_sequence(options.list, options.unique)
+        fit(model, options, *generate_data(options, values), batch_size=50)
+    elif options.never_reset:
+        fit(model, options, new_batches(options), steps_per_epoch=options.batches)
+    else:
+        train_on_sequence = compile_training_pass(model, jit_compile=True)
+        for epoch in range(options.epochs):
+            print_epoch(options, epoch, train_on_sequence(*generate_data(options)))
+
+
+def fit(model, options, *data, **how):
+    """Train with Keras's fit, which never resets a state."""
+    printer = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, results: print_epoch(options, epoch, results)
+    )
+    model.fit(*data, **how, epochs=options.epochs, verbose=0, callbacks=[printer])
+
+
+def new_batches(options):
+    """Yield the batches of a new sequence, then those of the next one, without end."""
+    while True:
+        X, y = generate_data(options)
+        for start in range(0, len(X), options.batch_size):
+            rows = slice(start, start + options.batch_size)
+            yield X[rows], y[rows]
+
+
+def print_epoch(options, epoch, results):
+    """Print the results of an epoch as the scripts do."""
+    loss, accuracy = results["loss"], results["accuracy"]
+    of = f"Epoch {epoch + 1}/{options.epochs}"
+    print(f"{of} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
 
 
 def evaluate(model, options):
@@ -239,9 +278,7 @@ def feed_one_at_a_time(model, n_sequences=100):
     Returns: the sequences and the answers, integers (n_sequences, 25).
     """
     features, unique = model.input_shape[-1], model.output_shape[-1]
-    layers = [getattr(layer, "layer", layer) for layer in model.layers]  # of BurnIn
-    bare = keras.Sequential([keras.Input(model.input_shape[1:]), *layers])
-    network = one_at_a_time(bare, n_sequences)
+    network = one_at_a_time(model, n_sequences)
     sequences = np.array([generate_sequence(25, unique) for _ in range(n_sequences)])
     answers = []
     for number, values in enumerate(sequences.T, start=1):

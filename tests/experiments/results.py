@@ -8,46 +8,48 @@ a command that is stopped goes on where it was. To measure rows again, delete th
 """
 
 import argparse
-import contextlib
-import importlib
-import io
-import multiprocessing
 import os
 import platform
 import re
+import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 
+ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
 SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 
-# A table for each question. Its rows are scripts, or options of extensions.py.
+# Tables whose rows are scripts, or options of extensions.py.
+PART_3 = "--context 1 --batch-size 1"
 TABLES = {
     "scripts": [*SCRIPTS, "--lag 1"],
     "part3": [
         "--context 1 --batch-size 6",
-        "--context 1 --batch-size 1",
-        "--context 1 --batch-size 1 --epochs 20000",
+        PART_3,
+        f"{PART_3} --epochs 20000",
         "--through-time --epochs 4000",
         "--through-time --layer cut-gradients --epochs 20000",
         "--layer cut-gradients --lag 0",
+        f"{PART_3} --layer simple-rnn --units 400",
+        f"{PART_3} --layer simple-rnn --units 400 --epochs 20000",
+        f"{PART_3} --layer simple-rnn --units 400 --untrained",
     ],
     "by number": [
-        "--context 1 --batch-size 1",
+        PART_3,
         "--stateless",
         "--stateless --lead 5",
         "--burn-in 2",
         "--mark first",
         "--lag 3 --learning-rate 0.005 --epochs 6000",
         "--layer simple-rnn --stateless --lag 3",
+        "--list 20000 --epochs 14 --layer two-lstms --burn-in 10",
     ],
     "mark": [
         "--stateless",
@@ -65,7 +67,9 @@ TABLES = {
         "--missing mark --stateless",
         "--missing mask",
         "--context 25 --missing mask",
-        *(f"--lag {lag} --stateless" for lag in (2, 3, 4)),
+        "--lag 2 --stateless",
+        "--lag 3 --stateless",
+        "--lag 4 --stateless",
         "--echo-sequence",
         "--echo-sequence --stateless",
         "--echo-sequence --batch-size 10",
@@ -73,16 +77,13 @@ TABLES = {
     "limits": [
         "--batch-size 10 --learning-rate 0.005",
         "--burn-in 10 --batch-size 10 --learning-rate 0.005",
+        "--context 10 --length 30",
         "--burn-in 5 --context 10 --length 30",
         "--lag 3 --learning-rate 0.005 --epochs 6000",
-        "--stateless --lead 0,5,10,15",
-        "--lag 2 --forget-bias -1 --stateless --lead 0,5,10,15",
-        "--stateless --context 15 --length 35",
         "--stateless --context 25 --length 45",
         "--stateless --context 25 --length 45 --learning-rate 0.0003 --epochs 6000",
         "--layer gru --stateless",
         "--layer gru --stateless --lead 5",
-        "--layer gru --stateless --lead 5 --lag 2",
         "--layer simple-rnn --stateless",
         "--layer simple-rnn --stateless --lag 3",
     ],
@@ -90,82 +91,139 @@ TABLES = {
         "--units 10 --stateless --epochs 5000",
         "--units 10 --epochs 20000",
         "--units 10 --layer simple-rnn --epochs 20000",
+        "--unique 1000 --epochs 10000",
     ],
     "mlp": [
-        f"--layer mlp{options}"
-        for options in ("", " --lag 4", " --lag 5", " --context 1")
+        "--layer mlp",
+        "--layer mlp --lag 4",
+        "--layer mlp --lag 5",
+        "--layer mlp --context 1",
     ],
-    "unique": ["--unique 2", "--unique 1000 --epochs 10000"],
 }
 
 
-def line(options, *epochs):
-    """Return the commands of a line of a grid: lags 1, 2, ..., with these epochs."""
+def lags(options, *epochs):
+    """Return the commands for lags 1, 2, ..., with these epochs."""
     commands = [options or "--lag 1"]
     commands += [f"--lag {lag} {options}".strip() for lag in range(2, 1 + len(epochs))]
     return [c if n == 2000 else f"{c} --epochs {n}" for c, n in zip(commands, epochs)]
 
 
-# Tables with a command in each cell. A column is a lag.
+def pair(options, other):
+    """Return the commands without another option and with it."""
+    return [options, f"{options} {other}"]
+
+
+def usual(options=""):
+    """Return the commands for Keras's usual training, without burn-in and with it."""
+    return pair(f"--list 20000 --epochs 14 {options}".strip(), "--burn-in 10")
+
+
+# Tables with a command in each cell: their columns, and the commands of each row.
 BIAS, GRU, SIMPLE = "--forget-bias -1", "--layer gru", "--layer simple-rnn"
 TEN, FAST = "--burn-in 10", "--burn-in 10 --learning-rate 0.005"
-LONG = "--burn-in 10 --context 10 --length 30"
+LONG, LONGER = "--context 10 --length 30", "--context 20 --length 50"
+LAGS = ["lag 1", "lag 2", "lag 3", "lag 4"]
+COLUMNS = {
+    "usual": ["without burn-in", "with BurnIn(layer, 10)"],
+    "untrained": ["trained", "untrained"],
+    "never reset": ["reset", "never reset"],
+    "layers": LAGS,
+    "burn-in": LAGS,
+}
 GRIDS = {
+    "usual": {
+        "LSTM(50), windows of 5, lag 1": usual(),
+        "LSTM(50), windows of 20, lag 1": usual(LONGER),
+        "two LSTM(50), windows of 5, lag 1": usual("--layer two-lstms"),
+        "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
+        "GRU(50), windows of 20, lag 1": usual(f"{GRU} {LONGER}"),
+        "SimpleRNN(50), windows of 20, lag 1": usual(f"{SIMPLE} {LONGER}"),
+    },
+    "untrained": {
+        "LSTM(50)": pair(PART_3, "--untrained"),
+        "SimpleRNN(50)": pair(f"{PART_3} {SIMPLE}", "--untrained"),
+        "SimpleRNN(100)": pair(f"{PART_3} {SIMPLE} --units 100", "--untrained"),
+        "SimpleRNN(400)": pair(f"{PART_3} {SIMPLE} --units 400", "--untrained"),
+    },
+    "never reset": {
+        "two batches of 10, rate 0.005": pair(
+            "--batch-size 10 --learning-rate 0.005", "--never-reset"
+        ),
+        "two batches of 5, rate 0.005": pair(
+            "--length 15 --learning-rate 0.005", "--never-reset"
+        ),
+        "windows of 10": pair(LONG, "--never-reset"),
+    },
     "layers": {
-        "LSTM(50)": line("", 2000, 20000, 20000, 20000),
-        "LSTM(50), forget bias -1": line(BIAS, 2000, 6000, 20000, 20000),
-        "GRU(50)": line(GRU, 2000, 4000, 20000, 20000),
-        "GRU(100)": line(f"{GRU} --units 100", 2000, 2000, 6000, 20000),
-        "SimpleRNN(50)": line(SIMPLE, 2000, 2000, 6000, 20000),
-        "SimpleRNN(100)": line(f"{SIMPLE} --units 100", 2000, 2000, 2000, 6000),
+        "LSTM(50)": lags("", 2000, 20000, 20000, 20000),
+        "LSTM(50), forget bias -1": lags(BIAS, 2000, 6000, 20000, 20000),
+        "GRU(50)": lags(GRU, 2000, 4000, 20000, 20000),
+        "GRU(100)": lags(f"{GRU} --units 100", 2000, 2000, 6000, 20000),
+        "SimpleRNN(50)": lags(SIMPLE, 2000, 2000, 6000, 20000),
+        "SimpleRNN(100)": lags(f"{SIMPLE} --units 100", 2000, 2000, 2000, 6000),
     },
     "burn-in": {
-        "LSTM(50)": line(TEN, 2000, 20000),
-        "LSTM(50), forget bias -1": line(f"{TEN} {BIAS}", 2000, 6000, 12000),
-        "GRU(50)": line(f"{TEN} {GRU}", 2000, 4000, 12000),
-        "GRU(100)": line(f"{TEN} {GRU} --units 100", 2000, 2000, 6000, 12000),
-        "SimpleRNN(50)": line(f"{TEN} {SIMPLE}", 2000, 2000, 6000),
-        "LSTM(50), rate 0.005": line(FAST, 2000, 6000, 6000),
-        "LSTM(50), bias -1, rate 0.005": line(f"{FAST} {BIAS}", 2000, 4000, 6000),
-        "GRU(50), rate 0.005": line(f"{FAST} {GRU}", 2000, 2000, 4000),
-        "SimpleRNN(50), rate 0.005": line(f"{FAST} {SIMPLE}", 2000, 2000, 2000),
-        "LSTM(50), windows of 10": line(LONG, 2000),
-        "LSTM(50), bias -1, windows of 10": line(f"{LONG} {BIAS}", 2000, 6000),
-        "GRU(50), windows of 10": line(f"{LONG} {GRU}", 2000, 4000),
-        "SimpleRNN(50), windows of 10": line(f"{LONG} {SIMPLE}", 2000, 2000),
+        "LSTM(50)": lags(TEN, 2000, 20000),
+        "LSTM(50), forget bias -1": lags(f"{TEN} {BIAS}", 2000, 6000, 12000),
+        "GRU(50)": lags(f"{TEN} {GRU}", 2000, 4000, 12000),
+        "GRU(100)": lags(f"{TEN} {GRU} --units 100", 2000, 2000, 6000, 12000),
+        "SimpleRNN(50)": lags(f"{TEN} {SIMPLE}", 2000, 2000, 6000),
+        "LSTM(50), rate 0.005": lags(FAST, 2000, 6000, 6000),
+        "GRU(50), rate 0.005": lags(f"{FAST} {GRU}", 2000, 2000, 4000),
+        "LSTM(50), windows of 10": lags(f"{TEN} {LONG}", 2000),
+        "GRU(50), windows of 10": lags(f"{TEN} {LONG} {GRU}", 2000, 4000),
+        "SimpleRNN(50), windows of 10": lags(f"{TEN} {LONG} {SIMPLE}", 2000, 2000),
     },
 }
 
 
 def rows_of(table):
     """Return the rows of a table, each a command."""
-    return TABLES.get(table) or [r for rows in GRIDS[table].values() for r in rows]
+    if table in TABLES:
+        return TABLES[table]
+    return [row for rows in GRIDS[table].values() for row in rows]
 
 
 def seeds_of(row):
-    """Return the seeds of a row: 20 for the scripts, 5 for a table, 3 for a grid."""
-    seeds = 5 if any(row in rows for rows in TABLES.values()) else 3
-    return range(1, 1 + (20 if row in TABLES["scripts"] else seeds))
+    """Return the seeds of a row: 20 for the scripts, 5 for a table, 3 for a grid only."""
+    if row in TABLES["scripts"]:
+        return range(1, 21)
+    in_table = any(row in rows for rows in TABLES.values())
+    return range(1, 6) if in_table else range(1, 4)
 
 
-def run(row, seed):
-    """Run a row's command in this process; return its line of results.csv, a dict."""
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        if row in SCRIPTS:
-            with mock.patch.object(sys, "argv", [row, "--seed", str(seed)]):
-                importlib.import_module(Path(row).stem).main()
-        else:
-            # Here, so that the tables alone do not wait for Keras.
-            from tests.experiments import extensions
+def run(arguments, folder=ROOT):
+    """Run Python with these arguments, on one core; return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_NUM_INTRAOP_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
+    return done.stdout
 
-            extensions.main(f"{row} --seed {seed}")
+
+def measure(row, seed):
+    """Run a row's command; return its line of results.csv, a dict."""
+    arguments = [*row.split(), "--seed", str(seed)]
+    if row not in SCRIPTS:
+        arguments = ["-m", "tests.experiments.extensions", *arguments]
+    measured = read(run(arguments))
     packages = ("tensorflow", "keras", "numpy", "pandas")
     versions = [f"{package} {version(package)}" for package in packages]
-    versions = " ".join([f"python {platform.python_version()}", *versions])
-    processor = platform.processor() or platform.machine()
-    run = {"command": row, "seed": seed, **read(output.getvalue())}
-    return {**run, "versions": versions, "processor": processor}
+    return {
+        "command": row,
+        "seed": seed,
+        **measured,
+        "versions": " ".join([f"python {platform.python_version()}", *versions]),
+        "processor": platform.processor() or platform.machine(),
+    }
 
 
 def read(output):
@@ -191,17 +249,27 @@ def epochs_to_95(curve):
     return stays.idxmax() + 1 - 100 if stays.any() else np.inf
 
 
+def read_runs():
+    """Return the runs of results.csv. Raises: ValueError if a line is not complete."""
+    if not FILE.exists():
+        return pd.DataFrame(columns=["command", "seed"])
+    try:
+        runs = pd.read_csv(FILE)
+    except pd.errors.ParserError as error:
+        raise ValueError(f"{FILE}: {error}") from None
+    if runs.processor.isna().any() or not FILE.read_text("utf-8").endswith("\n"):
+        raise ValueError(f"{FILE} has a line that is not complete: delete it")
+    return runs
+
+
 def run_what_lacks(tables):
     """Run the rows of these tables that results.csv lacks, two at a time."""
-    done = set()
-    if FILE.exists():
-        done = set(pd.read_csv(FILE)[["command", "seed"]].itertuples(index=False))
+    done = set(read_runs()[["command", "seed"]].itertuples(index=False))
     rows = dict.fromkeys(row for table in tables for row in rows_of(table))
     jobs = [(row, seed) for row in rows for seed in seeds_of(row)]
-    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # each run has its own core
-    pool = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+    pool = ThreadPoolExecutor(2)
     try:
-        futures = [pool.submit(run, *job) for job in jobs if job not in done]
+        futures = [pool.submit(measure, *job) for job in jobs if job not in done]
         for future in as_completed(futures):
             line = pd.DataFrame([future.result()])
             line.to_csv(FILE, mode="a", header=not FILE.exists(), index=False)
@@ -215,11 +283,12 @@ def percent(shares):
     return "" if np.isnan(shares).any() else f"{100 * np.median(shares):.1f} %"
 
 
-def with_range(shares):
-    """Return two cells: the median, and the lowest to the highest."""
+def range_of(shares):
+    """Return the lowest to the highest share, such as "99.5 to 99.8 %"."""
     lowest, highest = percent([min(shares)]), percent([max(shares)])
-    between = f"{lowest.removesuffix(' %')} to {highest}"
-    return [percent(shares), highest if lowest == highest else between]
+    if lowest == highest:
+        return highest
+    return f"{lowest.removesuffix(' %')} to {highest}"
 
 
 def reached(epochs):
@@ -228,6 +297,23 @@ def reached(epochs):
     if learned > len(epochs) / 2:
         return f"{np.median(epochs):.0f}"
     return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
+
+
+def cells_of_row(runs):
+    """Return the cells of a command: accuracies with their ranges, and epochs."""
+    cells = [percent(runs.accuracy), range_of(runs.accuracy)]
+    cells += [percent(runs.one_at_a_time), range_of(runs.one_at_a_time)]
+    return [*cells, reached(runs.epochs_to_95)]
+
+
+def cell_of_grid(row, runs):
+    """Return the cell of a command: how well it has learned, and one value at a time."""
+    runs = runs[runs.seed <= 3]
+    shares = range_of(runs.one_at_a_time)
+    if "--list" in row:
+        return f"{percent(runs.accuracy)}: {shares}"
+    epochs = (re.findall(r"--epochs (\d+)", row) or ["2000"])[0]
+    return f"{reached(runs.epochs_to_95)} of {epochs}: {shares}"
 
 
 def cells_by_number(runs):
@@ -239,26 +325,19 @@ def cells_by_number(runs):
 
 def lines_of(table):
     """Return the lines of a Markdown table, made of results.csv."""
-    runs = dict(list(pd.read_csv(FILE).groupby("command")))
-
-    def cells(row):
-        shares = [*with_range(runs[row].accuracy), *with_range(runs[row].one_at_a_time)]
-        return [*shares, reached(runs[row].epochs_to_95)]
-
-    def cell(row):
-        _, shares = with_range(runs[row].one_at_a_time)
-        return f"{reached(runs[row].epochs_to_95)}: {shares}"
-
+    runs = dict(list(read_runs().groupby("command")))
     if table in GRIDS:
-        heading = [f"lag {lag}" for lag in range(1, 5)]
-        lines = [[name, *map(cell, rows)] for name, rows in GRIDS[table].items()]
-        lines = [[*cells, *[""] * (5 - len(cells))] for cells in lines]
+        heading = COLUMNS[table]
+        lines = [
+            [name, *(cell_of_grid(row, runs[row]) for row in rows)]
+            for name, rows in GRIDS[table].items()
+        ]
     elif table == "by number":
         heading = list(map(str, NUMBERS))
         lines = [[f"`{row}`", *cells_by_number(runs[row])] for row in TABLES[table]]
     else:
         heading = ["accuracy", "range", "one at a time", "range", "epochs to 95 %"]
-        lines = [[f"`{row}`", *cells(row)] for row in TABLES[table]]
+        lines = [[f"`{row}`", *cells_of_row(runs[row])] for row in TABLES[table]]
     lines = [[table, *heading], ["---"] * (1 + len(heading)), *lines]
     return [f"| {' | '.join(line)} |" for line in lines]
 
@@ -269,7 +348,8 @@ def filled(report, tables=(*TABLES, *GRIDS)):
         old = rf"^\| {table} \|.*\n(\|.*\n)*"
         new = "\n".join([*lines_of(table), ""])
         report, found = re.subn(old, new, report, flags=re.MULTILINE)
-        assert found == 1, f"the report has {found} tables {table}"
+        if found != 1:
+            raise ValueError(f"{REPORT} has {found} tables {table}, not one")
     return report
 
 
@@ -282,6 +362,10 @@ def main():
     tables = parser.parse_args().tables or names
     if set(tables) - set(names):
         parser.error(f"{tables}: one or more of {names} are needed")
+    try:
+        read_runs()
+    except ValueError as error:
+        parser.error(str(error))
     run_what_lacks(tables)
     REPORT.write_text(filled(REPORT.read_text("utf-8"), tables), "utf-8")
 

@@ -47,7 +47,7 @@ def cut_gradients(units, **options):
     return keras.layers.RNN(CutCell(units), **options)
 
 
-RECURRENT = {
+LAYERS = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
     "simple-rnn": keras.layers.SimpleRNN,
@@ -58,13 +58,12 @@ RECURRENT = {
 # Options that do not go together.
 CONFLICTS = {
     "missing": ["echo-sequence", "lead", "mark", "burn-in", "list", "through-time"],
-    "echo-sequence": ["lead", "mark", "burn-in", "list", "through-time", "layer mlp"],
-    "lead": ["mark", "burn-in", "list", "through-time", "layer mlp"],
+    "echo-sequence": ["lead", "mark", "burn-in", "list", "through-time"],
+    "lead": ["mark", "burn-in", "list", "through-time"],
     "through-time": ["context", "mark", "burn-in", "list", "stateless", "never-reset"],
     "list": ["mark", "batch-size", "stateless", "never-reset"],
-    "stateless": ["burn-in", "never-reset", "layer mlp"],
-    "never-reset": ["burn-in", "layer mlp"],
-    "layer mlp": ["mark", "burn-in", "untrained", "missing mask"],
+    "stateless": ["burn-in", "never-reset"],
+    "never-reset": ["burn-in"],
 }
 
 
@@ -96,14 +95,12 @@ def parse(command=None):
     add("--through-time", action="store_true", help="each sequence is one long sample")
     add("--stateless", action="store_true", help="start each sample from a zero state")
     add("--never-reset", action="store_true", help="keep the state between sequences")
-    add(
-        "--list", type=count, metavar="N", help="fit the windows of one list, stateless"
-    )
+    add("--list", type=count, metavar="N", help="fit all windows of one list")
     add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
     add("--lead", type=count, default=0, metavar="N", help="values before each window")
     add("--burn-in", type=count, default=0, metavar="N", help="same, without gradients")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
-    add("--layer", choices=[*RECURRENT, "mlp"], default="lstm", help="hidden layer")
+    add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
     add("--units", type=count, default=50, metavar="N", help="of the layer")
     add("--untrained", action="store_true", help="train only the Dense layer after it")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
@@ -115,7 +112,6 @@ def parse(command=None):
         for name, value in vars(options).items()
         if value != parser.get_default(name)
     ]
-    given += [f"layer {options.layer}", f"missing {options.missing}"]
     for name, others in CONFLICTS.items():
         for other in others:
             if name in given and other in given:
@@ -126,6 +122,8 @@ def parse(command=None):
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
+    if options.list and options.list < options.length:
+        parser.error(f"--list is {options.list}: at least --length is needed")
     try:
         X, _ = generate_data(options)
     except ValueError as error:
@@ -191,23 +189,19 @@ def build_model(options):
     model.add(keras.Input(batch_shape=(batch_size, *options.shape)))
     if options.missing == "mask":
         model.add(keras.layers.Masking(mask_value=MISSING))
-    if options.layer == "mlp":
-        model.add(keras.layers.Flatten())
-        model.add(keras.layers.Dense(options.units, activation="tanh"))
-    else:
-        layer = RECURRENT[options.layer](
-            options.units,
-            stateful=not (options.stateless or options.burn_in or options.list),
-            return_sequences=options.echo_sequence or options.through_time,
-            unroll=not options.through_time and options.shape[0] <= 15,
-        )
-        model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
-        if options.forget_bias is not None:
-            kernel, recurrent, bias = layer.get_weights()
-            # The gates of Keras's LSTM: input, forget, candidate, output.
-            bias[options.units : 2 * options.units] = options.forget_bias
-            layer.set_weights([kernel, recurrent, bias])
-        layer.trainable = not options.untrained
+    layer = LAYERS[options.layer](
+        options.units,
+        stateful=not (options.stateless or options.burn_in or options.list),
+        return_sequences=options.echo_sequence or options.through_time,
+        unroll=not options.through_time and options.shape[0] <= 15,
+    )
+    model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
+    if options.forget_bias is not None:
+        kernel, recurrent, bias = layer.get_weights()
+        # The gates of Keras's LSTM: input, forget, candidate, output.
+        bias[options.units : 2 * options.units] = options.forget_bias
+        layer.set_weights([kernel, recurrent, bias])
+    layer.trainable = not options.untrained
     # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
     model.add(keras.layers.Dense(options.unique, activation="softmax"))
     optimizer = keras.optimizers.Adam(options.learning_rate)
@@ -221,7 +215,8 @@ def train(model, options):
         values = generate_sequence(options.list, options.unique)
         fit(model, options, *generate_data(options, values), batch_size=50)
     elif options.never_reset:
-        fit(model, options, new_batches(options), steps_per_epoch=options.batches)
+        how = {"steps_per_epoch": options.batches, "shuffle": False}
+        fit(model, options, new_batches(options), **how)
     else:
         train_on_sequence = compile_training_pass(model, jit_compile=True)
         for epoch in range(options.epochs):
@@ -295,14 +290,13 @@ def main(command=None):
     model = build_model(options)
     train(model, options)
     evaluate(model, options)
-    if options.layer != "mlp":
-        lag = options.lag
-        sequences, answers = feed_one_at_a_time(model)
-        # The first `lag` answers ask for values that the network was never shown.
-        right = answers[:, lag:] == sequences[:, : 25 - lag]
-        print(f"Accuracy fed one value at a time: {right.mean():.4f}")
-        by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
-        print("Accuracy by number:", *["-"] * lag, *by_number)
+    lag = options.lag
+    sequences, answers = feed_one_at_a_time(model)
+    # The first `lag` answers ask for values that the network was never shown.
+    right = answers[:, lag:] == sequences[:, : 25 - lag]
+    print(f"Accuracy fed one value at a time: {right.mean():.4f}")
+    by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
+    print("Accuracy by number:", *["-"] * lag, *by_number)
 
 
 if __name__ == "__main__":

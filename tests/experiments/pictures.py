@@ -10,6 +10,7 @@ state? The last two also print their tables, with the lowest and the highest see
 import argparse
 import contextlib
 import importlib
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -32,8 +33,9 @@ def trained(command, seed):
     """Return the network of a command line of extensions.py, trained with this seed."""
     keras.utils.set_random_seed(seed)
     options = parse(command)
+    model = build_model(options)
     with contextlib.redirect_stdout(None):
-        train(model := build_model(options), options)
+        train(model, options)
     return model
 
 
@@ -46,7 +48,7 @@ def learned(model, most=10):
 
 
 def stored(model, n=6000, steps=9):
-    """Return which share of value 1, 2, ... is found in the output h after step 1, 2, ..."""
+    """Return in which share of the outputs h of step 1, 2, ... value 1, 2, ... is found."""
     lstm, unique = model.layers[0], model.output_shape[-1]
     layer = keras.layers.LSTM(lstm.units, return_sequences=True)
     states = keras.Sequential([keras.Input((steps, unique)), layer])
@@ -54,8 +56,9 @@ def stored(model, n=6000, steps=9):
     sequences = np.random.randint(unique, size=(n, steps))
     h = states.predict(np.eye(unique)[sequences], verbose=0)
     shares = np.zeros((steps, steps))
-    for value, step in zip(*np.triu_indices(steps)):
-        shares[value, step] = share_found(h[:, step], sequences[:, value])
+    for step in range(steps):
+        for value in range(step + 1):
+            shares[step, value] = share_found(h[:, step], sequences[:, value])
     return shares
 
 
@@ -72,7 +75,7 @@ TABLES = {
         "--stateless": f"{ZERO}\nit returns the value at step 4",
         "--lag 1": f"{CARRIED}\nit looks one value back",
     }),
-    "inside": (stored, "after which step", "which value is found", {
+    "inside": (stored, "which value is found", "after which step", {
         "--stateless": f"{ZERO}\nit stores value 4 and keeps it",
         "--lag 1": f"{CARRIED}\nit stores the last two values",
     }),
@@ -133,8 +136,10 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("picture", choices=["curves", *TABLES])
-    parser.add_argument("file", metavar="FILE", help="such as picture.png")
+    parser.add_argument("file", type=Path, metavar="FILE", help="such as picture.png")
     args = parser.parse_args()
+    if not args.file.parent.is_dir():
+        parser.error(f"{args.file}: its folder does not exist")
     if args.picture == "curves":
         figure = draw_curves({script: curves(script) for script in CURVES})
     else:

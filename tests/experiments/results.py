@@ -1,10 +1,11 @@
-"""Run what results.csv lacks, and put the report's tables into README.md, from that file.
+"""Run the commands in the tables of README.md, and fill these tables in.
 
     python -m tests.experiments.results
     python -m tests.experiments.results mark part3
 
-Every row is a command, run with --seed 1, 2, 3, ... A run ends as a line of results.csv, so
-a command that is stopped goes on where it was. To measure rows again, delete their lines.
+To add an experiment, write its command, a script or options of extensions.py, into the first
+cell of a table's row. It runs with --seed 1, 2, 3, ... A run ends as a line of results.csv,
+so what was stopped goes on where it was. To measure again, delete lines there.
 """
 
 import argparse
@@ -23,82 +24,17 @@ import pandas as pd
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
-SCRIPTS = ["echo_current.py", "echo_lag_no_context.py", "echo_lag.py"]
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 
-# Tables whose rows are scripts, or options of extensions.py.
-PART_3 = "--context 1 --batch-size 1"
+# Tables with a command in each row: how many seeds they have.
 TABLES = {
-    "scripts": [*SCRIPTS, "--lag 1"],
-    "part3": [
-        "--context 1 --batch-size 6",
-        PART_3,
-        f"{PART_3} --epochs 20000",
-        "--through-time --epochs 4000",
-        "--through-time --layer cut-gradients --epochs 20000",
-        "--layer cut-gradients --lag 0",
-        f"{PART_3} --layer simple-rnn --units 400",
-        f"{PART_3} --layer simple-rnn --units 400 --epochs 20000",
-        f"{PART_3} --layer simple-rnn --units 400 --untrained",
-    ],
-    "by number": [
-        PART_3,
-        "--stateless",
-        "--stateless --lead 5",
-        "--burn-in 2",
-        "--mark first",
-        "--lag 3 --learning-rate 0.005 --epochs 6000",
-        "--layer simple-rnn --stateless --lag 3",
-        "--list 20000 --epochs 14 --layer two-lstms --burn-in 10",
-    ],
-    "mark": [
-        "--stateless",
-        "--stateless --lead 5",
-        "--burn-in 2",
-        "--burn-in 5",
-        "--burn-in 10",
-        "--lag 1",
-        "--mark first",
-        "--mark random",
-        "--burn-in 10 --mark first",
-    ],
-    "extensions": [
-        "--missing mark",
-        "--missing mark --stateless",
-        "--missing mask",
-        "--context 25 --missing mask",
-        "--lag 2 --stateless",
-        "--lag 3 --stateless",
-        "--lag 4 --stateless",
-        "--echo-sequence",
-        "--echo-sequence --stateless",
-        "--echo-sequence --batch-size 10",
-    ],
-    "limits": [
-        "--batch-size 10 --learning-rate 0.005",
-        "--burn-in 10 --batch-size 10 --learning-rate 0.005",
-        "--context 10 --length 30",
-        "--burn-in 5 --context 10 --length 30",
-        "--lag 3 --learning-rate 0.005 --epochs 6000",
-        "--stateless --context 25 --length 45",
-        "--stateless --context 25 --length 45 --learning-rate 0.0003 --epochs 6000",
-        "--layer gru --stateless",
-        "--layer gru --stateless --lead 5",
-        "--layer simple-rnn --stateless",
-        "--layer simple-rnn --stateless --lag 3",
-    ],
-    "size": [
-        "--units 10 --stateless --epochs 5000",
-        "--units 10 --epochs 20000",
-        "--units 10 --layer simple-rnn --epochs 20000",
-        "--unique 1000 --epochs 10000",
-    ],
-    "mlp": [
-        "--layer mlp",
-        "--layer mlp --lag 4",
-        "--layer mlp --lag 5",
-        "--layer mlp --context 1",
-    ],
+    "scripts": 20,
+    "part3": 5,
+    "by number": 5,
+    "mark": 5,
+    "limits": 5,
+    "extensions": 5,
+    "size": 5,
 }
 
 
@@ -120,6 +56,8 @@ def usual(options=""):
 
 
 # Tables with a command in each cell: their columns, and the commands of each row.
+GRID_SEEDS = 3
+PART_3 = "--context 1 --batch-size 1"
 BIAS, GRU, SIMPLE = "--forget-bias -1", "--layer gru", "--layer simple-rnn"
 TEN, FAST = "--burn-in 10", "--burn-in 10 --learning-rate 0.005"
 LONG, LONGER = "--context 10 --length 30", "--context 20 --length 50"
@@ -170,27 +108,27 @@ GRIDS = {
         "GRU(100)": lags(f"{TEN} {GRU} --units 100", 2000, 2000, 6000, 12000),
         "SimpleRNN(50)": lags(f"{TEN} {SIMPLE}", 2000, 2000, 6000),
         "LSTM(50), rate 0.005": lags(FAST, 2000, 6000, 6000),
-        "GRU(50), rate 0.005": lags(f"{FAST} {GRU}", 2000, 2000, 4000),
         "LSTM(50), windows of 10": lags(f"{TEN} {LONG}", 2000),
-        "GRU(50), windows of 10": lags(f"{TEN} {LONG} {GRU}", 2000, 4000),
-        "SimpleRNN(50), windows of 10": lags(f"{TEN} {LONG} {SIMPLE}", 2000, 2000),
     },
 }
 
 
-def rows_of(table):
-    """Return the rows of a table, each a command."""
-    if table in TABLES:
-        return TABLES[table]
-    return [row for rows in GRIDS[table].values() for row in rows]
+def commands_of(table, report):
+    """Return the commands of a table."""
+    if table in GRIDS:
+        return [command for commands in GRIDS[table].values() for command in commands]
+    lines = re.search(rf"^\| {table} \|.*\n((\|.*\n)+)", report, re.MULTILINE)[1]
+    return re.findall(r"^\| `(.+?)` \|", lines, re.MULTILINE)
 
 
-def seeds_of(row):
-    """Return the seeds of a row: 20 for the scripts, 5 for a table, 3 for a grid only."""
-    if row in TABLES["scripts"]:
-        return range(1, 21)
-    in_table = any(row in rows for rows in TABLES.values())
-    return range(1, 6) if in_table else range(1, 4)
+def jobs_of(tables, report):
+    """Return the runs of these tables, each a command and its seed."""
+    jobs = {}  # A dict keeps the order, and has a run of two tables once.
+    for table in tables:
+        for command in commands_of(table, report):
+            for seed in range(1, 1 + TABLES.get(table, GRID_SEEDS)):
+                jobs[command, seed] = None
+    return list(jobs)
 
 
 def run(arguments, folder=ROOT):
@@ -209,16 +147,16 @@ def run(arguments, folder=ROOT):
     return done.stdout
 
 
-def measure(row, seed):
-    """Run a row's command; return its line of results.csv, a dict."""
-    arguments = [*row.split(), "--seed", str(seed)]
-    if row not in SCRIPTS:
+def measure(command, seed):
+    """Run a command of a table; return its line of results.csv, a dict."""
+    arguments = [*command.split(), "--seed", str(seed)]
+    if not command.endswith(".py"):
         arguments = ["-m", "tests.experiments.extensions", *arguments]
     measured = read(run(arguments))
     packages = ("tensorflow", "keras", "numpy", "pandas")
     versions = [f"{package} {version(package)}" for package in packages]
     return {
-        "command": row,
+        "command": command,
         "seed": seed,
         **measured,
         "versions": " ".join([f"python {platform.python_version()}", *versions]),
@@ -262,18 +200,16 @@ def read_runs():
     return runs
 
 
-def run_what_lacks(tables):
-    """Run the rows of these tables that results.csv lacks, two at a time."""
+def run_what_lacks(jobs):
+    """Run those of these commands and seeds that results.csv lacks, two at a time."""
     done = set(read_runs()[["command", "seed"]].itertuples(index=False))
-    rows = dict.fromkeys(row for table in tables for row in rows_of(table))
-    jobs = [(row, seed) for row in rows for seed in seeds_of(row)]
     pool = ThreadPoolExecutor(2)
     try:
         futures = [pool.submit(measure, *job) for job in jobs if job not in done]
         for future in as_completed(futures):
-            line = pd.DataFrame([future.result()])
-            line.to_csv(FILE, mode="a", header=not FILE.exists(), index=False)
-            print(*line.iloc[0, :5], flush=True)
+            measured = pd.DataFrame([future.result()])
+            measured.to_csv(FILE, mode="a", header=not FILE.exists(), index=False)
+            print(*measured.iloc[0, :5], flush=True)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -306,14 +242,16 @@ def cells_of_row(runs):
     return [*cells, reached(runs.epochs_to_95)]
 
 
-def cell_of_grid(row, runs):
+def cell_of_grid(command, runs):
     """Return the cell of a command: how well it has learned, and one value at a time."""
-    runs = runs[runs.seed <= 3]
+    runs = runs[runs.seed <= GRID_SEEDS]
     shares = range_of(runs.one_at_a_time)
-    if "--list" in row:
+    if "--list" in command:
         return f"{percent(runs.accuracy)}: {shares}"
-    epochs = (re.findall(r"--epochs (\d+)", row) or ["2000"])[0]
-    return f"{reached(runs.epochs_to_95)} of {epochs}: {shares}"
+    epochs = (re.findall(r"--epochs (\d+)", command) or ["2000"])[0]
+    learned = reached(runs.epochs_to_95)
+    joint = "of" if learned.isdigit() else "in"
+    return f"{learned} {joint} {epochs}: {shares}"
 
 
 def cells_by_number(runs):
@@ -323,34 +261,36 @@ def cells_by_number(runs):
     return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in NUMBERS]
 
 
-def lines_of(table):
+def lines_of(table, report):
     """Return the lines of a Markdown table, made of results.csv."""
     runs = dict(list(read_runs().groupby("command")))
+    lines = []
     if table in GRIDS:
         heading = COLUMNS[table]
-        lines = [
-            [name, *(cell_of_grid(row, runs[row]) for row in rows)]
-            for name, rows in GRIDS[table].items()
-        ]
+        for name, commands in GRIDS[table].items():
+            cells = [cell_of_grid(command, runs[command]) for command in commands]
+            missing = [""] * (len(heading) - len(cells))
+            lines.append([name, *cells, *missing])
     elif table == "by number":
-        heading = list(map(str, NUMBERS))
-        lines = [[f"`{row}`", *cells_by_number(runs[row])] for row in TABLES[table]]
+        heading = [str(number) for number in NUMBERS]
+        for command in commands_of(table, report):
+            lines.append([f"`{command}`", *cells_by_number(runs[command])])
     else:
         heading = ["accuracy", "range", "one at a time", "range", "epochs to 95 %"]
-        lines = [[f"`{row}`", *cells_of_row(runs[row])] for row in TABLES[table]]
+        for command in commands_of(table, report):
+            lines.append([f"`{command}`", *cells_of_row(runs[command])])
     lines = [[table, *heading], ["---"] * (1 + len(heading)), *lines]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def filled(report, tables=(*TABLES, *GRIDS)):
-    """Return the report with these tables made anew."""
+    """Return the report with these tables and the versions made anew."""
     for table in tables:
         old = rf"^\| {table} \|.*\n(\|.*\n)*"
-        new = "\n".join([*lines_of(table), ""])
-        report, found = re.subn(old, new, report, flags=re.MULTILINE)
-        if found != 1:
-            raise ValueError(f"{REPORT} has {found} tables {table}, not one")
-    return report
+        new = "\n".join([*lines_of(table, report), ""])
+        report = re.sub(old, new, report, flags=re.MULTILINE)
+    versions = "; ".join(sorted(set(read_runs().versions)))
+    return re.sub(r"(?<=^Versions: )[^.]*\n", versions, report, flags=re.MULTILINE)
 
 
 def main():
@@ -366,8 +306,9 @@ def main():
         read_runs()
     except ValueError as error:
         parser.error(str(error))
-    run_what_lacks(tables)
-    REPORT.write_text(filled(REPORT.read_text("utf-8"), tables), "utf-8")
+    report = REPORT.read_text("utf-8")
+    run_what_lacks(jobs_of(tables, report))
+    REPORT.write_text(filled(report, tables), "utf-8")
 
 
 if __name__ == "__main__":

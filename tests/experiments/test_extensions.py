@@ -1,6 +1,5 @@
 """The experiments: their command lines, data, networks and training."""
 
-import functools
 import random
 
 import keras
@@ -9,9 +8,8 @@ import pytest
 import tensorflow as tf
 
 from sequences import generate_sequence, one_hot_decode, one_hot_encode
-from tests.experiments import extensions, fit_per_epoch
+from tests.experiments import extensions
 from tests.experiments.extensions import build_model, generate_data, parse
-from tests.test_scripts import trained
 
 
 def pairs(command, sequence):
@@ -26,8 +24,12 @@ def pairs(command, sequence):
 @pytest.fixture
 def quickly(monkeypatch):
     """Train without XLA: for so few batches, it takes longer to compile than to run."""
-    without_xla = functools.partial(extensions.compile_training_pass, jit_compile=False)
-    monkeypatch.setattr(extensions, "compile_training_pass", without_xla)
+    compile_training_pass = extensions.compile_training_pass
+    monkeypatch.setattr(
+        extensions,
+        "compile_training_pass",
+        lambda model, **xla: compile_training_pass(model),
+    )
 
 
 def with_large_weights(model):
@@ -36,22 +38,11 @@ def with_large_weights(model):
     return model
 
 
-def answers_and_reach(model, X):
-    """Return the answers to a batch, and which time steps the gradients reach."""
-    X = tf.constant(X)
-    with tf.GradientTape() as tape:
-        tape.watch(X)
-        yhat = model(X)
-        first = tf.reduce_sum(yhat[:, 0])  # The sum of all is always 1.
-    gradients = np.abs(tape.gradient(first, X)).max(axis=(0, 2))
-    return yhat, (gradients > 0).tolist()
-
-
 @pytest.mark.parametrize(
     ("script", "options"),
     [("echo_lag", ""), ("echo_lag_no_context", "--context 1 --batch-size 6")],
 )
-def test_trains_as_the_script(script, options, quickly, capsys):
+def test_trains_as_the_script(script, options, trained, quickly, capsys):
     options = parse(f"{options} --epochs 3")
     expected = [line.replace("/2000", "/3") for line in trained(script).lines[:3]]
     keras.utils.set_random_seed(0)
@@ -71,16 +62,14 @@ def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
     assert by_number == f"Accuracy by number:{' -' * 3}{' 1.00' * 22}"
 
 
-@pytest.mark.parametrize("script", ["echo_lag", "echo_lag_no_context"])
-def test_evaluate_is_that_of_the_script(script, capsys):
-    model, module = trained(script).model, trained(script).script
-    options = parse("" if script == "echo_lag" else "--context 1 --batch-size 6")
-    printed = []
-    for evaluate in module.evaluate, lambda model: extensions.evaluate(model, options):
-        keras.utils.set_random_seed(2)
-        evaluate(model)
-        printed.append(capsys.readouterr().out)
-    assert printed[0] == printed[1]
+def test_evaluate_is_that_of_the_script(trained, capsys):
+    options = parse("")
+    keras.utils.set_random_seed(2)
+    trained("echo_lag").script.evaluate(trained("echo_lag").model)
+    expected = capsys.readouterr().out
+    keras.utils.set_random_seed(2)
+    extensions.evaluate(trained("echo_lag").model, options)
+    assert capsys.readouterr().out == expected
 
 
 @pytest.mark.parametrize("kind", ["drop", "mark", "mask", "echo"])
@@ -109,20 +98,20 @@ def test_through_time_makes_the_pairs_of_part_3_one_sample(lag):
 
 
 @pytest.mark.parametrize(
-    ("options", "counts"),
-    [("--lead 3,2,1,0", [3, 2, 1, 0]), ("--lead 3,0", [3, 0]), ("--lead 3", [3])]
-    + [("--burn-in 3", [3]), ("--burn-in 3 --mark first", [3])],
+    "options", ["--lead 3", "--burn-in 3", "--burn-in 3 --mark first"]
 )
-def test_random_values_stand_before_each_window(options, counts):
-    leads = []
-    for _ in range(10):
-        s = generate_sequence()
-        samples = pairs(options, s)
-        leads += [tuple(steps[:3]) for steps, _ in samples]
-        assert [(steps[3:], y) for steps, y in samples] == pairs("", s)
-    filled = {tuple(value == -1 for value in row) for row in leads}
-    assert filled == {(True,) * (3 - n) + (False,) * n for n in counts}
-    assert len({value for row in leads for value in row}) > 50
+def test_random_values_stand_before_each_window(options):
+    s = generate_sequence()
+    samples = pairs(options, s)
+    assert [(steps[3:], y) for steps, y in samples] == pairs("", s)
+    before = [value for steps, _ in samples for value in steps[:3]]
+    assert len(set(before)) > 25  # Of 60 values, 45 differ on average.
+
+
+def test_windows_of_a_list_begin_with_its_own_values():
+    s = generate_sequence(30)
+    expected = [(s[t - 7 : t + 1], s[t - 1]) for t in range(8, 30)]
+    assert pairs("--list 30 --burn-in 3", s) == expected
 
 
 def test_mark_is_one_at_one_step_of_each_window():
@@ -141,10 +130,10 @@ def test_mark_is_one_at_one_step_of_each_window():
         ("--lag 7 --learning-rate 0.01", (3, 5, 100), "LSTM Dense"),
         ("--context 25 --missing mask", (4, 25, 100), "Masking LSTM Dense"),
         ("--through-time", (1, None, 100), "LSTM Dense"),
-        ("--lead 5,0 --unique 7", (5, 10, 7), "Masking LSTM Dense"),
-        ("--layer mlp --batch-size 4", (4, 5, 100), "Flatten Dense Dense"),
+        ("--lead 5 --unique 7", (5, 10, 7), "LSTM Dense"),
+        ("--layer two-lstms --list 60", (None, 5, 100), "RNN Dense"),
         ("--layer cut-gradients --units 7", (5, 5, 100), "RNN Dense"),
-        ("--layer simple-rnn", (5, 5, 100), "SimpleRNN Dense"),
+        ("--layer simple-rnn --untrained", (5, 5, 100), "SimpleRNN Dense"),
         ("--forget-bias -2 --units 7", (5, 5, 100), "LSTM Dense"),
         ("--burn-in 2 --units 7 --mark first", (5, 7, 101), "BurnIn Dense"),
     ],
@@ -157,12 +146,12 @@ def test_options_reach_the_network(command, input_shape, layers):
     memory, dense = model.layers[-2:]
     memory = getattr(memory, "layer", memory)  # of BurnIn
     assert dense.kernel.shape == (options.units, options.unique)
-    if options.layer != "mlp":
-        assert memory.stateful is ("--stateless" not in command)
-        assert memory.unroll is (input_shape[1] in (5, 7, 10))
+    from_zero = {"--stateless", "--list", "--burn-in"} & set(command.split())
+    assert memory.stateful is (not from_zero)
+    assert bool(memory.trainable_weights) is ("--untrained" not in command)
     if "LSTM" in layers:
-        bias = np.repeat([0, -2 if "-2" in command else 1, 0, 0], options.units)
-        np.testing.assert_array_equal(memory.cell.bias, bias)
+        forget = memory.cell.bias[options.units : 2 * options.units]
+        assert set(forget.numpy()) == {-2 if "-2" in command else 1}
     rate = 0.01 if "0.01" in command else 0.001
     assert float(model.optimizer.learning_rate) == pytest.approx(rate)
 
@@ -170,32 +159,18 @@ def test_options_reach_the_network(command, input_shape, layers):
 def test_cut_gradients_reach_the_last_time_step_only():
     uncut, cut = build_model(parse("")), build_model(parse("--layer cut-gradients"))
     cut.set_weights(uncut.get_weights())
-    X = generate_data(parse(""))[0][:5]
-    (expected, all_steps), (yhat, reached) = (
-        answers_and_reach(m, X) for m in (uncut, cut)
-    )
-    assert all_steps == [True] * 5 and reached == [False] * 4 + [True]
-    np.testing.assert_allclose(yhat, expected, atol=1e-6)  # Forwards, nothing is cut.
+    X = tf.constant(generate_data(parse(""))[0][:5])
+    with tf.GradientTape() as tape:
+        tape.watch(X)
+        yhat = cut(X)
+        first = tf.reduce_sum(yhat[:, 0])  # The sum of all is always 1.
+    reached = np.any(tape.gradient(first, X), axis=(0, 2))
+    assert reached.tolist() == [False] * 4 + [True]
+    np.testing.assert_allclose(yhat, uncut(X), atol=1e-6)  # Forwards, nothing is cut.
 
 
-@pytest.mark.parametrize("layer", ["lstm", "gru", "simple-rnn"])
-def test_burn_in_moves_the_state_and_teaches_nothing(layer):
-    options = parse(f"--burn-in 3 --units 8 --unique 10 --layer {layer}")
-    model = with_large_weights(build_model(options))
-    bare = build_model(parse(f"--units 8 --unique 10 --layer {layer}"))
-    bare.set_weights(model.get_weights())
-    X = generate_data(options)[0][:5]
-    for _ in range(2):  # The state that a batch leaves does not reach the next one.
-        extensions.reset_states(bare)
-        bare.predict_on_batch(X[:, :3])
-        yhat, reached = answers_and_reach(model, X)
-        np.testing.assert_allclose(yhat, bare(X[:, 3:]), atol=1e-6)
-        assert reached == [False] * 3 + [True] * 5
-
-
-@pytest.mark.parametrize("command", ["--missing mask", "--lead 2,1,0"])
-def test_masking_hides_what_is_missing(command):
-    options = parse(f"{command} --unique 10 --stateless")
+def test_masking_hides_what_is_missing():
+    options = parse("--missing mask --unique 10 --stateless")
     X = generate_data(options)[0][: options.batch_size]
     masked = with_large_weights(build_model(options))
     options = parse("--unique 10 --through-time")
@@ -223,30 +198,39 @@ def test_fed_one_at_a_time_a_network_answers_as_to_all_time_steps_at_once(comman
     assert len(np.unique(sequences, axis=0)) == 30
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "--through-time",
-        "--echo-sequence --lag 2 --batch-size 19",
-        "--lead 1,0 --stateless",
-        "--burn-in 2 --mark first",
-    ],
-)
-def test_train_gives_the_weights_of_fit(command, quickly):
-    keras.utils.set_random_seed(1)
-    options = parse(f"{command} --units 4 --unique 9 --epochs 3")
+def test_never_reset_leaves_the_state_between_sequences():
+    options = parse("--never-reset --units 4 --unique 9 --epochs 3")
     ours, reference = build_model(options), build_model(options)
-    initial = ours.get_weights()
-    reference.set_weights(initial)
-    reference.run_eagerly = True
+    reference.set_weights(ours.get_weights())
+    batches = extensions.new_batches(options)
+    random.seed(2)
+    for _ in range(3 * options.batches):
+        reference.train_on_batch(*next(batches))
     random.seed(2)
     extensions.train(ours, options)
-    random.seed(2)
-    fit_per_epoch.fit(reference, 3, lambda: generate_data(options), verbose=0)
-    for got, weights in zip(ours.get_weights(), reference.get_weights(), strict=True):
-        np.testing.assert_allclose(got, weights, rtol=0, atol=2e-6)
-    # Training has moved what is compared, and by many times the tolerance.
-    assert np.abs(ours.get_weights()[0] - initial[0]).max() > 1e-3
+    for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(got, expected, atol=2e-6)
+    # A state that is not zero, and the same in both.
+    states = [model.layers[0].states[0].numpy() for model in (ours, reference)]
+    np.testing.assert_allclose(states[0], states[1], atol=2e-6)
+    assert np.abs(states[0]).min() > 0
+
+
+def test_fit_gets_all_windows_of_a_list(monkeypatch, capsys):
+    got = {}
+
+    def record(X, y, callbacks, **options):
+        got.update(X=X.shape, y=y.shape, **options)
+        callbacks[0].on_epoch_end(0, {"loss": 1, "accuracy": 0.5})
+
+    options = parse("--list 60 --burn-in 2 --epochs 3")
+    model = build_model(options)
+    monkeypatch.setattr(model, "fit", record)
+    extensions.train(model, options)
+    assert (got["X"], got["y"]) == ((53, 7, 100), (53, 100))
+    assert (got["batch_size"], got["epochs"]) == (50, 3)
+    assert "shuffle" not in got  # Keras shuffles by default.
+    assert capsys.readouterr().out == "Epoch 1/3 - loss: 1.0000 - accuracy: 0.5000\n"
 
 
 @pytest.mark.parametrize(
@@ -255,15 +239,16 @@ def test_train_gives_the_weights_of_fit(command, quickly):
         ("--lag -1", "--lag is -1: 0 to 24 is needed"),
         ("--lag 25 --length 50", "--lag is 25: 0 to 24 is needed"),
         ("--epochs 0", "--epochs: invalid count value: '0'"),
-        ("--lead 5,-1", "--lead: invalid counts value: '5,-1'"),
+        ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--context 25", "25 values: at least 26 are needed"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
-        ("--through-time --missing mask", "--through-time makes a sequence one sample"),
-        ("--lead 5 --missing mask", "each go alone"),
-        ("--echo-sequence --burn-in 1", "each go alone"),
-        ("--layer mlp --burn-in 1", "takes a window as a whole"),
-        ("--layer mlp --stateless", "--stateless changes nothing here"),
+        ("--list 20", "--list is 20: at least --length is needed"),
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
+        (
+            "--through-time --missing mask",
+            "--missing and --through-time do not go together",
+        ),
+        ("--burn-in 2 --stateless", "--stateless and --burn-in do not go together"),
     ],
 )
 def test_bad_command_line(command, message, capsys):

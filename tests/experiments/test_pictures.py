@@ -1,6 +1,9 @@
 """The pictures, of networks made by hand whose state and answers are known."""
 
+import sys
+
 import numpy as np
+import pytest
 
 from tests.experiments import pictures
 from tests.experiments.extensions import build_model, parse
@@ -27,14 +30,16 @@ def conveyor_belt(n=10):
 
 def test_what_a_conveyor_belt_stores_and_returns():
     shares = pictures.stored(conveyor_belt(), n=900, steps=4)
-    assert np.diagonal(shares).min() == np.diagonal(shares, 1).min() == 1
-    assert np.diagonal(shares, 2).max() < 0.3  # Chance is 10 %.
-    assert not np.tril(shares, -1).any()
+    assert np.diagonal(shares).min() == 1
+    assert np.diagonal(shares, -1).min() == 1
+    assert np.diagonal(shares, -2).max() < 0.3  # Chance is 10 %.
+    assert not np.triu(shares, 1).any()
     noise, values = np.random.normal(size=(90, 60)), np.random.randint(10, size=90)
     assert pictures.share_found(noise, values) < 0.5  # It is scored on other states.
     shares = pictures.learned(conveyor_belt())
     assert np.diagonal(shares, -1).min() == 1
-    assert np.tril(shares, -2).max() < 0.3 and np.diagonal(shares)[1:].max() < 0.3
+    assert np.tril(shares, -2).max() < 0.3
+    assert np.diagonal(shares)[1:].max() < 0.3
 
 
 def test_shares_are_drawn_where_they_belong():
@@ -45,3 +50,10 @@ def test_shares_are_drawn_where_they_belong():
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
     assert left.get_title() == "left"
     np.testing.assert_array_equal(right.images[0].get_array(), shares.T)
+
+
+def test_file_is_checked_before_the_training(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pictures.py", "learned", "no/such/folder.png"])
+    with pytest.raises(SystemExit):
+        pictures.main()
+    assert "folder.png: its folder does not exist" in capsys.readouterr().err

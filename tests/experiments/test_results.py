@@ -1,45 +1,73 @@
-"""The measurements: their rows, what is read of a run, and the report's tables."""
+"""The measurements: their commands, what is read of a run, and the report's tables."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-import echo_lag
-from tests.experiments import extensions, results
+from tests.experiments import results
 from tests.experiments.extensions import parse
 
+ALL = [*results.TABLES, *results.GRIDS]
+REPORT = results.REPORT.read_text("utf-8")
+RUNS = pd.DataFrame(
+    {
+        "command": ["--lag 1"] * 3 + ["--lag 2"] * 3 + ["a.py"],
+        "seed": [1, 2, 3, 1, 2, 3, 1],
+        "accuracy": [0.25, 1, 0.5, 0.1, 0.1, 0.1, 0.7],
+        "one_at_a_time": [0.5, 0.25, 0.75, 0.2, 0.4, 0.3, np.nan],
+        "epochs_to_95": [30, 20, np.inf, np.inf, np.inf, 60, np.inf],
+        "by_number": ["- 0.25 0.5"] * 7,
+        "versions": "keras 3",
+        "processor": "x86_64",
+    }
+)
 
-def test_the_file_holds_all_runs_of_all_rows_and_no_others():
-    runs = pd.read_csv(results.FILE)
-    rows = {r for t in (*results.TABLES, *results.GRIDS) for r in results.rows_of(t)}
-    assert all(row in results.SCRIPTS or parse(row) for row in rows)
-    expected = sorted((row, seed) for row in rows for seed in results.seeds_of(row))
-    assert sorted(zip(runs.command, runs.seed)) == expected
-    assert runs.versions.nunique() == 1
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Put RUNS in the place of results.csv."""
+    monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
+    RUNS.to_csv(results.FILE, index=False)
+    return results.FILE
+
+
+def test_the_file_holds_all_runs_of_the_tables_and_no_others():
+    runs = results.read_runs()
+    jobs = results.jobs_of(ALL, REPORT)
+    assert sorted(zip(runs.command, runs.seed)) == sorted(jobs)
+
+
+@pytest.mark.parametrize("table", ALL)
+def test_commands_of_a_table_are_understood(table):
+    for command in results.commands_of(table, REPORT):
+        assert command.endswith(".py") or parse(command)
 
 
 def test_tables_of_the_report_are_those_of_the_file():
-    report = results.REPORT.read_text("utf-8")
-    assert report == results.filled(report)
-    changed = report.replace("| 99.8 % |", "| 99.7 % |")
-    assert changed != report == results.filled(changed)
+    changed = REPORT.replace("| 99.8 % |", "| 99.7 % |")
+    assert changed != REPORT
+    assert results.filled(changed) == REPORT
 
 
 def test_run_is_read_from_what_it_prints():
+    output = results.run(["-c", "print('Accuracy over 100 new sequences: 0.9750')"])
+    script = results.read(output)
+    assert script["accuracy"] == "0.9750"
+    assert script["one_at_a_time"] is None
     lines = [f"Epoch {i}/200 - loss: 4.6052 - accuracy: 0.5000" for i in range(1, 51)]
     lines += [f"Epoch {i}/200 - loss: 0.1 - accuracy: 1.0000" for i in range(51, 201)]
-    lines += ["Expected:  [1]", "Predicted: [1]"]
-    lines += ["Accuracy over 100 new sequences: 0.9750"]
-    script = results.read("\n".join(lines))
-    assert script["accuracy"] == "0.9750" and script["one_at_a_time"] is None
-    assert script["epochs_to_95"] == 68
-    lines += ["Accuracy fed one value at a time: 0.2500", "Accuracy by number: - 0.25"]
+    lines += [
+        output,
+        "Accuracy fed one value at a time: 0.25",
+        "Accuracy by number: - 0.25",
+    ]
     extension = results.read("\n".join(lines))
-    assert (extension["one_at_a_time"], extension["by_number"]) == ("0.2500", "- 0.25")
+    assert extension["epochs_to_95"] == 68
+    assert extension["one_at_a_time"] == "0.25"
+    assert extension["by_number"] == "- 0.25"
 
 
 @pytest.mark.parametrize(
@@ -58,47 +86,46 @@ def test_epochs_to_95_are_those_until_it_stays(curve, epochs):
     assert results.epochs_to_95(pd.Series(curve, dtype=float)) == epochs
 
 
-def test_run_what_lacks_runs_just_that(tmp_path, monkeypatch):
-    def main(command=None):
-        ran.append(command or sys.argv)
-        print("Accuracy over 100 new sequences: 0.75")
+def test_runs_that_are_lacking_are_added(file, monkeypatch):
+    ran = []
 
-    ran, rows = [], ["echo_lag.py", "--lag 0"]
-    monkeypatch.setattr(extensions, "main", main)
-    monkeypatch.setattr(echo_lag, "main", main)
-    monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
-    monkeypatch.setattr(results, "TABLES", {"scripts": [], "two": rows})
-    monkeypatch.setattr(
-        results, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1)
-    )
-    done = [(row, seed) for row in rows for seed in range(1, 6) if seed != 3]
-    empty = dict.fromkeys(["accuracy", "one_at_a_time", "epochs_to_95", "by_number"])
-    done = pd.DataFrame(done, columns=["command", "seed"]).assign(**empty)
-    done.assign(versions="", processor="").to_csv(results.FILE, index=False)
-    results.run_what_lacks(["two"])
-    assert ran == [["echo_lag.py", "--seed", "3"], "--lag 0 --seed 3"]
-    *_, last = pd.read_csv(results.FILE).itertuples(index=False)
-    assert (last.command, last.seed, last.accuracy) == ("--lag 0", 3, 0.75)
+    def run(arguments):
+        ran.append(" ".join(arguments))
+        return "Accuracy over 100 new sequences: 0.75"
+
+    monkeypatch.setattr(results, "run", run)
+    report = "| scripts | accuracy |\n|---|---|\n| `a.py` | |\n"
+    monkeypatch.setitem(results.TABLES, "scripts", 2)
+    results.run_what_lacks(results.jobs_of(["scripts"], report))
+    monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "--lag 0"]}})
+    results.run_what_lacks(results.jobs_of(["two"], report)[:4])
+    assert ran == ["a.py --seed 2", "-m tests.experiments.extensions --lag 0 --seed 1"]
+    last = results.read_runs().iloc[-1]
+    assert (last.command, last.seed, last.accuracy) == ("--lag 0", 1, 0.75)
     assert f"keras {keras.__version__}" in last.versions
 
 
-def test_cells_are_medians_with_ranges(tmp_path, monkeypatch):
-    runs = pd.DataFrame(
-        {
-            "command": ["--lag 1"] * 3 + ["--lag 2"] * 3 + ["a.py"],
-            "accuracy": [0.25, 1, 0.5, 0.1, 0.1, 0.1, 0.7],
-            "one_at_a_time": [0.5, 0.25, 0.75, 0.2, 0.4, 0.3, np.nan],
-            "epochs_to_95": [30, 20, np.inf, np.inf, np.inf, 60, np.inf],
-        }
-    )
-    monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
-    runs.to_csv(results.FILE, index=False)
-    monkeypatch.setattr(results, "TABLES", {"one": ["--lag 1", "a.py"]})
-    monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "--lag 2"]}})
-    assert results.lines_of("one")[2:] == [
+@pytest.mark.parametrize(
+    "end", ["--lag 1,3,0.5,0.75,inf,- 0.25,keras 3,x86_64", "--lag"]
+)
+def test_cut_file_is_an_error_and_stays(end, file, monkeypatch, capsys):
+    text = file.read_text("utf-8") + end
+    file.write_text(text, "utf-8")
+    monkeypatch.setattr(sys, "argv", ["results.py"])
+    with pytest.raises(SystemExit):
+        results.main()
+    assert "has a line that is not complete: delete it" in capsys.readouterr().err
+    assert file.read_text("utf-8") == text
+
+
+def test_cells_are_medians_with_ranges(file, monkeypatch):
+    monkeypatch.setattr(results, "GRIDS", {"layers": {"x": ["--lag 1", "--lag 2"]}})
+    report = "| mark | a |\n|---|---|\n| `--lag 1` | |\n| `a.py` | |\n"
+    assert results.lines_of("mark", report)[2:] == [
         "| `--lag 1` | 50.0 % | 25.0 to 100.0 % | 50.0 % | 25.0 to 75.0 % | 30 |",
         "| `a.py` | 70.0 % | 70.0 % |  |  | not reached |",
     ]
-    assert results.lines_of("two")[2:] == [
-        "| x | 30: 25.0 to 75.0 % | 1 of 3 seeds: 20.0 to 40.0 % |  |  |"
-    ]
+    first = "30 of 2000: 25.0 to 75.0 %"
+    second = "1 of 3 seeds in 2000: 20.0 to 40.0 %"
+    line = f"| x | {first} | {second} |  |  |"
+    assert results.lines_of("layers", report)[2:] == [line]

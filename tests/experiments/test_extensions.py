@@ -63,12 +63,12 @@ def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
 
 
 def test_evaluate_is_that_of_the_script(trained, capsys):
-    options = parse("")
+    network, options = trained("echo_lag"), parse("")
     keras.utils.set_random_seed(2)
-    trained("echo_lag").script.evaluate(trained("echo_lag").model)
+    network.script.evaluate(network.model)
     expected = capsys.readouterr().out
     keras.utils.set_random_seed(2)
-    extensions.evaluate(trained("echo_lag").model, options)
+    extensions.evaluate(network.model, options)
     assert capsys.readouterr().out == expected
 
 

@@ -21,7 +21,7 @@ from tests.porting.stateful import (
 
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
-BY_BATCH, BY_PASS, ONE_STEP, STATE, EMBEDDING = re.findall(
+BY_BATCH, BY_PASS, ONE_STEP, COUNTS, BY_HAND, STATE, EMBEDDING = re.findall(
     r"```python\n(.*?)```", GUIDE, re.DOTALL
 )
 INPUTS = keras.Input((None, 4), dtype="float64")
@@ -476,6 +476,22 @@ def test_one_step_and_the_saved_state_of_the_guide(run):
     run(restore, names)
     assert np.any(before[0])
     assert all(map(np.array_equal, before, states(model)))
+
+
+def test_program_of_the_guide_trains_and_checks(run, capsys):
+    shorter = COUNTS.replace("20_000", "100").replace(
+        "epochs=14", "epochs=1, verbose=0"
+    )
+    names = run(shorter, {})
+    assert names["model"].input_shape == (None, 15, 100)
+    assert 0 <= float(capsys.readouterr().out) <= 1
+
+
+def test_burn_in_by_hand_of_the_guide_leaves_the_zero_state(run):
+    model, X, y = of_the_guide()
+    names = {"model": model, "before": X[:8], "X": X[:8], "y": y[:8]}
+    run(BY_HAND, {**names, "reset_states": reset_states})
+    assert all(np.any(state) for state in states(model))
 
 
 @pytest.mark.parametrize("guided", [False, True])

@@ -143,6 +143,8 @@ def test_options_reach_the_network(command, input_shape, layers):
     model = build_model(options)
     assert model.input_shape == input_shape
     assert [type(layer).__name__ for layer in model.layers] == layers.split()
+    if "Masking" in layers:
+        assert model.layers[0].mask_value == extensions.MISSING
     memory, dense = model.layers[-2:]
     memory = getattr(memory, "layer", memory)  # of BurnIn
     assert dense.kernel.shape == (options.units, options.unique)
@@ -167,20 +169,6 @@ def test_cut_gradients_reach_the_last_time_step_only():
     reached = np.any(tape.gradient(first, X), axis=(0, 2))
     assert reached.tolist() == [False] * 4 + [True]
     np.testing.assert_allclose(yhat, uncut(X), atol=1e-6)  # Forwards, nothing is cut.
-
-
-def test_masking_hides_what_is_missing():
-    options = parse("--missing mask --unique 10 --stateless")
-    X = generate_data(options)[0][: options.batch_size]
-    masked = with_large_weights(build_model(options))
-    options = parse("--unique 10 --through-time")
-    bare = build_model(options)
-    bare.set_weights(masked.get_weights())
-    there = X.min(axis=-1) == 0
-    assert len(set(there.sum(axis=1))) > 1
-    for x, steps, answer in zip(X, there, masked(X), strict=True):
-        extensions.reset_states(bare)
-        np.testing.assert_allclose(answer, bare(x[None, steps])[0, -1], atol=1e-6)
 
 
 @pytest.mark.parametrize(

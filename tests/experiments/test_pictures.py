@@ -1,4 +1,4 @@
-"""The pictures, of networks made by hand whose state and answers are known."""
+"""The pictures: what they measure and where it is drawn."""
 
 import sys
 
@@ -6,45 +6,21 @@ import numpy as np
 import pytest
 
 from tests.experiments import pictures
-from tests.experiments.extensions import build_model, parse
 
 
-def conveyor_belt(n=10):
-    """Return a network that answers the value before.
-
-    Its first n units hold the current value, the next n take over what those held.
-    """
-    model = build_model(parse(f"--stateless --unique {n} --units {2 * n}"))
-    eye, zeros = np.eye(n), np.zeros((n, n))
-    shift = np.block([[zeros, eye], [zeros, zeros]])
-    gates = np.zeros((n, 4 * n))
-    kernel = np.hstack([gates, eye, zeros, np.zeros((n, 2 * n))])
-    recurrent = np.hstack([np.zeros((2 * n, 4 * n)), shift, np.zeros((2 * n, 2 * n))])
-    open_, shut = np.full(2 * n, 200.0), np.full(2 * n, -200.0)
-    bias = np.concatenate([open_, shut, np.zeros(2 * n), open_])
-    model.set_weights(
-        [kernel, recurrent, bias, 50 * np.vstack([zeros, eye]), np.zeros(n)]
+def test_learned_compares_each_answer_with_each_value(monkeypatch):
+    sequences = np.arange(75).reshape(3, 25)
+    before = sequences - 1  # The answer is the value before; the first one is wrong.
+    monkeypatch.setattr(
+        pictures, "feed_one_at_a_time", lambda model: (sequences, before)
     )
-    return model
-
-
-def test_what_a_conveyor_belt_stores_and_returns():
-    shares = pictures.stored(conveyor_belt(), n=900, steps=4)
-    assert np.diagonal(shares).min() == 1
-    assert np.diagonal(shares, -1).min() == 1
-    assert np.diagonal(shares, -2).max() < 0.3  # Chance is 10 %.
-    assert not np.triu(shares, 1).any()
-    noise, values = np.random.normal(size=(90, 60)), np.random.randint(10, size=90)
-    assert pictures.share_found(noise, values) < 0.5  # It is scored on other states.
-    shares = pictures.learned(conveyor_belt())
-    assert np.diagonal(shares, -1).min() == 1
-    assert np.tril(shares, -2).max() < 0.3
-    assert np.diagonal(shares)[1:].max() < 0.3
+    shares = pictures.learned(None, most=4)
+    assert shares.tolist() == np.eye(4, k=-1).tolist()
 
 
 def test_shares_are_drawn_where_they_belong():
     shares = np.array([[0.04, 0.25], [1, 0.5]])
-    figure = pictures.draw_shares({"left": shares, "right": shares.T}, "x", "y")
+    figure = pictures.draw_learned({"left": shares, "right": shares.T})
     left, right = figure.axes
     texts = {text.get_position(): text.get_text() for text in left.texts}
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)

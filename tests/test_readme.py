@@ -25,8 +25,7 @@ def numbers_of(text):
 def measured(section):
     """Return what was measured with the commands and tables that a section names."""
     known = []
-    for name in re.findall(r"`(.+?)`|^\| ([\w -]+) \|", section, re.MULTILINE):
-        name = "".join(name)
+    for name in re.findall(r"`(.+?)`", section):
         if name in RUNS:
             cells = results.cells_of_row(RUNS[name])
             known += [f"{cells[-1]} epochs", *cells, *re.findall(r"\d+", name)]

@@ -112,6 +112,8 @@ def main():
     args = parser.parse_args()
     if not args.file.parent.is_dir():
         parser.error(f"{args.file}: its folder does not exist")
+    if args.file.suffix not in (".png", ".svg", ".pdf"):
+        parser.error(f"{args.file}: .png, .svg or .pdf is needed")
     if args.picture == "curves":
         figure = draw_curves({script: curves(script) for script in CURVES})
     else:

@@ -115,7 +115,7 @@ def commands_of(table, report):
     """Return the commands of a table."""
     if table in GRIDS:
         return [command for commands in GRIDS[table].values() for command in commands]
-    lines = re.search(rf"^\| {table} \|.*\n((\|.*\n)+)", report, re.MULTILINE)[1]
+    lines = re.search(rf"^\| `{table}`: .*\n((\|.*\n)+)", report, re.MULTILINE)[1]
     return re.findall(r"^\| `(.+?)` \|", lines, re.MULTILINE)
 
 
@@ -212,17 +212,24 @@ def run_what_lacks(jobs):
         pool.shutdown(cancel_futures=True)
 
 
-def percent(shares):
-    """Return the median of shares, such as "99.8 %"; nothing if they do not exist."""
-    return "" if np.isnan(shares).any() else f"{100 * np.median(shares):.1f} %"
+def percent(share):
+    """Return a share as a text, such as "99.8 %"."""
+    return f"{100 * share:.1f} %"
 
 
 def range_of(shares):
     """Return the lowest to the highest share, such as "99.5 to 99.8 %"."""
-    lowest, highest = percent([min(shares)]), percent([max(shares)])
+    lowest, highest = percent(min(shares)), percent(max(shares))
     if lowest == highest:
         return highest
     return f"{lowest.removesuffix(' %')} to {highest}"
+
+
+def median_of(shares):
+    """Return the median and the range of shares; nothing if they do not exist."""
+    if np.isnan(shares).any():
+        return ""
+    return f"{percent(np.median(shares))} ({range_of(shares)})"
 
 
 def reached(epochs):
@@ -234,10 +241,9 @@ def reached(epochs):
 
 
 def cells_of_row(runs):
-    """Return the cells of a command: accuracies with their ranges, and epochs."""
-    cells = [percent(runs.accuracy), range_of(runs.accuracy)]
-    cells += [percent(runs.one_at_a_time), range_of(runs.one_at_a_time)]
-    return [*cells, reached(runs.epochs_to_95)]
+    """Return the cells of a command: its accuracies, and the epochs that it took."""
+    shares = [median_of(runs.accuracy), median_of(runs.one_at_a_time)]
+    return [*shares, reached(runs.epochs_to_95)]
 
 
 def cell_of_grid(command, runs):
@@ -245,7 +251,7 @@ def cell_of_grid(command, runs):
     runs = runs[runs.seed <= GRID_SEEDS]
     shares = range_of(runs.one_at_a_time)
     if "--list" in command:
-        return f"{percent(runs.accuracy)}: {shares}"
+        return f"{percent(runs.accuracy.median())}: {shares}"
     epochs = (re.findall(r"--epochs (\d+)", command) or ["2000"])[0]
     learned = reached(runs.epochs_to_95)
     joint = "of" if learned.isdigit() else "in"
@@ -274,17 +280,18 @@ def lines_of(table, report):
         for command in commands_of(table, report):
             lines.append([f"`{command}`", *cells_by_number(runs[command])])
     else:
-        heading = ["accuracy", "range", "one at a time", "range", "epochs to 95 %"]
+        heading = ["accuracy (range)", "one at a time (range)", "epochs to 95 %"]
         for command in commands_of(table, report):
             lines.append([f"`{command}`", *cells_of_row(runs[command])])
-    lines = [[table, *heading], ["---"] * (1 + len(heading)), *lines]
+    first = f"`{table}`: {'network' if table in GRIDS else 'command'}"
+    lines = [[first, *heading], ["---"] * (1 + len(heading)), *lines]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def filled(report, tables=(*TABLES, *GRIDS)):
     """Return the report with these tables and the versions made anew."""
     for table in tables:
-        old = rf"^\| {table} \|.*\n(\|.*\n)*"
+        old = rf"^\| `{table}`: .*\n(\|.*\n)*"
         new = "\n".join([*lines_of(table, report), ""])
         report = re.sub(old, new, report, flags=re.MULTILINE)
     versions = "; ".join(sorted(set(read_runs().versions)))

@@ -42,7 +42,7 @@ def test_the_file_holds_all_runs_of_the_tables_and_no_others():
 
 
 def test_tables_of_the_report_are_those_of_the_file():
-    changed = REPORT.replace("| 99.8 % |", "| 99.7 % |")
+    changed = REPORT.replace("| 99.8 % (", "| 99.7 % (")
     assert changed != REPORT
     assert results.filled(changed) == REPORT
 
@@ -89,7 +89,7 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch):
         return "Accuracy over 100 new sequences: 0.75"
 
     monkeypatch.setattr(results, "run", run)
-    report = "| scripts | accuracy |\n|---|---|\n| `a.py` | |\n"
+    report = "| `scripts`: command | a |\n|---|---|\n| `a.py` | |\n"
     monkeypatch.setitem(results.TABLES, "scripts", 2)
     results.run_what_lacks(results.jobs_of(["scripts"], report))
     monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "--lag 0"]}})
@@ -115,10 +115,10 @@ def test_cut_file_is_an_error_and_stays(end, file, monkeypatch, capsys):
 
 def test_cells_are_medians_with_ranges(file, monkeypatch):
     monkeypatch.setattr(results, "GRIDS", {"layers": {"x": ["--lag 1", "--lag 2"]}})
-    report = "| mark | a |\n|---|---|\n| `--lag 1` | |\n| `a.py` | |\n"
+    report = "| `mark`: command | a |\n|---|---|\n| `--lag 1` | |\n| `a.py` | |\n"
     assert results.lines_of("mark", report)[2:] == [
-        "| `--lag 1` | 50.0 % | 25.0 to 100.0 % | 50.0 % | 25.0 to 75.0 % | 30 |",
-        "| `a.py` | 70.0 % | 70.0 % |  |  | not reached |",
+        "| `--lag 1` | 50.0 % (25.0 to 100.0 %) | 50.0 % (25.0 to 75.0 %) | 30 |",
+        "| `a.py` | 70.0 % (70.0 %) |  | not reached |",
     ]
     first = "30 of 2000: 25.0 to 75.0 %"
     second = "1 of 3 seeds in 2000: 20.0 to 40.0 %"

@@ -72,6 +72,7 @@ COLUMNS = {
 GRIDS = {
     "usual": {
         "LSTM(50), windows of 5, lag 1": usual(),
+        "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
         "LSTM(50), windows of 20, lag 1": usual(LONGER),
         "two LSTM(50), windows of 5, lag 1": usual("--layer two-lstms"),
         "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
@@ -104,7 +105,6 @@ GRIDS = {
     "burn-in": {
         "LSTM(50)": lags(TEN, 2000, 20000),
         "LSTM(50), forget bias -1": lags(f"{TEN} {BIAS}", 2000, 6000, 12000),
-        "GRU(50)": lags(f"{TEN} {GRU}", 2000, 4000, 12000),
         "GRU(100)": lags(f"{TEN} {GRU} --units 100", 2000, 2000, 6000, 12000),
         "SimpleRNN(50)": lags(f"{TEN} {SIMPLE}", 2000, 2000, 6000),
     },

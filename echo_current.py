@@ -10,11 +10,14 @@ From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownle
 import gc
 import os
 from argparse import ArgumentParser, RawTextHelpFormatter
+from importlib.util import find_spec
 from pathlib import Path
 
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if find_spec("matplotlib_inline") is None:  # A notebook's MPLBACKEND would fail here.
+    os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
     gc.disable()  # only for speed: searching the imports for garbage takes a second
 
@@ -63,7 +66,7 @@ def compile_fit(model):
     """Return one function for the line of the article, without fit's set-up."""
     # If Adam's and the metric's variables exist before, TensorFlow compiles only once.
     model.optimizer.build(model.trainable_variables)
-    model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any will do
+    model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # reset below
 
     @tf.function(jit_compile=True)
     def fit_sequence(X, y):

@@ -18,27 +18,30 @@ def generate_sequence(length=25, n_unique=100):
     """Return random integers from 0 to n_unique - 1, all equally likely (part 1).
 
     Returns: list of `length` ints.
-    Raises: ValueError if length or n_unique is not an integer of at least 1.
+    Raises: ValueError if length or n_unique is less than 1.
     """
-    _check_count("length", length)
-    _check_count("n_unique", n_unique)
+    if length < 1:
+        raise ValueError(f"length is {length}: at least 1 is needed")
+    if n_unique < 1:
+        raise ValueError(f"n_unique is {n_unique}: at least 1 is needed")
     return [random.randint(0, n_unique - 1) for _ in range(length)]
 
 
 def one_hot_encode(sequence, n_unique=100):
     """Return one binary vector per integer: 1 at the integer's index, else 0 (part 1).
 
-    sequence: integers from 0 to n_unique - 1, Python's or NumPy's; may be empty.
+    sequence: a list of integers from 0 to n_unique - 1, or a range, an array or a column
+        of a DataFrame; may be empty.
     Returns: integer array, shape (len(sequence), n_unique).
-    Raises: ValueError if the sequence is none, if a value is not such an integer, or if
-        n_unique is not an integer of at least 1.
+    Raises: ValueError if the sequence is not one-dimensional (a whole DataFrame, a set and
+        an iterator are not), or if a value is not such an integer.
     """
-    _check_count("n_unique", n_unique)
-    if not np.iterable(sequence):
-        raise ValueError(f"{sequence!r} is not a sequence of integers")
-    sequence = list(sequence)
-    encoded = np.zeros((len(sequence), n_unique), dtype=int)
-    for vector, value in zip(encoded, sequence):
+    values = np.asarray(sequence, dtype=object)  # object: each value as it is
+    if values.ndim != 1:
+        given = f"of type {type(sequence).__name__} and shape {values.shape}"
+        raise ValueError(f"the sequence is {given}: a flat list of integers is needed")
+    encoded = np.zeros((len(values), n_unique), dtype=int)
+    for vector, value in zip(encoded, values):
         # The article's version also takes -1, and encodes it as 99.
         if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
             raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
@@ -113,7 +116,8 @@ def generate_data_lag(sequence=None):
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
     # The first 4 windows are incomplete. The article's code drops the fifth one, too: its
     # table starts with an empty row, which shift() does not make.
-    values = df.to_numpy()[5:]
+    # In a copy, each window is in one piece, so batches are quick to take.
+    values = df.to_numpy()[5:].copy()
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]
     return X, y
@@ -127,11 +131,6 @@ def _encode(sequence, at_least):
     if len(encoded) < at_least:
         raise ValueError(f"at least {at_least} integers are needed, not {len(encoded)}")
     return encoded
-
-
-def _check_count(name, value):
-    if not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name} is {value!r}: an integer of at least 1 is needed")
 
 
 def _print_pairs(X, y):

@@ -28,7 +28,6 @@ each_script = pytest.mark.parametrize("name", SCRIPTS)
 def test_fit_is_that_of_the_article(name, trained):
     _, units, batch_shape, _, epochs = SCRIPTS[name]
     ours = trained(name)
-    assert len(ours.history) == epochs
     # The layers, the loss and the optimizer are the same, or other weights would result.
     keras.utils.set_random_seed(0)
     model = fit_per_epoch.build_model(units, batch_shape)
@@ -38,14 +37,9 @@ def test_fit_is_that_of_the_article(name, trained):
         np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6)
     history = history[["loss", "accuracy"]]
     np.testing.assert_allclose(ours.history[:3], history, rtol=1e-5)
-
-
-@each_script
-def test_fit_prints_each_epoch(name, trained):
-    *epochs, _, _, _ = trained(name).lines
-    loss, accuracy = trained(name).history.iloc[-1]
-    epoch = f"Epoch {len(epochs)}/{SCRIPTS[name].epochs}"
-    assert epochs[-1] == f"{epoch} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
+    loss, accuracy = ours.history.loc[epochs]
+    line = f"Epoch {epochs}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
+    assert ours.lines[-4] == line
 
 
 @each_script
@@ -57,7 +51,6 @@ def test_training_step_is_traced_once_and_compiled_with_xla(name, trained):
 def test_accuracies_are_those_of_the_article(trained):
     part_2, part_3, part_4 = map(trained, SCRIPTS)
     assert part_2.lines[-1].endswith(": 1.0000")
-    assert part_2.history.accuracy.iloc[-1] == 1
     assert part_2.history.loss.iloc[-1] < 0.12
     assert float(part_4.lines[-1].split()[-1]) >= 0.99
     assert part_4.history.accuracy[-100:].mean() >= 0.95
@@ -108,7 +101,6 @@ def test_plot_draws_the_means_of_25_epochs(tmp_path, monkeypatch):
     assert loss.lines[0].get_xydata()[1].tolist() == [2, 0.5]
     assert loss.lines[0].get_xydata()[-1].tolist() == [60, 47]
     assert accuracy.lines[0].get_xydata()[-1].tolist() == [60, 147]
-    assert accuracy.get_ylabel() == "accuracy, mean of 25 epochs"
 
 
 def fake_fit(model, epochs):

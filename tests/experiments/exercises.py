@@ -1,42 +1,35 @@
 """Run exercises: change copies of the scripts as EXERCISES.md says, and fill in its tables.
 
-    python -m tests.experiments.exercises        # all exercises
-    python -m tests.experiments.exercises 3 7    # these two
+Without numbers, it runs all. With -, it tells when a run by hand reached 95 %:
 
-The second column of a table says what to do for a row: apply changes (A is a change of this
-exercise, 3A one of exercise 3), write one text for another in the script that runs, and run
-a command, by default echo_lag.py. The tables show medians.
+    python -m tests.experiments.exercises 3 7
+    python echo_lag.py | python -m tests.experiments.exercises -
 """
 
-import os
 import re
 import subprocess
 import sys
 from argparse import ArgumentParser, RawTextHelpFormatter
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from tests.experiments.results import read
+from tests.experiments import results
 
 ROOT = Path(__file__).parents[2]
 SHEET = Path(__file__).with_name("EXERCISES.md").read_text("utf-8")
-CHANGE = r"(?s)hange ([A-Z])\b((?:(?!hange ).)*?```diff.*?```)"  # its letter, its diff
+CHANGES = dict(re.findall(r"(?s)```diff ([A-Z])\n(.*?)```", SHEET))
 
 
-def exercises(page):
-    """Return the title and the text of each exercise on a page, by its number."""
-    parts = re.split(r"(?m)^## (\d+)\. (.+)\n", page)
-    return {int(n): pair for n, *pair in zip(parts[1::3], parts[2::3], parts[3::3])}
-
-
-def table_of(text):
-    """Return the heading and the rows of the first table in a text, as lists of cells."""
-    lines = re.search(r"(?m)(^\|.*\n)+", text)[0].splitlines()
-    heading, _, *rows = [[c.strip() for c in line.split("|")[1:-1]] for line in lines]
-    return heading, rows
+def tables(page):
+    """Return the tables on a page, "1", "2", ...: rows, which are lists of cells."""
+    found = {}
+    for number, lines in enumerate(re.findall(r"(?m)(?:^\|.*\n)+", page), start=1):
+        rows = [line.split("|")[1:-1] for line in lines.splitlines()]
+        found[str(number)] = [[cell.strip() for cell in row] for row in rows]
+    return found
 
 
 def replace(texts, name, old, new):
@@ -46,82 +39,89 @@ def replace(texts, name, old, new):
     texts[name] = texts[name].replace(old, new)
 
 
-def apply(section, texts):
-    """Apply the diffs in a section to texts, a dict; raise ValueError if one misfits."""
-    for block in re.findall(r"(?s)```diff\n(.*?)```", section):
-        for hunk in re.split(r"(?m)^(?=@@ )", block)[1:]:
-            heading, *lines = hunk.splitlines()
-            name, function = re.fullmatch(r"@@ (\w+\.py), (\w+) @@", heading).groups()
-            old, new = (
-                "".join(f"{line[1:]}\n" for line in lines if line[0] in signs)
-                for signs in (" -", " +")
-            )
-            up_to_it = "def imports\n" + texts[name].partition(old)[0] + old
-            replace(texts, name, old, new)
-            if re.findall(r"(?m)^def (\w+)", up_to_it)[-1] != function:
-                raise ValueError(f"{name} has this, but not in {function}:\n{old}")
+def apply(diff, texts):
+    """Apply a diff to texts, a dict of the scripts; raise ValueError if it does not fit."""
+    for hunk in re.split(r"(?m)^@@ ", diff)[1:]:
+        heading, *lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        replace(texts, heading.split(",")[0], old, new)
 
 
-def variant(number, todo):
-    """Return the names and texts of the scripts for a row, and the command to run."""
+def variant(todo):
+    """Return the names and texts of the scripts for a row of a table, and its command.
+
+    todo: its second cell. Raises: ValueError if this is not understood, or does not fit.
+    """
     texts = {file.name: file.read_text("utf-8") for file in ROOT.glob("*.py")}
-    command = (re.findall(r"run `(.+?)`", todo) or ["echo_lag.py"])[0]
-    for other, letter in re.findall(r"(\d*)([A-Z])\b", re.sub("`.+?`", "", todo)):
-        _, section = exercises(SHEET)[int(other or number)]
-        apply(dict(re.findall(CHANGE, section))[letter], texts)
-    for new, old in re.findall(r"`([^`]+)` for `([^`]+)`", todo):
-        replace(texts, command.split()[0], old, new)
+    command = "echo_lag.py"
+    for step in todo.split(", "):
+        if step in CHANGES:
+            apply(CHANGES[step], texts)
+        elif match := re.fullmatch("run `([^`]+)`", step):
+            command = match[1]
+        elif match := re.fullmatch("`([^`]+)` for `([^`]+)`", step):
+            replace(texts, command.split()[0], old=match[2], new=match[1])
+        elif todo != "none":
+            raise ValueError(f"a row of EXERCISES.md is not understood: {todo}")
     return tuple(texts.items()), command
 
 
-@cache  # Exercises have rows in common.
 def run(texts, command, seed):
     """Run a command in a folder with these scripts; return what it printed, a dict."""
-    argv = [sys.executable, *command.split(), "--seed", str(seed)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TF_NUM_INTRAOP_THREADS": "1"}
     with TemporaryDirectory() as folder:
         for name, text in texts:
             Path(folder, name).write_text(text, "utf-8")
-        done = subprocess.run(
-            argv, cwd=folder, env=env, capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise RuntimeError(f"{command} --seed {seed}: {done.stderr}")
-    answers = re.findall(r"(?m)^Predicted: *(.+)", done.stdout)[-1]
-    return {**read(done.stdout), "answers": answers}
+        output = results.run([*command.split(), "--seed", str(seed)], folder)
+    return results.read(output)
 
 
 def cell(column, runs):
-    """Return what a column of a table shows of the runs of a row."""
-    if column == "answers with seed 1":
-        return runs[0]["answers"]
-    if column == "95 % at epoch":
-        epoch = median(run["epochs_to_95"] for run in runs)
-        return "never" if epoch == float("inf") else f"{epoch:.0f}"
-    name = {"accuracy": "accuracy", "one value at a time": "one_at_a_time"}[column]
-    return f"{100 * median(float(run[name]) for run in runs):.1f} %"
+    """Return what a column of a table shows of the runs of a row: their median."""
+    if column == "epochs to 95 %":
+        return results.reached([run["epochs_to_95"] for run in runs])
+    if column.startswith("number "):
+        number = int(column.removeprefix("number "))
+        shares = [run["by_number"].split()[number - 1] for run in runs]
+    else:
+        shares = [run[column.replace(" ", "_")] for run in runs]
+    return f"{100 * median(float(share) for share in shares):.1f} %"
+
+
+def repeat(lines):
+    """Print the lines of a run as they come, then the epochs to 95 %."""
+    output = ""
+    for line in lines:
+        print(line, end="")
+        output += line
+    if "Accuracy over" not in output:
+        sys.exit("This is not a run that came to its end.")
+    print("Epochs to 95 %:", cell("epochs to 95 %", [results.read(output)]))
 
 
 def main(arguments=None):
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("numbers", nargs="*", type=int, help="of exercises; or all")
-    numbers, sheet = parser.parse_args(arguments).numbers, exercises(SHEET)
+    parser.add_argument("numbers", nargs="*", help="of exercises; or all; or -")
+    numbers, sheet = parser.parse_args(arguments).numbers, tables(SHEET)
+    if numbers == ["-"]:
+        return repeat(sys.stdin)
     if not set(numbers) <= set(sheet):
         parser.error(f"the exercises are 1 to {len(sheet)}")
-    pool = ThreadPoolExecutor(2)  # runs at a time
-    try:
+    git = "git diff --name-only HEAD -- *.py"  # prints no name if git cannot tell
+    done = subprocess.run(
+        git, check=False, shell=True, cwd=ROOT, capture_output=True, text=True
+    )
+    if done.stdout:
+        print("Not as committed, so tables may differ:", *done.stdout.split())
+    with ThreadPoolExecutor() as pool:  # for the three runs of a row
         for number in numbers or sheet:
-            title, section = sheet[number]
-            (first, _, *columns), rows = table_of(section)
-            print(f"\n## {number}. {title}\n\n| {' | '.join([first, *columns])} |")
+            (first, _, *columns), _, *rows = sheet[number]
+            print(f"\n## Exercise {number}\n\n| {' | '.join([first, *columns])} |")
             print("|---" * (1 + len(columns)) + "|", flush=True)
-            changed = [partial(run, *variant(number, row[1])) for row in rows]
-            results = [pool.map(run_seed, [1, 2, 3]) for run_seed in changed]
-            for (label, *_), runs in zip(rows, map(list, results)):
+            for label, todo, *_ in rows:
+                runs = list(pool.map(partial(run, *variant(todo)), [1, 2, 3]))
                 cells = [label, *(cell(column, runs) for column in columns)]
                 print(f"| {' | '.join(cells)} |", flush=True)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":

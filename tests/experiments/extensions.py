@@ -7,7 +7,7 @@ Without options, this trains and measures as echo_lag.py does, and with --contex
 sequences, one value at a time.
 
 A command line is all that describes an experiment. `parse` makes options of it, and every
-function takes them. To add one, add an option here, and its commands in results.py.
+function takes them. To add one, add an option here, and its command to a table of README.md.
 """
 
 import argparse

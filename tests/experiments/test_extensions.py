@@ -152,7 +152,7 @@ def test_cut_gradients_reach_the_last_time_step_only():
         first = tf.reduce_sum(yhat[:, 0])  # The sum of all is always 1.
     reached = np.any(tape.gradient(first, X), axis=(0, 2))
     assert reached.tolist() == [False] * 4 + [True]
-    np.testing.assert_allclose(yhat, uncut(X), atol=1e-6)  # Forwards, nothing is cut.
+    np.testing.assert_allclose(yhat, uncut(X), atol=1e-5)  # Forwards, nothing is cut.
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_never_reset_leaves_the_state_between_sequences():
     random.seed(2)
     extensions.train(ours, options)
     for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
-        np.testing.assert_allclose(got, expected, atol=2e-6)
+        np.testing.assert_allclose(got, expected, atol=1e-5)
     assert np.all(ours.layers[0].states[0])  # The last one is still there.
 
 

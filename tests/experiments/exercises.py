@@ -2,7 +2,7 @@
 
 Without numbers, it runs all. With -, it tells when a run by hand reached 95 %:
 
-    python -m tests.experiments.exercises 3 7
+    python -m tests.experiments.exercises 2 5
     python echo_lag.py | python -m tests.experiments.exercises -
 """
 

@@ -3,8 +3,7 @@
     python -m tests.experiments.pictures curves .github/curves.png
 
 "curves": how does the training accuracy of the scripts rise? "learned": which value of a
-window does part 4's network return? (This also prints its tables, and the lowest and the
-highest seed.)
+window does part 4's network return?
 """
 
 import argparse
@@ -120,11 +119,6 @@ def main():
         panels = {}
         for command, title in LEARNED.items():
             seeds = [learned(trained(command, seed)) for seed in range(1, 6)]
-            for name in "median", "min", "max":
-                shares = pd.DataFrame(100 * getattr(np, name)(seeds, axis=0))
-                print(
-                    f"{command}: {name} of 5 seeds, in %\n{shares.round().to_string()}\n"
-                )
             panels[title] = np.median(seeds, axis=0)
         figure = draw_learned(panels)
     figure.savefig(args.file, bbox_inches="tight")

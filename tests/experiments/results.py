@@ -1,7 +1,6 @@
 """Run the commands in the tables of README.md, and fill these tables in.
 
     python -m tests.experiments.results
-    python -m tests.experiments.results mark part3
 
 To add an experiment, write its command, a script or options of extensions.py, into the first
 cell of a table's row. It runs with --seed 1, 2, 3, ... A run ends as a line of results.csv,
@@ -34,7 +33,6 @@ TABLES = {
     "mark": 5,
     "limits": 5,
     "extensions": 5,
-    "size": 5,
 }
 
 
@@ -119,10 +117,10 @@ def commands_of(table, report):
     return re.findall(r"^\| `(.+?)` \|", lines, re.MULTILINE)
 
 
-def jobs_of(tables, report):
-    """Return the runs of these tables, each a command and its seed."""
+def jobs_of(report):
+    """Return the runs of all tables, each a command and its seed."""
     jobs = {}  # A dict keeps the order, and has a run of two tables once.
-    for table in tables:
+    for table in (*TABLES, *GRIDS):
         for command in commands_of(table, report):
             for seed in range(1, 1 + TABLES.get(table, GRID_SEEDS)):
                 jobs[command, seed] = None
@@ -288,9 +286,9 @@ def lines_of(table, report):
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def filled(report, tables=(*TABLES, *GRIDS)):
-    """Return the report with these tables and the versions made anew."""
-    for table in tables:
+def filled(report):
+    """Return the report with its tables and the versions made anew."""
+    for table in (*TABLES, *GRIDS):
         old = rf"^\| `{table}`: .*\n(\|.*\n)*"
         new = "\n".join([*lines_of(table, report), ""])
         report = re.sub(old, new, report, flags=re.MULTILINE)
@@ -302,18 +300,14 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [*TABLES, *GRIDS]
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help="; ".join(names))
-    tables = parser.parse_args().tables or names
-    if set(tables) - set(names):
-        parser.error(f"{tables}: one or more of {names} are needed")
+    parser.parse_args()
     try:
         read_runs()
     except ValueError as error:
         parser.error(str(error))
     report = REPORT.read_text("utf-8")
-    run_what_lacks(jobs_of(tables, report))
-    REPORT.write_text(filled(report, tables), "utf-8")
+    run_what_lacks(jobs_of(report))
+    REPORT.write_text(filled(report), "utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import pytest
 from tests.experiments import results
 from tests.experiments.extensions import parse
 
-ALL = [*results.TABLES, *results.GRIDS]
 REPORT = results.REPORT.read_text("utf-8")
 RUNS = pd.DataFrame(
     {
@@ -36,7 +35,7 @@ def file(tmp_path, monkeypatch):
 
 def test_the_file_holds_all_runs_of_the_tables_and_no_others():
     runs = results.read_runs()
-    jobs = results.jobs_of(ALL, REPORT)
+    jobs = results.jobs_of(REPORT)
     assert sorted(zip(runs.command, runs.seed)) == sorted(jobs)
     assert all(command.endswith(".py") or parse(command) for command, _ in jobs)
 
@@ -90,14 +89,18 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch):
 
     monkeypatch.setattr(results, "run", run)
     report = "| `scripts`: command | a |\n|---|---|\n| `a.py` | |\n"
-    monkeypatch.setitem(results.TABLES, "scripts", 2)
-    results.run_what_lacks(results.jobs_of(["scripts"], report))
+    monkeypatch.setattr(results, "TABLES", {"scripts": 2})
     monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "--lag 0"]}})
-    results.run_what_lacks(results.jobs_of(["two"], report)[:4])
-    assert ran == ["a.py --seed 2", "-m tests.experiments.extensions --lag 0 --seed 1"]
-    last = results.read_runs().iloc[-1]
-    assert (last.command, last.seed, last.accuracy) == ("--lag 0", 1, 0.75)
-    assert f"keras {keras.__version__}" in last.versions
+    results.run_what_lacks(results.jobs_of(report))
+    extension = "-m tests.experiments.extensions --lag 0 --seed"
+    assert sorted(ran) == [
+        *(f"{extension} {seed}" for seed in (1, 2, 3)),
+        "a.py --seed 2",
+    ]
+    added = results.read_runs()[len(RUNS) :]
+    assert sorted(added.command) == ["--lag 0", "--lag 0", "--lag 0", "a.py"]
+    assert set(added.accuracy) == {0.75}
+    assert added.versions.str.contains(f"keras {keras.__version__}").all()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,10 @@
 """README.md and the report: their numbers, their links, their lists and their code."""
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.experiments import results
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +27,7 @@ def measured(section):
         if name in RUNS:
             cells = results.cells_of_row(RUNS[name])
             known += [f"{cells[-1]} epochs", *cells, *re.findall(r"\d+", name)]
-        if name in (*results.TABLES, *results.GRIDS):
+        if name in results.tables_of(REPORT):
             known += results.lines_of(name, REPORT)
     return set(re.findall(r"[\d.]+", " ".join(known))) | {"2000"}
 
@@ -58,15 +55,7 @@ def test_links_lead_somewhere(file):
 @pytest.mark.parametrize("file", PAGES, ids=str)
 def test_no_line_of_a_paragraph_begins_a_list(file):
     text = re.sub(r"```.*?```", "", file.read_text("utf-8"), flags=re.DOTALL)
-    for before, line in pairwise(text.splitlines()):
-        is_of_a_list = re.match(r"(\d+\.|[-*]) |\s", before)
-        if before and not is_of_a_list:
-            assert not re.match(r"(\d+\.|[-*]) |\s", line)
-
-
-def test_picture_of_part_3_shows_its_batches():
-    X, _ = generate_data_lag_no_context(range(1, 26))  # Each value is its position.
-    grid = np.reshape(one_hot_decode(X), (4, 6)).T
-    svg = (ROOT / ".github" / "state.svg").read_text("utf-8")
-    cells = [int(n) for n in re.findall(r"<tspan x=\"\d+\">(\d+)</tspan>", svg)]
-    assert cells == grid.ravel().tolist()
+    begins_a_list = r"(\d+\.|[-*]) | "
+    assert not re.search(
+        rf"^(?!{begins_a_list}).+\n({begins_a_list})", text, re.MULTILINE
+    )

@@ -1,14 +1,14 @@
-"""Train networks with the seeds 1 to 20, or 1 to 5, and draw a picture of what they do.
+"""Draw the pictures of README.md anew, curves.png and learned.png, in 5 minutes.
 
-    python -m tests.experiments.pictures curves .github/curves.png
+    python -m tests.experiments.pictures
 
-"curves": how does the training accuracy of the scripts rise? "learned": which value of a
-window does part 4's network return?
+How does the training accuracy of the scripts rise (seeds 1 to 20)? Which value of a window
+does part 4's network return (seeds 1 to 5)?
 """
 
-import argparse
 import contextlib
 import importlib
+from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
 import keras
@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 from tests.experiments.extensions import build_model, feed_one_at_a_time, parse, train
 from tests.scripts import SCRIPTS
 
-# On a slide of this size, in inches, no text is smaller than 17 points.
-SLIDE, SMALL, LARGE = (13.3, 7.5), 17, 21
+FOLDER = Path(__file__).parents[2] / ".github"
+# Small, so that the text is large on a slide, and of high resolution.
+SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
@@ -52,22 +53,20 @@ def learned(model, most=10):
 
 def draw_learned(panels):
     """Draw tables of shares, side by side; panels: dict from titles to shares."""
-    figure = Figure(figsize=SLIDE, layout="constrained")
+    figure = Figure(**SLIDE)
     for axis, (title, shares) in zip(figure.subplots(1, 2), panels.items()):
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.05:  # Small ones would hide the pattern.
-                style = {"fontsize": SMALL, "ha": "center", "va": "center"}
-                style["color"] = "white" if share > 0.5 else "black"
-                axis.text(column, row, f"{100 * share:.0f}", **style)
-        ticks = range(len(shares)), range(1, len(shares) + 1)
-        axis.set_xticks(*ticks, fontsize=SMALL)
-        axis.set_yticks(*ticks, fontsize=SMALL)
-        axis.set_title(title, fontsize=LARGE, fontweight="bold")
-    figure.supxlabel(
-        "which value it returns (cells: % of the sequences)", fontsize=LARGE
-    )
-    figure.supylabel("values in the window", fontsize=LARGE)
+                color = "white" if share > 0.5 else "black"
+                text = f"{100 * share:.0f}"
+                axis.text(column, row, text, color=color, ha="center", va="center")
+        numbers = range(1, len(shares) + 1)
+        axis.set_xticks(range(len(shares)), numbers)
+        axis.set_yticks(range(len(shares)), numbers)
+        axis.set_title(title, fontsize="medium", fontweight="bold")
+    figure.supxlabel("which value it returns (cells: % of the sequences)")
+    figure.supylabel("values in the window")
     return figure
 
 
@@ -84,44 +83,34 @@ def curves(script):
 
 def draw_curves(accuracies):
     """Draw what `curves` returns of each script: medians, in bands that span the seeds."""
-    figure = Figure(figsize=SLIDE, layout="constrained")
+    figure = Figure(**SLIDE)
     axis = figure.subplots()
     for script, colour in CURVES.items():
         seeds = pd.concat(accuracies[script], axis=1).rolling(25, min_periods=1).mean()
         name = f"{script}.py (part {SCRIPTS[script].part})"
-        axis.plot(seeds.median(axis=1), color=colour, linewidth=4, label=name)
+        axis.plot(seeds.median(axis=1), color=colour, linewidth=2, label=name)
         bounds = seeds.min(axis=1), seeds.max(axis=1)
         axis.fill_between(seeds.index, *bounds, color=colour, alpha=0.25, linewidth=0)
     axis.axhline(0.01, color="black", linestyle="--", label="chance: 1 %")
-    axis.legend(fontsize=LARGE, loc="center right")
+    axis.legend(loc="center right")
     axis.set_xlim(0, None)
     axis.yaxis.set_major_formatter("{x:.0%}")
-    axis.tick_params(labelsize=SMALL)
-    axis.set_xlabel("epoch", fontsize=LARGE)
-    axis.set_title("Training accuracy, mean of 25 epochs", fontsize=LARGE)
+    axis.set_xlabel("epoch")
+    axis.set_title("Training accuracy, mean of 25 epochs")
     return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("picture", choices=["curves", "learned"])
-    parser.add_argument("file", type=Path, metavar="FILE", help="such as picture.png")
-    args = parser.parse_args()
-    if not args.file.parent.is_dir():
-        parser.error(f"{args.file}: its folder does not exist")
-    if args.file.suffix not in (".png", ".svg", ".pdf"):
-        parser.error(f"{args.file}: .png, .svg or .pdf is needed")
-    if args.picture == "curves":
-        figure = draw_curves({script: curves(script) for script in CURVES})
-    else:
-        panels = {}
-        for command, title in LEARNED.items():
-            seeds = [learned(trained(command, seed)) for seed in range(1, 6)]
-            panels[title] = np.median(seeds, axis=0)
-        figure = draw_learned(panels)
-    figure.savefig(args.file, bbox_inches="tight")
+    ArgumentParser(
+        description=__doc__, formatter_class=RawTextHelpFormatter
+    ).parse_args()
+    panels = {}
+    for command, title in LEARNED.items():
+        seeds = [learned(trained(command, seed)) for seed in range(1, 6)]
+        panels[title] = np.median(seeds, axis=0)
+    draw_learned(panels).savefig(FOLDER / "learned.png")
+    accuracies = {script: curves(script) for script in CURVES}
+    draw_curves(accuracies).savefig(FOLDER / "curves.png")
 
 
 if __name__ == "__main__":

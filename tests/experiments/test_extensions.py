@@ -22,14 +22,6 @@ def pairs(command, sequence):
     return list(zip(decoded, one_hot_decode(y), strict=True))
 
 
-def test_trains_as_the_script(trained, capsys):
-    options = parse("--epochs 3")
-    expected = [line.replace("/2000", "/3") for line in trained("echo_lag").lines[:3]]
-    keras.utils.set_random_seed(0)
-    extensions.train(build_model(options), options)
-    assert capsys.readouterr().out.splitlines() == expected
-
-
 def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
     fed = np.arange(50).reshape(2, 25), np.roll(np.arange(50).reshape(2, 25), 3, axis=1)
     monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model: fed)
@@ -40,16 +32,6 @@ def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
     seed, one_at_a_time, by_number = capsys.readouterr().out.splitlines()
     assert (seed, one_at_a_time) == ("0", "Accuracy fed one value at a time: 1.0000")
     assert by_number == f"Accuracy by number:{' -' * 3}{' 1.00' * 22}"
-
-
-def test_evaluate_is_that_of_the_script(trained, capsys):
-    network, options = trained("echo_lag"), parse("")
-    keras.utils.set_random_seed(2)
-    network.script.evaluate(network.model)
-    expected = capsys.readouterr().out
-    keras.utils.set_random_seed(2)
-    extensions.evaluate(network.model, options)
-    assert capsys.readouterr().out == expected
 
 
 @pytest.mark.parametrize("kind", ["drop", "mark", "mask", "echo"])

@@ -1,9 +1,6 @@
 """The pictures: what they measure and where it is drawn."""
 
-import sys
-
 import numpy as np
-import pytest
 
 from tests.experiments import pictures
 
@@ -26,10 +23,3 @@ def test_shares_are_drawn_where_they_belong():
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
     assert left.get_title() == "left"
     np.testing.assert_array_equal(right.images[0].get_array(), shares.T)
-
-
-def test_file_is_checked_before_the_training(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["pictures.py", "learned", "no/such/folder.png"])
-    with pytest.raises(SystemExit):
-        pictures.main()
-    assert "folder.png: its folder does not exist" in capsys.readouterr().err

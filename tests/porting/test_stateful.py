@@ -25,6 +25,7 @@ GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BY_BATCH, BY_PASS, ONE_STEP, COUNTS, BY_HAND, STATE = re.findall(
     r"```python\n(.*?)```", GUIDE, re.DOTALL
 )
+CARRIED = {"stateful": True, "return_sequences": True}
 INPUTS = keras.Input((None, 4), dtype="float64")
 
 
@@ -55,16 +56,15 @@ def weights(model):
 
 
 def test_reset_states_resets_every_stateful_layer_and_nothing_else():
-    options = {"stateful": True, "return_sequences": True}
     custom = layers.Identity()
     custom.stateful = True
     custom.reset_states = mock.Mock()
     model = sequential(
-        LSTM(4, **options),
+        LSTM(4, **CARRIED),
         LSTM(4, return_sequences=True),
-        sequential(GRU(4, **options)),
-        layers.Bidirectional(RNN([LSTMCell(2), LSTMCell(2)], **options)),
-        RNN([LSTMCell(3), layers.GRUCell(4)], **options),
+        sequential(GRU(4, **CARRIED)),
+        layers.Bidirectional(RNN([LSTMCell(2), LSTMCell(2)], **CARRIED)),
+        RNN([LSTMCell(3), layers.GRUCell(4)], **CARRIED),
         layers.Reshape((3, 2, 2)),
         layers.TimeDistributed(layers.SimpleRNN(4, stateful=True)),
         custom,
@@ -82,9 +82,9 @@ def test_reset_states_resets_every_stateful_layer_and_nothing_else():
 
 
 def two_layers():
-    options = {"stateful": True, "return_sequences": True, "unroll": True}
-    lstms = LSTM(3, kernel_regularizer="l2", **options), LSTM(3, stateful=True)
-    model = sequential(*lstms, Dense(3, trainable=False), Dense(2))
+    first = LSTM(3, kernel_regularizer="l2", unroll=True, **CARRIED)
+    second = LSTM(3, stateful=True)
+    model = sequential(first, second, Dense(3, trainable=False), Dense(2))
     return model, "mse", {"clipnorm": 0.1, "weight_decay": 0.1}
 
 
@@ -96,13 +96,8 @@ def masked():
     return model, "sparse_categorical_crossentropy", ema
 
 
-def burnt_in():
-    model = sequential(BurnIn(GRU(3, stateful=True), 1), Dense(2))
-    return model, "mse", {}
-
-
 def of_any_batch_size():
-    nested = keras.Sequential([LSTM(3), Dense(1)])
+    nested = keras.Sequential([BurnIn(LSTM(3), 1), Dense(1)])
     model = keras.Model([INPUTS], [nested(INPUTS)])
     # A loss of your own may take y, (n, 2), of another shape than the output, (n, 1).
     return model, lambda y, yhat: keras.ops.mean((y[:, 1:] - yhat) ** 2, axis=-1), {}
@@ -115,7 +110,6 @@ def of_any_batch_size():
         (of_any_batch_size, [6, 8, 4], 2),
         (two_layers, [6, 6, 6], 1),
         (masked, [6, 6, 6], 1),
-        (burnt_in, [6, 6, 6], 1),
     ],
 )
 def test_training_pass_is_fit_and_a_reset(build, lengths, traces):
@@ -279,12 +273,8 @@ def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, cha
         assert np.abs(whole).max() > 0.01
 
 
-def with_first_state_of_ones():
-    cell = LSTMCell(3)
-    cell.get_initial_state = lambda batch_size: 2 * [np.ones((batch_size, 3))]
-    return RNN(cell)
-
-
+FROM_ONES = RNN(LSTMCell(3))
+FROM_ONES.cell.get_initial_state = lambda batch_size: 2 * [np.ones((1, 3))]
 UNKNOWN = "may not treat each time step by itself"
 
 
@@ -299,7 +289,7 @@ UNKNOWN = "may not treat each time step by itself"
         ([layers.LayerNormalization(axis=(-2, -1)), LSTM(3)], UNKNOWN),
         ([LSTM(3), layers.RepeatVector(3), LSTM(3, stateful=True)], UNKNOWN),
         ([Dense(3)], "has no recurrent layer"),
-        ([with_first_state_of_ones()], "a state that is not zero"),
+        ([FROM_ONES], "a state that is not zero"),
     ],
 )
 def test_network_that_may_need_a_whole_sequence_is_an_error(chain, message):

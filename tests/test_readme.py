@@ -55,7 +55,5 @@ def test_links_lead_somewhere(file):
 @pytest.mark.parametrize("file", PAGES, ids=str)
 def test_no_line_of_a_paragraph_begins_a_list(file):
     text = re.sub(r"```.*?```", "", file.read_text("utf-8"), flags=re.DOTALL)
-    begins_a_list = r"(\d+\.|[-*]) | "
-    assert not re.search(
-        rf"^(?!{begins_a_list}).+\n({begins_a_list})", text, re.MULTILINE
-    )
+    mark = r"(\d+\.|[-*]) | "  # of a list: a number, a dash, or an indent
+    assert not re.search(rf"^(?!{mark}).+\n({mark})", text, re.MULTILINE)

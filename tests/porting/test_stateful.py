@@ -348,7 +348,7 @@ def test_burn_in_is_the_layer_but_for_the_first_gradients(layer, tmp_path):
     "layer", [layers.Bidirectional(LSTM(2)), LSTM(2, go_backwards=True), Dense(2)]
 )
 def test_burn_in_takes_a_forward_recurrent_layer(layer):
-    with pytest.raises(ValueError, match="is not a forward layer of RECURRENT_LAYERS"):
+    with pytest.raises(ValueError, match="is not LSTM, GRU, SimpleRNN or RNN"):
         BurnIn(layer, 3)
 
 

@@ -43,9 +43,8 @@ def trained(command, seed):
     return model
 
 
-def learned(model, most=10):
+def learned(sequences, answers, most=10):
     """Return how many answers to windows of 1, 2, ... equal the value at step 1, 2, ..."""
-    sequences, answers = feed_one_at_a_time(model)
     # The answer to the n-th value is the answer to a window of n values.
     equal = answers[:, :most, np.newaxis] == sequences[:, np.newaxis, :most]
     return np.tril(equal.mean(axis=0))
@@ -106,8 +105,9 @@ def main():
     ).parse_args()
     panels = {}
     for command, title in LEARNED.items():
-        seeds = [learned(trained(command, seed)) for seed in range(1, 6)]
-        panels[title] = np.median(seeds, axis=0)
+        models = [trained(command, seed) for seed in range(1, 6)]
+        shares = [learned(*feed_one_at_a_time(model)) for model in models]
+        panels[title] = np.median(shares, axis=0)
     draw_learned(panels).savefig(FOLDER / "learned.png")
     accuracies = {script: curves(script) for script in CURVES}
     draw_curves(accuracies).savefig(FOLDER / "curves.png")

@@ -60,6 +60,7 @@ GRIDS = {
     "usual": {
         "LSTM(50), windows of 5, lag 1": usual(),
         "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
+        "LSTM(50), windows of 5, lag 3": usual("--lag 3"),
         "LSTM(50), windows of 20, lag 1": usual(LONGER),
         "two LSTM(50), windows of 5, lag 1": usual("--layer two-lstms"),
         "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
@@ -68,13 +69,13 @@ GRIDS = {
     },
     "untrained": {
         "LSTM(50)": pair(PART_3, "--untrained"),
-        "SimpleRNN(50)": pair(f"{PART_3} {SIMPLE}", "--untrained"),
+        "GRU(50)": pair(f"{PART_3} {GRU}", "--untrained"),
         "SimpleRNN(100)": pair(f"{PART_3} {SIMPLE} --units 100", "--untrained"),
         "SimpleRNN(400)": pair(f"{PART_3} {SIMPLE} --units 400", "--untrained"),
     },
     "never reset": {
         "two batches of 10, rate 0.005": pair(f"--batch-size 10 {FAST}", NEVER),
-        "two batches of 5, rate 0.005": pair(f"--length 15 {FAST}", NEVER),
+        "the same at lag 2": pair(f"--batch-size 10 {FAST} --lag 2", NEVER),
         "windows of 10": pair(LONG, NEVER),
     },
     "layers": {

@@ -101,18 +101,23 @@ def repeat(lines):
 
 def main(arguments=None):
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("numbers", nargs="*", help="of exercises; or all; or -")
+    parser.add_argument("numbers", nargs="*", help="of exercises, or -")
     numbers, sheet = parser.parse_args(arguments).numbers, tables(SHEET)
     if numbers == ["-"]:
         return repeat(sys.stdin)
     if not set(numbers) <= set(sheet):
         parser.error(f"the exercises are 1 to {len(sheet)}")
     git = "git diff --name-only HEAD -- *.py"  # prints no name if git cannot tell
-    done = subprocess.run(
-        git, check=False, shell=True, cwd=ROOT, capture_output=True, text=True
-    )
+    options = {"shell": True, "cwd": ROOT, "capture_output": True, "text": True}
+    done = subprocess.run(git, check=False, **options)
     if done.stdout:
         print("Not as committed, so tables may differ:", *done.stdout.split())
+    try:  # Before the first run: does each row fit the scripts?
+        for number in numbers or sheet:
+            for _, todo, *_ in sheet[number][2:]:
+                variant(todo)
+    except ValueError as error:
+        parser.error(f"{error}\nRestore the scripts, or go back to the branch main.")
     with ThreadPoolExecutor() as pool:  # for the three runs of a row
         for number in numbers or sheet:
             (first, _, *columns), _, *rows = sheet[number]

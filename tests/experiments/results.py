@@ -123,14 +123,8 @@ def jobs_of(report):
 def run(arguments, folder=ROOT):
     """Run Python with these arguments, on one core; return what it prints."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_NUM_INTRAOP_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, *arguments], check=False, **options)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
     return done.stdout
@@ -170,7 +164,7 @@ def epochs_to_95(curve):
     That is the first epoch at which the mean of 20 epochs has reached 95 %, and stays there
     for the next 100 epochs.
     """
-    reached = curve.rolling(20).mean() >= 0.95
+    reached = curve.rolling(20).mean().round(6) >= 0.95  # 0.9499999 is 95 %, too.
     stays = reached.astype(int).rolling(101).sum() == 101
     return stays.idxmax() + 1 - 100 if stays.any() else np.inf
 

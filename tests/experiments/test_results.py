@@ -68,6 +68,8 @@ def test_run_is_read_from_what_it_prints():
         ([0.5] * 200 + [1] * 118, 218),
         ([1] * 119 + [0] * 300, 20),
         ([1] * 118 + [0] * 100 + [1] * 300, 237),
+        # Each mean is exactly 95 % from 220 on, but not in floats.
+        ([0.5] * 200 + ([0.9] + [0.95] * 18 + [1]) * 15, 220),
     ],
 )
 def test_epochs_to_95_are_those_until_it_stays(curve, epochs):
@@ -92,7 +94,6 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch):
         "a.py --seed 2",
     ]
     added = results.read_runs()[4:]
-    assert sorted(added.command) == ["--lag 0", "--lag 0", "--lag 0", "a.py"]
     assert set(added.accuracy) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
 

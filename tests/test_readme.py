@@ -26,7 +26,8 @@ def measured(section):
     for name in re.findall(r"`(.+?)`", section):
         if name in RUNS:
             cells = results.cells_of_row(RUNS[name])
-            known += [f"{cells[-1]} epochs", *cells, *re.findall(r"\d+", name)]
+            medians = [re.sub(r"\(.*\)", "", cell) for cell in cells]
+            known += [f"{cells[-1]} epochs", *medians, *re.findall(r"\d+", name)]
         if name in results.tables_of(REPORT):
             known += results.lines_of(name, REPORT)
     return set(re.findall(r"[\d.]+", " ".join(known))) | {"2000"}

@@ -112,10 +112,9 @@ def main(arguments=None):
     done = subprocess.run(git, check=False, **options)
     if done.stdout:
         print("Not as committed, so tables may differ:", *done.stdout.split())
+    todos = [row[1] for number in numbers or sheet for row in sheet[number][2:]]
     try:  # Before the first run: does each row fit the scripts?
-        for number in numbers or sheet:
-            for _, todo, *_ in sheet[number][2:]:
-                variant(todo)
+        variants = {todo: variant(todo) for todo in todos}
     except ValueError as error:
         parser.error(f"{error}\nRestore the scripts, or go back to the branch main.")
     with ThreadPoolExecutor() as pool:  # for the three runs of a row
@@ -124,7 +123,7 @@ def main(arguments=None):
             print(f"\n## Exercise {number}\n\n| {' | '.join([first, *columns])} |")
             print("|---" * (1 + len(columns)) + "|", flush=True)
             for label, todo, *_ in rows:
-                runs = list(pool.map(partial(run, *variant(todo)), [1, 2, 3]))
+                runs = list(pool.map(partial(run, *variants[todo]), [1, 2, 3]))
                 cells = [label, *(cell(column, runs) for column in columns)]
                 print(f"| {' | '.join(cells)} |", flush=True)
 

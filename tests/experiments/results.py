@@ -94,7 +94,8 @@ GRIDS = {
 }
 
 # How many seeds the runs of a table have, if not 5.
-SEEDS = {"scripts": 20, **dict.fromkeys(GRIDS, 3)}
+GRID_SEEDS = 3
+SEEDS = {"scripts": 20, **dict.fromkeys(GRIDS, GRID_SEEDS)}
 
 
 def tables_of(report):
@@ -232,7 +233,7 @@ def cells_of_row(runs):
 
 def cell_of_grid(command, runs):
     """Return the cell of a command: how well it has learned, and one value at a time."""
-    runs = runs[runs.seed <= 3]  # Another table may have more.
+    runs = runs[runs.seed <= GRID_SEEDS]  # Another table may have more.
     shares = range_of(runs.one_at_a_time)
     if "--list" in command:
         return f"{percent(runs.accuracy.median())}: {shares}"

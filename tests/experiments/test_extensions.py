@@ -178,6 +178,7 @@ def test_fit_gets_all_windows_of_a_list():
     ("command", "message"),
     [
         ("--lag -1", "--lag is -1: 0 to 24 is needed"),
+        ("--lag 25 --length 50", "--lag is 25: 0 to 24 is needed"),
         ("--epochs 0", "--epochs: invalid count value: '0'"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--context 25", "25 values: at least 26 are needed"),

@@ -70,6 +70,7 @@ def test_run_is_read_from_what_it_prints():
         ([1] * 118 + [0] * 100 + [1] * 300, 237),
         # Each mean is exactly 95 % from 220 on, but not in floats.
         ([0.5] * 200 + ([0.9] + [0.95] * 18 + [1]) * 15, 220),
+        (([0.951] * 30 + [0.949] * 30) * 30, np.inf),
     ],
 )
 def test_epochs_to_95_are_those_until_it_stays(curve, epochs):

@@ -18,12 +18,10 @@ def generate_sequence(length=25, n_unique=100):
     """Return random integers from 0 to n_unique - 1, all equally likely (part 1).
 
     Returns: list of `length` ints.
-    Raises: ValueError if length or n_unique is less than 1.
+    Raises: ValueError if length or n_unique is not an integer of at least 1.
     """
-    if length < 1:
-        raise ValueError(f"length is {length}: at least 1 is needed")
-    if n_unique < 1:
-        raise ValueError(f"n_unique is {n_unique}: at least 1 is needed")
+    _check_count("length", length)
+    _check_count("n_unique", n_unique)
     return [random.randint(0, n_unique - 1) for _ in range(length)]
 
 
@@ -34,8 +32,10 @@ def one_hot_encode(sequence, n_unique=100):
         of a DataFrame; may be empty.
     Returns: integer array, shape (len(sequence), n_unique).
     Raises: ValueError if the sequence is not one-dimensional (a whole DataFrame, a set and
-        an iterator are not), or if a value is not such an integer.
+        an iterator are not), if a value is not such an integer, or if n_unique is not an
+        integer of at least 1.
     """
+    _check_count("n_unique", n_unique)
     values = np.asarray(sequence, dtype=object)  # object: each value as it is
     if values.ndim != 1:
         given = f"of type {type(sequence).__name__} and shape {values.shape}"
@@ -56,14 +56,18 @@ def one_hot_decode(encoded):
         (samples, time steps, n_unique).
     Returns: list of ints for 2 dimensions; for 3, a list of lists with one int per time
         step. (The article's version keeps only the first time step.)
-    Raises: ValueError if there are no vectors, if they are empty, or if a value is NaN.
+    Raises: ValueError if this is not an array of numbers, if there are no vectors, if they
+        are empty, or if a value is NaN.
     """
-    encoded = np.asarray(encoded, dtype=float)
-    if encoded.ndim == 0 or encoded.shape[-1] == 0:
-        raise ValueError(f"shape {encoded.shape} has no vectors to decode")
-    if np.isnan(encoded).any():
+    try:
+        vectors = np.asarray(encoded, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{encoded!r} is not an array of numbers to decode") from None
+    if vectors.ndim == 0 or vectors.shape[-1] == 0:
+        raise ValueError(f"{encoded!r} has no vectors to decode")
+    if np.isnan(vectors).any():
         raise ValueError("a value to decode is NaN, not a number")
-    return encoded.argmax(axis=-1).tolist()
+    return vectors.argmax(axis=-1).tolist()
 
 
 def generate_data_current(sequence=None):
@@ -131,6 +135,12 @@ def _encode(sequence, at_least):
     if len(encoded) < at_least:
         raise ValueError(f"at least {at_least} integers are needed, not {len(encoded)}")
     return encoded
+
+
+def _check_count(name, value):
+    """Raise ValueError if the value of this name is not an integer of at least 1."""
+    if not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}: an integer of at least 1 is needed")
 
 
 def _print_pairs(X, y):

@@ -124,7 +124,8 @@ def main():
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 2 or more integers, 0 to 99")
-    add("--epochs", type=int, default=EPOCHS, metavar="N", help="train on N sequences")
+    epochs = f"train on N sequences (default: {EPOCHS})"
+    add("--epochs", type=int, default=EPOCHS, metavar="N", help=epochs)
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
     args = parser.parse_args()

@@ -24,7 +24,9 @@ class Trained(NamedTuple):
     script: object  # the module
     model: keras.Model
     history: pd.DataFrame
+    sequences: list  # X and y of the first 4 epochs
     weights: list  # after 3 epochs
+    states: list  # of the LSTM, after fit
     lines: list  # that fit and evaluate have printed
     tf_function: mock.Mock  # knows how fit has called tf.function
 
@@ -32,12 +34,15 @@ class Trained(NamedTuple):
 def train(name):
     """Train a script's network in full, with seed 0."""
     script = importlib.import_module(name)
-    generate_data, weights = script.generate_data, []
+    generate_data = script.generate_data
+    sequences, weights = [], []
 
-    def record_weights():
+    def record():
+        X, y = generate_data()
         if len(weights) < 4:
+            sequences.append((X, y))
             weights.append(model.get_weights())
-        return generate_data()
+        return X, y
 
     keras.utils.set_random_seed(0)
     model = script.build_model()
@@ -46,13 +51,16 @@ def train(name):
     model.train_step = mock.Mock(wraps=model.train_step)  # counts its calls
     with contextlib.redirect_stdout(io.StringIO()) as output:
         with (
-            mock.patch.object(script, "generate_data", record_weights),
+            mock.patch.object(script, "generate_data", record),
             mock.patch.object(tf, "function", wraps=tf.function) as tf_function,
         ):
             history = script.fit(model)
+        states = [np.array(state) for state in model.layers[0].states or []]
         script.evaluate(model)
     lines = output.getvalue().splitlines()
-    return Trained(script, model, history, weights[3], lines, tf_function)
+    return Trained(
+        script, model, history, sequences, weights[3], states, lines, tf_function
+    )
 
 
 @pytest.fixture(scope="session")

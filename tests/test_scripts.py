@@ -4,23 +4,34 @@ import importlib
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from unittest import mock
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from matplotlib.figure import Figure
 
-import echo_lag
-from tests.experiments import extensions, fit_per_epoch
+from sequences import one_hot_decode, one_hot_encode
+from tests.experiments import fit_per_epoch
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = "module://matplotlib_inline.backend_inline"  # the MPLBACKEND of Jupyter
+
+# The answers to 8 3 14 15 92 65 35.
+ECHOES = {
+    "echo_current": "[8, 3, 14, 15, 92, 65, 35]",
+    "echo_lag_no_context": "[8, 3, 14, 15, 92, 65]",
+    "echo_lag": "[92, 65]",
+}
 
 each_script = pytest.mark.parametrize("name", SCRIPTS)
 
@@ -38,11 +49,52 @@ def test_fit_is_that_of_the_article(name, trained):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
     history = history[["loss", "accuracy"]]
     np.testing.assert_allclose(ours.history[:3], history, rtol=1e-5)
-    loss, accuracy = ours.history.loc[epochs]
-    line = f"Epoch {epochs}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
-    assert ours.lines[-4] == line
+    assert list(ours.history.index) == [*range(1, epochs + 1)]
     ours.model.train_step.assert_called_once()  # traced once
     ours.tf_function.assert_called_once_with(jit_compile=True)
+
+
+@each_script
+def test_each_epoch_is_printed_as_it_is_in_the_history(name, trained):
+    n = SCRIPTS[name].epochs
+    *epochs, _, _, _ = trained(name).lines
+    assert epochs == [
+        f"Epoch {epoch}/{n} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
+        for epoch, loss, accuracy in trained(name).history.itertuples()
+    ]
+
+
+@each_script
+def test_each_epoch_has_a_new_sequence(name, trained):
+    targets = [y.tobytes() for _, y in trained(name).sequences]
+    assert len(set(targets)) == 4
+
+
+@each_script
+def test_the_state_is_zero_after_fit(name, trained):
+    is_stateful = SCRIPTS[name].batch_shape[0] is not None
+    states = trained(name).states
+    assert len(states) == (2 if is_stateful else 0)
+    assert not np.any(states)
+
+
+@each_script
+def test_a_break_leaves_the_loop_of_fit(name, tmp_path, monkeypatch, capsys):
+    last = '        history[epoch] = {"loss": loss, "accuracy": accuracy}\n'
+    text = (ROOT / f"{name}.py").read_text("utf-8")
+    assert last in text
+    file = tmp_path / "changed.py"
+    file.write_text(
+        text.replace(last, f"{last}        if epoch == 2: break\n"), "utf-8"
+    )
+    spec = spec_from_file_location("changed", file)
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    results = {"loss": 4.5, "accuracy": 0.25}
+    monkeypatch.setattr(script, "compile_fit", lambda model: lambda X, y: results)
+    history = script.fit(script.build_model(), 9)
+    assert history.to_dict("index") == {1: results, 2: results}
+    assert capsys.readouterr().out.count("Epoch") == 2
 
 
 def test_accuracies_are_those_of_the_article(trained):
@@ -61,41 +113,89 @@ def test_accuracies_are_those_of_the_article(trained):
 def test_predict_is_the_predict_of_keras_from_a_reset_state(name, trained):
     script, model = trained(name).script, trained(name).model
     batch_size = model.input_shape[0] or 1
-    X, _ = script.generate_data(range(7 * batch_size + SCRIPTS[name].fewest - 1))
+    values = np.random.permutation(7 * batch_size + SCRIPTS[name].fewest - 1)
+    X, _ = script.generate_data(values)
     yhat = script.predict(model, X)
     if batch_size > 1:
         model.layers[0].reset_state()
     expected = model.predict(X, batch_size=batch_size, verbose=0)
+    assert len(yhat) == len(X)
     np.testing.assert_allclose(yhat, expected, atol=1e-5)
-    # The last batch may be incomplete.
-    np.testing.assert_allclose(script.predict(model, X[:-1]), yhat[:-1], atol=1e-5)
 
 
-def test_plot_draws_the_means_of_25_epochs(tmp_path, monkeypatch):
-    figure = Figure()
-    monkeypatch.setattr(echo_lag, "Figure", lambda **options: figure)
-    values = {"loss": range(60), "accuracy": range(100, 160)}
-    echo_lag.plot(pd.DataFrame(values, range(1, 61)), tmp_path / "curves.svg")
-    loss, accuracy = figure.axes
-    assert loss.lines[0].get_xydata()[1].tolist() == [2, 0.5]
-    assert loss.lines[0].get_xydata()[-1].tolist() == [60, 47]
-    assert accuracy.lines[0].get_xydata()[-1].tolist() == [60, 147]
-    assert loss.get_ylabel() == "loss, mean of 25 epochs"
+@each_script
+@pytest.mark.parametrize("n", [1, 4, 7, 23])
+def test_predict_takes_any_number_of_samples(n, name, trained):
+    script, model = trained(name).script, trained(name).model
+    X, _ = script.generate_data(np.random.randint(100, size=40))
+    yhat = script.predict(model, X)  # the same samples, and others after them
+    got = script.predict(model, X[:n])
+    assert got.shape == (n, 100)
+    np.testing.assert_allclose(got, yhat[:n], atol=1e-5)
+
+
+@each_script
+@pytest.mark.parametrize(
+    "shape", [(20, 5, 99), (20, 100), (20, 500), (100,), (0, 5, 100)]
+)
+def test_predict_of_a_wrong_shape_is_an_error(shape, name, trained):
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+        trained(name).script.predict(trained(name).model, np.zeros(shape))
+
+
+@each_script
+def test_evaluate_shows_one_sequence_and_measures_100_others(name, monkeypatch, capsys):
+    script = importlib.import_module(name)
+    generate_data, targets, predictions = script.generate_data, [], []
+
+    def record_targets(sequence=None):
+        X, y = generate_data(sequence)
+        targets.append(one_hot_decode(y))
+        return X, y
+
+    def guess(model, X):
+        # For half of the sequences, all answers are right: those that were framed last.
+        answers = targets[len(predictions)]
+        if len(predictions) % 2:
+            answers = [(value + 1) % 100 for value in answers]
+        predictions.append(answers)
+        return one_hot_encode(answers).astype("float32")
+
+    monkeypatch.setattr(script, "generate_data", record_targets)
+    monkeypatch.setattr(script, "predict", guess)
+    script.evaluate(None, [*range(30)])
+    fewest = SCRIPTS[name].fewest
+    first = 4 if name == "echo_lag" else 0
+    assert targets[0] == [*range(first, first + 31 - fewest)]
+    assert len(set(map(tuple, targets))) == len(predictions) == 101
+    assert capsys.readouterr().out.splitlines() == [
+        f"Expected:  {targets[0]}",
+        f"Predicted: {predictions[0]}",
+        "Accuracy over 100 new sequences: 0.5000",
+    ]
 
 
 def fake_fit(model, epochs):
+    """Print the epochs; return a history of 60 epochs."""
     print(f"Trained for {epochs} epochs")
-    return pd.DataFrame({"loss": [4.6], "accuracy": [0.01]}, index=[1])
+    values = {"loss": range(60), "accuracy": range(100, 160)}
+    return pd.DataFrame(values, range(1, 61))
+
+
+def fake_predict(model, X):
+    """Return what depends on the weights and on X, (n, 100), at once."""
+    kernel = model.layers[-1].get_weights()[0]
+    return X[:, -1, : len(kernel)] @ kernel
 
 
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Return a function: run a script as a command, but without the training."""
 
-    def run_main(name, options):
+    def run_main(name, options, predict=fake_predict):
         script = importlib.import_module(name)
         monkeypatch.setattr(script, "fit", fake_fit)
-        monkeypatch.setattr(script, "predict", mock.Mock(wraps=script.predict))
+        monkeypatch.setattr(script, "predict", predict)
         set_seed = mock.Mock(wraps=keras.utils.set_random_seed)
         monkeypatch.setattr(keras.utils, "set_random_seed", set_seed)
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *options.split()])
@@ -111,27 +211,82 @@ def test_command_without_options(name, run):
     keras.utils.set_random_seed.assert_not_called()
 
 
-def test_help_tells_what_the_script_does(run, capsys):
+@each_script
+def test_help_tells_what_the_script_does_and_takes(name, run, capsys):
     with pytest.raises(SystemExit, match="^0$"):
-        run("echo_lag", "--help")
-    assert echo_lag.__doc__ in capsys.readouterr().out
+        run(name, "--help")
+    text = capsys.readouterr().out
+    assert importlib.import_module(name).__doc__ in text
+    assert f"echo these {SCRIPTS[name].fewest} or more integers, 0 to 99\n" in text
+    assert f"train on N sequences (default: {SCRIPTS[name].epochs})\n" in text
+
+
+@each_script
+def test_the_fewest_integers_are_enough(name, run):
+    fewest = SCRIPTS[name].fewest
+    values = [*range(10, 10 + fewest)]
+    echo = values[-2] if fewest > 1 else values[0]
+    _, expected, predicted, _ = run(name, " ".join(map(str, values)))
+    assert expected == f"Expected:  [{echo}]"
+    assert re.fullmatch(r"Predicted: \[\d+\]", predicted)
+
+
+@each_script
+def test_the_seed_decides_the_sequences_and_the_weights(name, run):
+    first, same, other = (run(name, f"--seed {seed}") for seed in (1, 1, 2))
+    assert first == same
+    assert first[1] != other[1]  # Expected:
+    assert first[2] != other[2]  # Predicted:
+
+
+@each_script
+def test_without_a_seed_the_sequence_is_a_new_one(name, run):
+    assert run(name, "")[1] != run(name, "")[1]
+
+
+@each_script
+def test_plot_draws_the_means_of_25_epochs_from_the_first_on(
+    name, run, tmp_path, monkeypatch
+):
+    figure, open_figures = Figure(), plt.get_fignums()
+    script = importlib.import_module(name)
+    monkeypatch.setattr(script, "Figure", lambda **options: figure)
+    run(name, f"--plot {tmp_path / 'curves.svg'}")
+    loss, accuracy = (axis.lines[0].get_xydata() for axis in figure.axes)
+    assert loss[:, 0].tolist() == accuracy[:, 0].tolist() == [*range(1, 61)]
+    assert loss[[0, 1, 59], 1].tolist() == [0, 0.5, 47]
+    assert accuracy[[0, 1, 59], 1].tolist() == [100, 100.5, 147]
+    assert [axis.get_xlabel() for axis in figure.axes] == ["epoch", "epoch"]
+    labels = [axis.get_ylabel() for axis in figure.axes]
+    assert labels == ["loss, mean of 25 epochs", "accuracy, mean of 25 epochs"]
+    assert plt.get_fignums() == open_figures  # those of a notebook
 
 
 @pytest.mark.parametrize(
-    ("name", "echo", "file"),
-    [
-        ("echo_current", "[8, 3, 14, 15, 92, 65, 35]", "curves.PNG"),
-        ("echo_lag_no_context", "[8, 3, 14, 15, 92, 65]", "curves.svg"),
-        ("echo_lag", "[92, 65]", "curves.pdf"),
-    ],
+    ("name", "file"),
+    list(zip(SCRIPTS, ["curves.PNG", "curves.svg", "curves.pdf"])),
 )
-def test_command_with_all_options(name, echo, file, run, tmp_path):
+def test_command_with_all_options(name, file, run, tmp_path):
     options = f"8 3 14 15 92 65 35 --epochs 1 --seed 0 --plot {tmp_path / file}"
-    lines = run(name, options)
-    assert lines[:2] == ["Trained for 1 epochs", f"Expected:  {echo}"]
+    predict = mock.Mock(wraps=importlib.import_module(name).predict)
+    lines = run(name, options, predict)
+    assert lines[:2] == ["Trained for 1 epochs", f"Expected:  {ECHOES[name]}"]
     assert (tmp_path / file).exists()
-    assert importlib.import_module(name).predict.call_count == 101
+    assert predict.call_count == 101
     keras.utils.set_random_seed.assert_called_once_with(0)
+
+
+@each_script
+def test_too_few_integers_are_an_error_before_training(name, run, capsys):
+    fewest = SCRIPTS[name].fewest
+    too_few = "7 " * (fewest - 1)
+    if too_few:  # Without any, the script draws a sequence.
+        with pytest.raises(SystemExit, match="^2$"):
+            run(name, too_few)
+        output, error = capsys.readouterr()
+        assert output == ""
+        message = f"at least {fewest} integers are needed, not {fewest - 1}"
+        assert error.endswith(f"{name}.py: error: {message}\n")
 
 
 @each_script
@@ -139,10 +294,16 @@ def test_command_with_all_options(name, echo, file, run, tmp_path):
     ("options", "message"),
     [
         ("--epochs 0", "--epochs is 0: at least 1 is needed"),
+        ("--epochs -5", "--epochs is -5: at least 1 is needed"),
+        ("--epochs 1.5", "argument --epochs: invalid int value: '1.5'"),
+        ("--seed 4294967296", "Seed must be between 0 and 2**32 - 1"),
         ("--seed -1", "Seed must be between 0 and 2**32 - 1"),
         ("--plot LICENSE/a.png", "--plot is LICENSE/a.png: its folder does not exist"),
         ("--plot a.xyz", "--plot is a.xyz: .png, .svg or .pdf is needed"),
+        ("--plot curves", "--plot is curves: .png, .svg or .pdf is needed"),
         ("1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
+        ("-- 1 2 3 4 5 -1", "-1 is not an integer from 0 to 99"),
+        ("1 2 3 4 5 six", "argument sequence: invalid int value: 'six'"),
     ],
 )
 def test_bad_option_is_an_error_before_training(name, options, message, run, capsys):
@@ -153,25 +314,35 @@ def test_bad_option_is_an_error_before_training(name, options, message, run, cap
     assert error.endswith(f"{name}.py: error: {message}\n")
 
 
-def test_script_from_the_shell_of_another_folder(tmp_path, capsys):
+@each_script
+def test_script_from_the_shell_of_another_folder(name, tmp_path, trained):
+    for file in f"{name}.py", "sequences.py":  # All that a script needs.
+        shutil.copy(ROOT / file, tmp_path)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
     foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
-    process = subprocess.Popen(
-        [sys.executable, "-i", ROOT / "echo_lag.py", "--seed=0", "--epochs=3"],
-        cwd=tmp_path,
+    values = "8 3 14 15 92 65 35"
+    options = f"{values} --seed=0 --epochs=3 --plot=curves.png"
+    process = subprocess.run(
+        [sys.executable, "-i", tmp_path / f"{name}.py", *options.split()],
+        cwd=folder,
         env={**os.environ, **foreign, "MPLBACKEND": NOTEBOOK},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        # What Python reads after the script has run.
+        input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), gc.isenabled()\n",
+        capture_output=True,
+        check=True,
         text=True,
     )
-    # Meanwhile: the experiments train and measure as the script does.
-    extensions.main("--seed 0 --epochs 3")
-    # What Python reads after the script has run.
-    output, _ = process.communicate(
-        "os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), gc.isenabled()\n"
-    )
-    *lines, afterwards = output.splitlines()
-    assert lines == capsys.readouterr().out.splitlines()[:6]
+    *epochs, expected, predicted, accuracy, afterwards = process.stdout.splitlines()
+    same_seed = trained(name).lines[:3]
+    assert epochs == [
+        line.replace(f"/{SCRIPTS[name].epochs}", "/3") for line in same_seed
+    ]
+    assert expected == f"Expected:  {ECHOES[name]}"
+    assert predicted.count(",") == expected.count(",")
+    assert re.fullmatch(r"Accuracy over 100 new sequences: 0\.\d{4}", accuracy)
     assert afterwards == "('-1', 'tensorflow', True)"
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("module", "kept"), [(pytest, True), (None, False)])
@@ -183,13 +354,40 @@ def test_the_plots_of_a_notebook_are_left_alone(module, kept, monkeypatch):
     assert ("MPLBACKEND" in os.environ) is kept
 
 
+def found_in(scripts, lines):
+    """Return the different texts that a pattern finds in these scripts."""
+    found = set()
+    for name in scripts:
+        text = (ROOT / f"{name}.py").read_text("utf-8")
+        text = text.replace(f"{SCRIPTS[name].fewest} or more", "N or more")
+        found.add(re.search(lines, text, re.DOTALL)[0])
+    return found
+
+
 @pytest.mark.parametrize(
-    "lines", ["import gc.*?# Prepare", "# If Adam.*?for i in", "def evaluate.*"]
+    "lines",
+    [
+        "import gc.*?# Prepare",
+        r"# Fit the model by hand.*?fit_sequence = compile_fit\(model\)\n",
+        r"        loss, accuracy = .*?\n\n\n",  # the end of fit
+        "# If Adam.*?for i in",
+        "# Predict a new sequence.*?the n samples in X",
+        "def evaluate.*",  # plot, main
+    ],
 )
 def test_scripts_have_not_drifted_apart(lines):
-    found = set()
-    for name, script in SCRIPTS.items():
-        text = (ROOT / f"{name}.py").read_text("utf-8")
-        text = text.replace(f"{script.fewest} or more", "N or more")
-        found.add(re.search(lines, text, re.DOTALL)[0])
-    assert len(found) == 1
+    assert len(found_in(SCRIPTS, lines)) == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        r"def compile_fit.*?\n\n\n",
+        r"def reset_states.*?\n\n\n",
+        r"def predict.*?\n\n\n",
+    ],
+)
+def test_parts_3_and_4_have_not_drifted_apart(lines):
+    found = found_in(["echo_lag_no_context", "echo_lag"], lines)
+    batch_size = r"(?<=batch_size=)\d|(?<=i \+ )\d|(?<=, )\d(?=\))"
+    assert len({re.sub(batch_size, "N", text) for text in found}) == 1

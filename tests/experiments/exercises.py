@@ -122,6 +122,7 @@ def main(arguments=None):
             (first, _, *columns), _, *rows = sheet[number]
             print(f"\n## Exercise {number}\n\n| {' | '.join([first, *columns])} |")
             print("|---" * (1 + len(columns)) + "|", flush=True)
+            print(f"Exercise {number}: {3 * len(rows)} runs", file=sys.stderr)
             for label, todo, *_ in rows:
                 runs = list(pool.map(partial(run, *variants[todo]), [1, 2, 3]))
                 cells = [label, *(cell(column, runs) for column in columns)]

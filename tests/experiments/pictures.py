@@ -1,13 +1,15 @@
-"""Draw the pictures of README.md anew, curves.png and learned.png, in 5 minutes.
+"""Draw the pictures anew, and print the table of each: medians, lowest and highest.
 
     python -m tests.experiments.pictures
 
-How does the training accuracy of the scripts rise (seeds 1 to 20)? Which value of a window
-does part 4's network return (seeds 1 to 5)?
+learned.png: which value of a window does part 4's network return (seeds 1 to 5)?
+inside.png: which values does a linear read-out find in its output h (the same networks)?
+curves.png: how does the training accuracy of the scripts rise (seeds 1 to 20)?
 """
 
 import contextlib
 import importlib
+import sys
 from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from sklearn.linear_model import RidgeClassifier
 
 from tests.experiments.extensions import build_model, feed_one_at_a_time, parse, train
 from tests.scripts import SCRIPTS
@@ -26,15 +29,20 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
 
-# The networks of "learned" and their titles.
+# The networks of "learned" and "inside", and their titles.
 LEARNED = {
     "--stateless": "Trained from a zero state:\nit returns the value at step 4",
     "--lag 1": "Trained with the carried state:\nit looks one value back",
+}
+INSIDE = {
+    "--stateless": "Trained from a zero state:\nit stores value 4 and keeps it",
+    "--lag 1": "Trained with the carried state:\nit stores the last two values",
 }
 
 
 def trained(command, seed):
     """Return the network of a command line of extensions.py, trained with this seed."""
+    print(f"Training {command}, seed {seed}", file=sys.stderr)
     keras.utils.set_random_seed(seed)
     options = parse(command)
     model = build_model(options)
@@ -50,7 +58,32 @@ def learned(sequences, answers, most=10):
     return np.tril(equal.mean(axis=0))
 
 
-def draw_learned(panels):
+def stored(model, n_sequences=6000, most=9):
+    """Return which share of value 1, 2, ... is found in the output h after 1, 2, ... values.
+
+    Returns: array (values read, which value); 0 where a value has not been read yet.
+    """
+    lstm, unique = model.layers[0], model.output_shape[-1]
+    # The same LSTM, from a zero state, with its output after each value.
+    layer = keras.layers.LSTM(lstm.units, return_sequences=True)
+    network = keras.Sequential([keras.Input((most, unique)), layer])
+    network.set_weights(lstm.get_weights())
+    sequences = np.random.randint(unique, size=(n_sequences, most))
+    h = network.predict(np.eye(unique)[sequences], verbose=0)
+    shares = np.zeros((most, most))
+    for step, value in zip(*np.tril_indices(most)):
+        shares[step, value] = share_found(h[:, step], sequences[:, value])
+    return shares
+
+
+def share_found(states, values):
+    """Fit a linear read-out on two thirds of the states; score it on the others."""
+    n = len(states) * 2 // 3
+    read_out = RidgeClassifier().fit(states[:n], values[:n])
+    return read_out.score(states[n:], values[n:])
+
+
+def draw_shares(panels, columns, rows):
     """Draw tables of shares, side by side; panels: dict from titles to shares."""
     figure = Figure(**SLIDE)
     for axis, (title, shares) in zip(figure.subplots(1, 2), panels.items()):
@@ -64,8 +97,8 @@ def draw_learned(panels):
         axis.set_xticks(range(len(shares)), numbers)
         axis.set_yticks(range(len(shares)), numbers)
         axis.set_title(title, fontsize="medium", fontweight="bold")
-    figure.supxlabel("which value it returns (cells: % of the sequences)")
-    figure.supylabel("values in the window")
+    figure.supxlabel(f"{columns} (cells: % of the sequences)")
+    figure.supylabel(rows)
     return figure
 
 
@@ -74,10 +107,16 @@ def curves(script):
     module = importlib.import_module(script)
     accuracies = []
     for seed in range(1, 21):
+        print(f"Training {script}.py, seed {seed}", file=sys.stderr)
         keras.utils.set_random_seed(seed)
         with contextlib.redirect_stdout(None):
             accuracies.append(module.fit(module.build_model())["accuracy"])
     return accuracies
+
+
+def smooth(accuracies):
+    """Return the means of 25 epochs, a DataFrame with a column for each seed."""
+    return pd.concat(accuracies, axis=1).rolling(25, min_periods=1).mean()
 
 
 def draw_curves(accuracies):
@@ -85,7 +124,7 @@ def draw_curves(accuracies):
     figure = Figure(**SLIDE)
     axis = figure.subplots()
     for script, colour in CURVES.items():
-        seeds = pd.concat(accuracies[script], axis=1).rolling(25, min_periods=1).mean()
+        seeds = smooth(accuracies[script])
         name = f"{script}.py (part {SCRIPTS[script].part})"
         axis.plot(seeds.median(axis=1), color=colour, linewidth=2, label=name)
         bounds = seeds.min(axis=1), seeds.max(axis=1)
@@ -99,17 +138,54 @@ def draw_curves(accuracies):
     return figure
 
 
+def print_table(title, runs, rows, columns):
+    """Print the median, the lowest and the highest of runs, arrays of shares, in %."""
+    for name, function in [
+        ("median", np.median),
+        ("lowest", np.min),
+        ("highest", np.max),
+    ]:
+        shares = 100 * function(runs, axis=0)
+        table = pd.DataFrame(shares, rows, columns).round().astype(int)
+        print(f"{title}: {name} of {len(runs)} seeds, in %\n{table.to_string()}\n")
+
+
+def panels(titles, runs):
+    """Print the tables of runs, a dict from commands; return their medians by title."""
+    medians = {}
+    for command, title in titles.items():
+        numbers = range(1, 1 + len(runs[command][0]))
+        print_table(command, runs[command], numbers, numbers)
+        medians[title] = np.median(runs[command], axis=0)
+    return medians
+
+
 def main():
     ArgumentParser(
         description=__doc__, formatter_class=RawTextHelpFormatter
     ).parse_args()
-    panels = {}
-    for command, title in LEARNED.items():
+    returned, found = {}, {}
+    for command in LEARNED:
         models = [trained(command, seed) for seed in range(1, 6)]
-        shares = [learned(*feed_one_at_a_time(model)) for model in models]
-        panels[title] = np.median(shares, axis=0)
-    draw_learned(panels).savefig(FOLDER / "learned.png")
+        returned[command] = [learned(*feed_one_at_a_time(model)) for model in models]
+        found[command] = [stored(model) for model in models]
+    print(
+        "learned.png: a row is the values in the window, a column which one it returns"
+    )
+    figure = draw_shares(
+        panels(LEARNED, returned), "which value it returns", "values in the window"
+    )
+    figure.savefig(FOLDER / "learned.png")
+    print("inside.png: a row is the values read, a column which one is found")
+    figure = draw_shares(panels(INSIDE, found), "which value is found", "values read")
+    figure.savefig(FOLDER / "inside.png")
+
+    print("curves.png: training accuracies, means of 25 epochs, after so many epochs")
     accuracies = {script: curves(script) for script in CURVES}
+    for script, runs in accuracies.items():
+        epochs = [n for n in (100, 250, 500, 1000, 1500, 2000) if n <= len(runs[0])]
+        shares = smooth(runs).loc[epochs].to_numpy().T
+        print_table(f"{script}.py", shares[:, np.newaxis], ["accuracy"], epochs)
     draw_curves(accuracies).savefig(FOLDER / "curves.png")
 
 

@@ -14,7 +14,8 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import numpy as np
@@ -137,14 +138,17 @@ def measure(command, seed):
     if not command.endswith(".py"):
         arguments = ["-m", "tests.experiments.extensions", *arguments]
     measured = read(run(arguments))
-    packages = ("tensorflow", "keras", "numpy", "pandas")
-    versions = [f"{package} {version(package)}" for package in packages]
-    return {
-        "command": command,
-        "seed": seed,
-        **measured,
-        "versions": " ".join([f"python {platform.python_version()}", *versions]),
-    }
+    return {"command": command, "seed": seed, **measured, "versions": versions()}
+
+
+@cache
+def versions():
+    """Return the versions of Python and of the packages that matter, as one line."""
+    distributions = packages_distributions()  # One may be keras-nightly, for keras.
+    found = [f"python {platform.python_version()}"]
+    for package in ("tensorflow", "keras", "numpy", "pandas"):
+        found.append(f"{package} {version(distributions[package][0])}")
+    return " ".join(found)
 
 
 def read(output):
@@ -189,10 +193,10 @@ def run_what_lacks(jobs):
     pool = ThreadPoolExecutor(2)
     try:
         futures = [pool.submit(measure, *job) for job in jobs if job not in done]
-        for future in as_completed(futures):
+        for number, future in enumerate(as_completed(futures), start=1):
             measured = pd.DataFrame([future.result()])
             measured.to_csv(FILE, mode="a", header=not FILE.exists(), index=False)
-            print(*measured.iloc[0, :5], flush=True)
+            print(f"{number} of {len(futures)}:", *measured.iloc[0, :5], flush=True)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -279,8 +283,8 @@ def filled(report):
         old = rf"^\| `{table}`: .*\n(\|.*\n)*"
         new = "\n".join([*lines_of(table, report), ""])
         report = re.sub(old, new, report, flags=re.MULTILINE)
-    versions = "; ".join(sorted(set(read_runs().versions)))
-    return re.sub(r"(?<=^Versions: ).*", versions, report, flags=re.MULTILINE)
+    found = "; ".join(sorted(set(read_runs().versions)))
+    return re.sub(r"(?<=^Versions: ).*", found, report, flags=re.MULTILINE)
 
 
 def main():

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.experiments import exercises
-from tests.experiments.exercises import ROOT, SHEET, tables, variant
+from tests.experiments.exercises import ROOT, SHEET, cell, tables, variant
 
 ANSWERS = tables((ROOT / "tests/experiments/ANSWERS.md").read_text("utf-8"))
 TODOS = [row[1] for _, _, *rows in tables(SHEET).values() for row in rows]
@@ -26,6 +26,49 @@ def test_a_row_changes_the_present_scripts(todo):
 def test_a_row_must_be_understood_and_fit(todo):
     with pytest.raises(ValueError, match="not understood|echo_lag.py has this . times"):
         variant(todo)
+
+
+def test_each_change_belongs_to_a_row():
+    used = {step for todo in TODOS for step in todo.split(", ")}
+    assert set(exercises.CHANGES) <= used
+    assert len(exercises.CHANGES) == SHEET.count("```diff")
+
+
+def test_a_cell_shows_the_median_of_its_column():
+    runs = [
+        {"accuracy": "0.1", "one_at_a_time": "0.9", "epochs_to_95": 9.0},
+        {"accuracy": "0.3", "one_at_a_time": "0.7", "epochs_to_95": float("inf")},
+        {"accuracy": "0.2", "one_at_a_time": "0.4", "epochs_to_95": 8.0},
+    ]
+    assert cell("accuracy", runs) == "20.0 %"
+    assert cell("one at a time", runs) == "70.0 %"
+    assert cell("epochs to 95 %", runs) == "9"
+    assert cell("epochs to 95 %", runs[1:2]) == "not reached"
+
+
+def test_number_5_is_the_accuracy_at_the_fifth_value():
+    shares = [
+        f"- {n}.2 {n}.3 {n}.4 {n}.5 {n}.6 {n}.7 {n}.8 {n}.9 0.0" for n in (0, 0, 9)
+    ]
+    runs = [{"by_number": line} for line in shares]
+    assert cell("number 2", runs) == "20.0 %"
+    assert cell("number 5", runs) == "50.0 %"
+    assert cell("number 10", runs) == "0.0 %"
+
+
+@pytest.mark.parametrize("number", tables(SHEET))
+def test_each_cell_of_an_answer_has_the_form_of_its_column(number):
+    (_, *columns), _, *rows = ANSWERS[number]
+    for _, *cells in rows:
+        for column, text in zip(columns, cells, strict=True):
+            form = r"\d+|not reached" if "epochs" in column else r"\d+\.\d %"
+            assert re.fullmatch(form, text)
+
+
+def test_it_tells_how_many_runs_a_table_has(monkeypatch, capsys):
+    monkeypatch.setattr(exercises, "run", lambda texts, command, seed: RUN)
+    exercises.main(["1", "3"])
+    assert capsys.readouterr().err == "Exercise 1: 12 runs\nExercise 3: 6 runs\n"
 
 
 @pytest.mark.parametrize("number", tables(SHEET))

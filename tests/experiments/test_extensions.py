@@ -1,5 +1,6 @@
 """The experiments: their command lines, data, networks and training."""
 
+import functools
 import random
 from unittest import mock
 
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sequences import generate_sequence, one_hot_decode
-from tests.experiments import extensions
+from sequences import generate_sequence, one_hot_decode, one_hot_encode
+from tests.experiments import extensions, fit_per_epoch
 from tests.experiments.extensions import build_model, generate_data, parse
 
 
@@ -20,6 +21,128 @@ def pairs(command, sequence):
     X = X[:, :, :100]  # without the feature of --mark
     decoded = np.where((X == -1).all(axis=-1), -1, one_hot_decode(X)).tolist()
     return list(zip(decoded, one_hot_decode(y), strict=True))
+
+
+def with_large_weights(model):
+    """Return the network with weights so large that a wrong state would show."""
+    model.set_weights([3 * array for array in model.get_weights()])
+    return model
+
+
+@pytest.fixture
+def no_xla(monkeypatch):
+    """Train without XLA: for so few batches, it takes longer to compile than to run."""
+    without = functools.partial(extensions.compile_training_pass, jit_compile=False)
+    monkeypatch.setattr(
+        extensions, "compile_training_pass", lambda model, jit_compile: without(model)
+    )
+
+
+SAME_AS = {"echo_lag": "", "echo_lag_no_context": "--context 1 --batch-size 6"}
+
+
+@pytest.mark.parametrize("name", SAME_AS)
+def test_trains_as_the_script(name, trained, no_xla, capsys):
+    options = parse(f"{SAME_AS[name]} --epochs 3")
+    expected = [line.replace("/2000", "/3") for line in trained(name).lines[:3]]
+    capsys.readouterr()
+    keras.utils.set_random_seed(0)
+    extensions.train(build_model(options), options)
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+@pytest.mark.parametrize("name", SAME_AS)
+def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
+    script, model = trained(name).script, trained(name).model
+    options = parse(SAME_AS[name])
+    keras.utils.set_random_seed(2)
+    script.evaluate(model)
+    *_, expected = capsys.readouterr().out.splitlines()
+    keras.utils.set_random_seed(2)
+    extensions.evaluate(model, options)
+    *_, accuracy = capsys.readouterr().out.splitlines()
+    assert accuracy == expected
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--through-time",
+        "--echo-sequence --lag 2 --batch-size 19",
+        "--missing mask --length 9",
+        "--burn-in 2 --mark first",
+        "--untrained",
+    ],
+)
+def test_training_gives_the_weights_of_fit(command, no_xla):
+    keras.utils.set_random_seed(1)
+    options = parse(f"{command} --units 4 --unique 9 --epochs 3")
+    ours, reference = build_model(options), build_model(options)
+    before = ours.get_weights()
+    reference.set_weights(before)
+    reference.run_eagerly = True
+    random.seed(2)
+    extensions.train(ours, options)
+    random.seed(2)
+    fit_per_epoch.fit(reference, 3, lambda: generate_data(options), verbose=0)
+    after = ours.get_weights()
+    for got, expected in zip(after, reference.get_weights(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+    # Training has moved what is compared, and by many times the tolerance.
+    assert np.abs(after[-1] - before[-1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "--context 1 --batch-size 6",
+        "--through-time",
+        "--echo-sequence",
+        "--missing mark",
+        "--missing mask",
+        "--stateless --lead 2",
+        "--burn-in 2 --mark first",
+        "--layer two-lstms --list 60",
+        "--unique 7",
+    ],
+)
+def test_a_network_gives_answers_of_the_shape_of_the_right_ones(command):
+    options = parse(command)
+    X, y = generate_data(options)
+    rows = slice(None) if options.list else slice(options.batch_size)
+    yhat = build_model(options)(X[rows])
+    assert yhat.shape == y[rows].shape
+    assert np.sum(yhat, axis=-1) == pytest.approx(1)  # probabilities
+
+
+def test_masking_hides_what_is_missing():
+    options = parse("--missing mask --unique 10 --stateless")
+    X = generate_data(options)[0][: options.batch_size]
+    masked = with_large_weights(build_model(options))
+    options = parse("--unique 10 --through-time")
+    bare = build_model(options)
+    bare.set_weights(masked.get_weights())
+    there = X.min(axis=-1) == 0
+    assert there.sum(axis=1).tolist() == [2, 3, 4, 5]  # time steps of each window
+    for x, steps, answer in zip(X, there, masked(X), strict=True):
+        extensions.reset_states(bare)
+        np.testing.assert_allclose(answer, bare(x[None, steps])[0, -1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "command", ["--stateless", "--layer gru", "--echo-sequence", "--burn-in 2"]
+)
+def test_fed_one_at_a_time_it_answers_as_to_all_time_steps_at_once(command):
+    model = with_large_weights(build_model(parse(f"{command} --units 8 --unique 10")))
+    sequences, answers = extensions.feed_one_at_a_time(model, n_sequences=30)
+    layer = parse(command).layer
+    options = parse(f"--through-time --units 8 --unique 10 --layer {layer}")
+    options.batch_size = 30
+    at_once = build_model(options)
+    at_once.set_weights(model.get_weights())
+    X = np.array([one_hot_encode(sequence, 10) for sequence in sequences])
+    assert answers.tolist() == one_hot_decode(at_once(X))
 
 
 def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
@@ -108,8 +231,10 @@ def test_options_reach_the_network(command, input_shape, layers):
     assert memory.stateful is (not from_zero)
     assert bool(memory.trainable_weights) is ("--untrained" not in command)
     if "LSTM" in layers:
-        forget = memory.cell.bias[options.units : 2 * options.units]
-        assert set(forget.numpy()) == {-2 if "-2" in command else 1}
+        # The gates: input, forget, candidate, output.
+        bias = np.repeat([0, -2 if "-2" in command else 1, 0, 0], options.units)
+        np.testing.assert_array_equal(memory.cell.bias, bias)
+    assert memory.unroll is (input_shape[1] is not None and input_shape[1] <= 15)
     rate = 0.01 if "0.01" in command else 0.001
     assert float(model.optimizer.learning_rate) == pytest.approx(rate)
 
@@ -174,6 +299,37 @@ def test_fit_gets_all_windows_of_a_list():
     assert "shuffle" not in how  # Keras shuffles by default.
 
 
+# An example of each option that does not go with some others.
+EXAMPLES = {
+    "missing": "--missing mark",
+    "lead": "--lead 1",
+    "mark": "--mark first",
+    "burn-in": "--burn-in 1",
+    "list": "--list 60",
+    "context": "--context 6",
+    "batch-size": "--batch-size 4",
+}
+DO_NOT_GO_TOGETHER = {
+    "missing": "echo-sequence lead mark burn-in list through-time",
+    "echo-sequence": "lead mark burn-in list through-time",
+    "lead": "mark burn-in list through-time",
+    "through-time": "context mark burn-in list stateless never-reset",
+    "list": "mark batch-size stateless never-reset",
+    "stateless": "burn-in never-reset",
+    "never-reset": "burn-in",
+}
+PAIRS = [(a, b) for a, others in DO_NOT_GO_TOGETHER.items() for b in others.split()]
+
+
+@pytest.mark.parametrize(("name", "other"), PAIRS)
+def test_options_that_do_not_go_together(name, other, capsys):
+    examples = [EXAMPLES.get(option, f"--{option}") for option in (name, other)]
+    with pytest.raises(SystemExit, match="^2$"):
+        parse(" ".join(examples))
+    message = f"error: --{name} and --{other} do not go together\n"
+    assert capsys.readouterr().err.endswith(message)
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -185,7 +341,6 @@ def test_fit_gets_all_windows_of_a_list():
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
-        ("--burn-in 2 --stateless", "--stateless and --burn-in do not go together"),
     ],
 )
 def test_bad_command_line(command, message, capsys):

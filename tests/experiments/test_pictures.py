@@ -1,8 +1,34 @@
 """The pictures: what they measure and where it is drawn."""
 
-import numpy as np
+import re
 
+import numpy as np
+import pandas as pd
+import pytest
+
+from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.experiments import pictures
+from tests.experiments.extensions import build_model, feed_one_at_a_time, parse
+from tests.scripts import SCRIPTS
+
+
+@pytest.fixture(scope="module")
+def conveyor_belt():
+    """Return a network that answers the value before, one of ten.
+
+    Its first ten units hold the current value, the next ten take over what those held.
+    """
+    model = build_model(parse("--stateless --unique 10 --units 20"))
+    eye, nothing = np.eye(10), np.zeros((10, 10))
+    shift = np.block([[nothing, eye], [nothing, nothing]])
+    # The gates of Keras's LSTM: input, forget, candidate, output.
+    kernel = np.hstack([np.zeros((10, 40)), eye, nothing, np.zeros((10, 20))])
+    recurrent = np.hstack([np.zeros((20, 40)), shift, np.zeros((20, 20))])
+    open_, shut = np.full(20, 200.0), np.full(20, -200.0)
+    bias = np.concatenate([open_, shut, np.zeros(20), open_])
+    dense = 50 * np.vstack([nothing, eye])
+    model.set_weights([kernel, recurrent, bias, dense, np.zeros(10)])
+    return model
 
 
 def test_learned_compares_each_answer_with_each_value():
@@ -12,11 +38,80 @@ def test_learned_compares_each_answer_with_each_value():
     assert shares.tolist() == np.eye(4, k=-1).tolist()
 
 
+def test_a_conveyor_belt_returns_the_value_before(conveyor_belt):
+    shares = pictures.learned(*feed_one_at_a_time(conveyor_belt))
+    assert np.diagonal(shares, -1).min() == 1
+    assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
+    assert np.diagonal(shares)[1:].max() < 0.3
+
+
+def test_a_conveyor_belt_stores_the_last_two_values(conveyor_belt):
+    shares = pictures.stored(conveyor_belt, n_sequences=900, most=4)
+    assert shares.shape == (4, 4)
+    assert np.diagonal(shares).min() == np.diagonal(shares, -1).min() == 1
+    assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
+    assert not np.triu(shares, 1).any()
+
+
+def test_the_read_out_is_scored_on_other_states_than_it_was_fitted_on():
+    noise, values = np.random.normal(size=(90, 60)), np.random.randint(10, size=90)
+    assert pictures.share_found(noise, values) < 0.5  # By heart, it would find all.
+
+
 def test_shares_are_drawn_where_they_belong():
     shares = np.array([[0.04, 0.25], [1, 0.5]])
-    figure = pictures.draw_learned({"left": shares, "right": shares.T})
+    figure = pictures.draw_shares({"left": shares, "right": shares.T}, "x", "y")
     left, right = figure.axes
     texts = {text.get_position(): text.get_text() for text in left.texts}
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
     assert left.get_title() == "left"
     np.testing.assert_array_equal(right.images[0].get_array(), shares.T)
+    for labels in left.get_xticklabels(), left.get_yticklabels():
+        assert [label.get_text() for label in labels] == ["1", "2"]
+    assert figure.get_supxlabel() == "x (cells: % of the sequences)"
+    assert figure.get_supylabel() == "y"
+
+
+def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
+    runs = [pd.Series(share, index=range(1, 4)) for share in (0.2, 0.6, 0.3)]
+    (axis,) = pictures.draw_curves(dict.fromkeys(SCRIPTS, runs)).axes
+    *medians, chance = axis.lines
+    assert len(medians) == len(axis.collections) == 3
+    for line, band in zip(medians, axis.collections):
+        assert line.get_xdata().tolist() == [1, 2, 3]
+        assert line.get_ydata() == pytest.approx(0.3)
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == pytest.approx((0.2, 0.6))
+    assert set(chance.get_ydata()) == {1 / 100}
+    assert chance.get_label() == "chance: 1 %"
+
+
+def test_a_table_has_the_median_the_lowest_and_the_highest(capsys):
+    runs = [np.full((1, 2), share) for share in (0.1, 0.9, 0.3)]
+    pictures.print_table("a.py", runs, ["accuracy"], [100, 200])
+    tables = capsys.readouterr().out.split("\n\n")
+    assert [re.sub(" +", " ", table) for table in tables] == [
+        "a.py: median of 3 seeds, in %\n 100 200\naccuracy 30 30",
+        "a.py: lowest of 3 seeds, in %\n 100 200\naccuracy 10 10",
+        "a.py: highest of 3 seeds, in %\n 100 200\naccuracy 90 90",
+        "",
+    ]
+
+
+def test_the_picture_of_part_3_shows_its_batches():
+    X, _ = generate_data_lag_no_context(range(1, 26))  # Each value is its position.
+    batch_size, *_ = SCRIPTS["echo_lag_no_context"].batch_shape
+    rows = np.reshape(one_hot_decode(X), (-1, batch_size)).T
+    svg = (pictures.FOLDER / "state.svg").read_text("utf-8")
+    cells = [int(n) for n in re.findall(r"<tspan x=\"\d+\">(\d+)</tspan>", svg)]
+    assert cells == rows.ravel().tolist()
+
+
+def test_the_picture_of_part_3_names_the_state_of_position_8():
+    X, _ = generate_data_lag_no_context(range(1, 26))
+    positions = [position for (position,) in one_hot_decode(X)]
+    batch_size, *_ = SCRIPTS["echo_lag_no_context"].batch_shape
+    before = positions[positions.index(8) - batch_size]
+    svg = (pictures.FOLDER / "state.svg").read_text("utf-8")
+    assert f"Position 8 starts from the state of position {before}," in svg
+    assert "the value to echo is at position 7." in svg

@@ -1,5 +1,6 @@
 """The measurements: their commands, what is read of a run, and the report's tables."""
 
+import platform
 import sys
 
 import keras
@@ -41,6 +42,66 @@ def test_tables_of_the_report_are_those_of_the_file():
     assert results.filled(changed) == REPORT
 
 
+def test_cells_are_medians_with_their_ranges(file, monkeypatch):
+    file.write_text(
+        """\
+command,seed,accuracy,one_at_a_time,epochs_to_95,by_number,versions
+--lag 1,1,0.25,0.5,30,- 0.5,keras 3
+--lag 1,2,1,0.25,20,- 0.4,keras 3
+--lag 1,3,0.5,0.75,inf,- 0.9,keras 3
+--lag 2 --epochs 60,1,0.1,0.2,inf,- - 0,keras 3
+--lag 2 --epochs 60,2,0.1,0.4,inf,- - 0,keras 3
+--lag 2 --epochs 60,3,0.1,0.3,60,- - 0,keras 3
+--list 30,1,0.75,0.3,inf,- 0,keras 3
+--list 30,2,0.25,0.3,inf,- 0,keras 3
+--list 30,3,1,0.3,inf,- 0,keras 3
+a.py,1,0.7,,inf,,keras 3
+""",
+        "utf-8",
+    )
+    report = "| `one`: command |\n|---|\n| `--lag 1` |\n| `a.py` |\n"
+    assert results.lines_of("one", report)[2:] == [
+        "| `--lag 1` | 50.0 % (25.0 to 100.0 %) | 50.0 % (25.0 to 75.0 %) | 30 |",
+        "| `a.py` | 70.0 % (70.0 %) |  | not reached |",
+    ]
+    rows = {"x": ["--lag 1", "--lag 2 --epochs 60"], "y": ["--list 30"]}
+    monkeypatch.setitem(results.GRIDS, "two", rows)
+    monkeypatch.setitem(results.COLUMNS, "two", ["a", "b"])
+    assert results.lines_of("two", report) == [
+        "| `two`: network | a | b |",
+        "| --- | --- | --- |",
+        "| x | 30 of 2000: 25.0 to 75.0 % | 1 of 3 seeds in 60: 20.0 to 40.0 % |",
+        "| y | 75.0 %: 30.0 % |  |",
+    ]
+
+
+def test_a_table_by_number_has_the_medians_at_its_numbers(file, monkeypatch):
+    monkeypatch.setattr(results, "NUMBERS", (1, 2, 3))
+    lines = "- 0.1 0.9", "- 0.6 0.7", "- 0.2 0.8"
+    rows = [f"--lag 1,{seed},1,1,9,{line},keras 3" for seed, line in enumerate(lines)]
+    file.write_text("\n".join([RUNS.splitlines()[0], *rows, ""]), "utf-8")
+    report = "| `by number`: command |\n|---|\n| `--lag 1` |\n"
+    assert results.lines_of("by number", report) == [
+        "| `by number`: command | 1 | 2 | 3 |",
+        "| --- | --- | --- | --- |",
+        "| `--lag 1` | - | 20 % | 80 % |",
+    ]
+
+
+def test_versions_are_found_where_the_distribution_has_another_name(monkeypatch):
+    names = {name: [name] for name in ("tensorflow", "numpy", "pandas")}
+    names["keras"] = ["keras-nightly"]
+    monkeypatch.setattr(results, "packages_distributions", lambda: names)
+    monkeypatch.setattr(results, "version", lambda name: f"of {name}")
+    results.versions.cache_clear()
+    found = results.versions()
+    results.versions.cache_clear()
+    assert found == (
+        f"python {platform.python_version()} tensorflow of tensorflow "
+        "keras of keras-nightly numpy of numpy pandas of pandas"
+    )
+
+
 def test_run_is_read_from_what_it_prints():
     output = results.run(["-c", "print('Accuracy over 100 new sequences: 0.9750')"])
     script = results.read(output)
@@ -77,7 +138,7 @@ def test_epochs_to_95_are_those_until_it_stays(curve, epochs):
     assert results.epochs_to_95(pd.Series(curve, dtype=float)) == epochs
 
 
-def test_runs_that_are_lacking_are_added(file, monkeypatch):
+def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
     ran = []
 
     def run(arguments):
@@ -94,6 +155,8 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch):
         *(f"{extension} {seed}" for seed in (1, 2, 3)),
         "a.py --seed 2",
     ]
+    printed = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert printed == ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
     added = results.read_runs()[4:]
     assert set(added.accuracy) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()

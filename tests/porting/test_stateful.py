@@ -55,6 +55,28 @@ def weights(model):
     return np.concatenate([array.ravel() for array in model.get_weights()])
 
 
+class MyLSTM(LSTM):
+    """Has a state of its own, which is 1 until it is reset."""
+
+    def __init__(self, units):
+        super().__init__(units, stateful=True)
+        self.own = self.add_weight(initializer="ones", trainable=False)
+
+    def reset_states(self):
+        super().reset_states()
+        self.own.assign(0)
+
+
+def test_reset_states_calls_the_reset_states_of_an_lstm_of_your_own():
+    layer = MyLSTM(2)
+    model = sequential(layer)
+    model(np.ones((2, 3, 4)))
+    assert all(map(np.any, layer.states))
+    reset_states(model)
+    assert not any(map(np.any, layer.states))
+    assert layer.own == 0
+
+
 def test_reset_states_resets_every_stateful_layer_and_nothing_else():
     custom = layers.Identity()
     custom.stateful = True
@@ -79,6 +101,33 @@ def test_reset_states_resets_every_stateful_layer_and_nothing_else():
     custom.reset_states.assert_called_once()
     assert np.array_equal(weights(model), before)
     reset_states(keras.Sequential([RNN([LSTMCell(3)], stateful=True)]))  # not built yet
+
+
+class OwnStep(keras.Model):
+    """With a `train_step` and `metrics` as in Keras's guides."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.mean_loss = keras.metrics.Mean(name="loss")
+
+    @property
+    def metrics(self):
+        return [self.mean_loss]
+
+    def train_step(self, data):
+        X, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=y, y_pred=self(X, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.mean_loss.update_state(loss)
+        return {"loss": self.mean_loss.result()}
+
+
+def with_a_step_of_its_own():
+    sequence = keras.Input(batch_shape=(2, 3, 4))
+    answer = Dense(2)(LSTM(3, stateful=True)(sequence))
+    return OwnStep(sequence, answer), "mse", {}
 
 
 def two_layers():
@@ -110,6 +159,7 @@ def of_any_batch_size():
         (of_any_batch_size, [6, 8, 4], 2),
         (two_layers, [6, 6, 6], 1),
         (masked, [6, 6, 6], 1),
+        (with_a_step_of_its_own, [6, 6, 6], 1),
     ],
 )
 def test_training_pass_is_fit_and_a_reset(build, lengths, traces):
@@ -229,9 +279,22 @@ def test_model_that_cannot_be_trained_so_is_an_error(monkeypatch):
         runpy.run_path(stateful.__file__)
 
 
+def test_new_compile_of_a_model_with_metrics_of_its_own_is_an_error():
+    model, loss, _ = with_a_step_of_its_own()
+    model.compile("adam", loss)
+    train_on_sequence = compile_training_pass(model)
+    train_on_sequence(X, Y)
+    model.compile("adam", loss)
+    with pytest.raises(ValueError, match="call compile_training_pass again"):
+        train_on_sequence(X, Y)
+
+
 ANY, FIXED, ALL = (None, 5, 3), (4, 5, 3), {"return_sequences": True}
 CELLS = [type("MyCell", (LSTMCell,), {})(3), LSTMCell(2)]
 NESTED = sequential(GRU(3, **ALL), shape=ANY)
+SCALED, SCALED_AS_ONE = layers.Normalization(), layers.Normalization(axis=None)
+for scaled in SCALED, SCALED_AS_ONE:
+    scaled.adapt(np.arange(60.0).reshape(4, 5, 3))
 
 
 @pytest.mark.parametrize(
@@ -242,10 +305,15 @@ NESTED = sequential(GRU(3, **ALL), shape=ANY)
         (ANY, [BurnIn(RNN([LSTMCell(3), LSTMCell(2)], return_sequences=True), 2)]),
         (FIXED, [layers.TimeDistributed(Dense(2)), layers.SimpleRNN(3, **ALL)]),
         ((None, None, 3), [RNN(CELLS), layers.Flatten(), Dense(2)]),
-        # Only the answers at the time steps 2 and 3, which are masked, would differ.
         (ANY, [Masking(), LSTM(3, **ALL), layers.BatchNormalization(), GRU(3)]),
         (ANY, [layers.Activation("tanh"), GRU(3), layers.RepeatVector(2), LSTM(3)]),
         ((4, 5), [Embedding(4, 3), layers.LayerNormalization(), GRU(3)]),
+        (ANY, [SCALED, GRU(3, **ALL), layers.ReLU()]),
+        (ANY, [SCALED_AS_ONE, layers.ELU(), GRU(3)]),
+        (ANY, [layers.Softmax(), GRU(3, **ALL), layers.Softmax(axis=[-1])]),
+        (ANY, [layers.Rescaling([0.1, 1, 2], 1), GRU(3, **ALL), layers.Identity()]),
+        (ANY, [layers.LeakyReLU(), GRU(3), layers.Softmax(axis=1)]),
+        (ANY, [layers.GaussianNoise(1.0), layers.SpatialDropout1D(0.5), GRU(3)]),
     ],
 )
 def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, chain):
@@ -255,7 +323,6 @@ def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, cha
     # The weights are shared.
     model.set_weights([2 * array + 0.1 for array in model.get_weights()])
     X = rng.normal(size=(4, 5, 3)) if len(shape) == 3 else rng.integers(4, size=(4, 5))
-    X[:, 1:3] = 0
     for _ in range(2):
         reset_states(model)
         reset_states(network)
@@ -272,6 +339,8 @@ def test_one_at_a_time_answers_as_the_network_does_on_whole_sequences(shape, cha
 FROM_ONES = RNN(LSTMCell(3))
 FROM_ONES.cell.get_initial_state = lambda batch_size: 2 * [np.ones((1, 3))]
 UNKNOWN = "may not treat each time step by itself"
+INSIDE = layers.TimeDistributed(LSTM(2, stateful=True))
+PAIRS = layers.TimeDistributed(layers.Reshape((2, 2)))
 
 
 @pytest.mark.parametrize(
@@ -283,6 +352,14 @@ UNKNOWN = "may not treat each time step by itself"
         ([type("MyLSTM", (LSTM,), {})(3)], UNKNOWN),
         ([LSTM(3, go_backwards=True)], UNKNOWN),
         ([layers.LayerNormalization(axis=(-2, -1)), LSTM(3)], UNKNOWN),
+        ([layers.Softmax(axis=1), LSTM(3)], UNKNOWN),
+        ([layers.Softmax(axis=None), LSTM(3)], UNKNOWN),
+        ([layers.Softmax(axis=[-2, -1]), LSTM(3)], UNKNOWN),
+        ([layers.Normalization(axis=1), LSTM(3)], UNKNOWN),
+        ([layers.Normalization(axis=(1, 2)), LSTM(3)], UNKNOWN),
+        ([layers.Conv1D(3, 2, padding="causal"), LSTM(3)], f"Conv1D .* {UNKNOWN}"),
+        ([PAIRS, INSIDE, LSTM(3)], f"TimeDistributed .* {UNKNOWN}"),
+        ([LSTM(8), layers.Reshape((2, 2, 2)), INSIDE], f"TimeDistributed .* {UNKNOWN}"),
         ([LSTM(3), layers.RepeatVector(3), LSTM(3, stateful=True)], UNKNOWN),
         ([Dense(3)], "has no recurrent layer"),
         ([FROM_ONES], "a state that is not zero"),
@@ -354,6 +431,12 @@ def test_burn_in_takes_a_forward_recurrent_layer(layer):
 def test_burn_in_takes_a_number_of_steps(n):
     with pytest.raises(ValueError, match=f"n is {n!r}: an integer of at least 1"):
         BurnIn(LSTM(2), n)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4, 5)])
+def test_burn_in_takes_three_axes(shape):
+    with pytest.raises(ValueError, match="expected ndim=3"):
+        sequential(BurnIn(RNN(LSTMCell(2)), 1), shape=shape)
 
 
 def test_burn_in_takes_more_steps_without_a_mask():

@@ -124,10 +124,10 @@ def test_predict_is_the_predict_of_keras_from_a_reset_state(name, trained):
 
 
 @each_script
-@pytest.mark.parametrize("n", [1, 4, 7, 23])
+@pytest.mark.parametrize("n", [1, 4, 7, 23, 60])
 def test_predict_takes_any_number_of_samples(n, name, trained):
     script, model = trained(name).script, trained(name).model
-    X, _ = script.generate_data(np.random.randint(100, size=40))
+    X, _ = script.generate_data(np.random.randint(100, size=80))
     yhat = script.predict(model, X)  # the same samples, and others after them
     got = script.predict(model, X[:n])
     assert got.shape == (n, 100)

@@ -58,7 +58,7 @@ def learned(sequences, answers, most=10):
     return np.tril(equal.mean(axis=0))
 
 
-def stored(model, n_sequences=6000, most=9):
+def stored(model, n_sequences=6000, most=10):
     """Return which share of value 1, 2, ... is found in the output h after 1, 2, ... values.
 
     Returns: array (values read, which value); 0 where a value has not been read yet.

@@ -22,7 +22,7 @@ from tests.porting.stateful import (
 
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
-BY_BATCH, BY_PASS, ONE_STEP, COUNTS, BY_HAND, STATE = re.findall(
+BY_BATCH, BY_PASS, ONE_STEP, COUNTS, BY_HAND, STATE, EQUAL_IDS = re.findall(
     r"```python\n(.*?)```", GUIDE, re.DOTALL
 )
 CARRIED = {"stateful": True, "return_sequences": True}
@@ -294,7 +294,7 @@ CELLS = [type("MyCell", (LSTMCell,), {})(3), LSTMCell(2)]
 NESTED = sequential(GRU(3, **ALL), shape=ANY)
 SCALED, SCALED_AS_ONE = layers.Normalization(), layers.Normalization(axis=None)
 for scaled in SCALED, SCALED_AS_ONE:
-    scaled.adapt(np.arange(60.0).reshape(4, 5, 3))
+    scaled.adapt(np.linspace(-1, 2, 60).reshape(4, 5, 3))
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ for scaled in SCALED, SCALED_AS_ONE:
         (ANY, [Masking(), LSTM(3, **ALL), layers.BatchNormalization(), GRU(3)]),
         (ANY, [layers.Activation("tanh"), GRU(3), layers.RepeatVector(2), LSTM(3)]),
         ((4, 5), [Embedding(4, 3), layers.LayerNormalization(), GRU(3)]),
-        (ANY, [SCALED, GRU(3, **ALL), layers.ReLU()]),
+        (ANY, [SCALED, layers.ReLU(), GRU(3, **ALL)]),
         (ANY, [SCALED_AS_ONE, layers.ELU(), GRU(3)]),
         (ANY, [layers.Softmax(), GRU(3, **ALL), layers.Softmax(axis=[-1])]),
         (ANY, [layers.Rescaling([0.1, 1, 2], 1), GRU(3, **ALL), layers.Identity()]),
@@ -527,3 +527,28 @@ def test_burn_in_by_hand_of_the_guide_leaves_the_zero_state(run):
     names = {"model": model, "before": X[:8], "X": X[:8], "y": y[:8]}
     run(BY_HAND, {**names, "reset_states": reset_states})
     assert all(np.any(state) for state in states(model))
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("Adam", "first step of Adam .*"), ("RMSprop", "the same with RMSprop")],
+)
+def test_first_step_with_equal_ids_is_as_in_the_table(run, name, row, guided):
+    code = EQUAL_IDS.replace("Adam", name)
+    optimizer = run(code, {})[name] if guided else getattr(keras.optimizers, name)
+    model = sequential(Embedding(3, 2), layers.Flatten(), Dense(1), shape=(32, 1))
+    model.compile(optimizer(0.001), "mse", run_eagerly=True)
+    before = model.get_weights()[0]
+    model.train_on_batch(np.zeros((32, 1), "int32"), np.ones((32, 1)))
+    step = np.abs(model.get_weights()[0] - before).max() / 0.001
+    times = re.search(rf"{row} \| ([\d.]+) times the rate \| ([\d.]+) times", GUIDE)
+    assert step == pytest.approx(float(times[1 if guided else 2]), abs=0.01)
+
+
+def test_optimizer_of_the_guide_leaves_weights_without_a_gradient(run):
+    used, unused = keras.Variable([1.0]), keras.Variable([1.0])
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        run(EQUAL_IDS, {})["Adam"](0.5).apply([tf.ones(1), None], [used, unused])
+    assert used.numpy() == pytest.approx([0.5], rel=1e-4)
+    assert unused.numpy() == [1]

@@ -47,12 +47,19 @@ def cut_gradients(units, **options):
     return keras.layers.RNN(CutCell(units), **options)
 
 
+def normalized_lstm(units, **options):
+    """Return an LSTM with LayerNormalization after it."""
+    parts = [keras.layers.LSTM(units, **options), keras.layers.LayerNormalization()]
+    return keras.Sequential(parts)
+
+
 LAYERS = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
     "simple-rnn": keras.layers.SimpleRNN,
     "two-lstms": two_lstms,
     "cut-gradients": cut_gradients,
+    "normalized-lstm": normalized_lstm,
 }
 
 # Options that do not go together.
@@ -102,7 +109,8 @@ def parse(command=None):
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
     add("--units", type=count, default=50, metavar="N", help="of the layer")
-    add("--untrained", action="store_true", help="train only the Dense layer after it")
+    choices = ["all", "dense", "recurrent-kernel", "all-but-recurrent-kernel"]
+    add("--train", choices=choices, default="all", help="Dense is always trained")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
     add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
     options = parser.parse_args(None if command is None else command.split())
@@ -118,6 +126,8 @@ def parse(command=None):
                 parser.error(f"--{name} and --{other} do not go together")
     if options.layer != "lstm" and options.forget_bias is not None:
         parser.error("--forget-bias is that of --layer lstm")
+    if options.layer == "normalized-lstm" and options.burn_in:
+        parser.error("--layer normalized-lstm and --burn-in do not go together")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     if not 0 <= options.lag < 25:
@@ -201,7 +211,10 @@ def build_model(options):
         # The gates of Keras's LSTM: input, forget, candidate, output.
         bias[options.units : 2 * options.units] = options.forget_bias
         layer.set_weights([kernel, recurrent, bias])
-    layer.trainable = not options.untrained
+    for weight in layer.trainable_weights:
+        is_kernel = weight.name == "recurrent_kernel"
+        part = "recurrent-kernel" if is_kernel else "all-but-recurrent-kernel"
+        weight.trainable = options.train in ("all", part)
     # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
     model.add(keras.layers.Dense(options.unique, activation="softmax"))
     optimizer = keras.optimizers.Adam(options.learning_rate)

@@ -2,9 +2,10 @@
 
     python -m tests.experiments.results
 
-To add an experiment, write its command, a script or options of extensions.py, into the first
-cell of a table's row. It runs with --seed 1, 2, 3, ... A run ends as a line of results.csv,
-so what was stopped goes on where it was. To measure again, delete lines there.
+To add an experiment, write its command into the first cell of a table's row: a script,
+real_values.py and its options, or options of extensions.py alone. It runs with --seed 1, 2,
+3, ... A run ends as a line of results.csv, so what was stopped goes on where it was. To
+measure again, delete lines there.
 """
 
 import argparse
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
+R2_NUMBERS = (4, 5, 6, 10, 20)  # the same of the table "real values"
 
 
 def lags(options, *epochs):
@@ -39,9 +41,9 @@ def pair(options, other):
     return [options, f"{options} {other}"]
 
 
-def usual(options=""):
+def usual(options="", epochs=14):
     """Return the commands for Keras's usual training, without burn-in and with it."""
-    return pair(f"--list 20000 --epochs 14 {options}".strip(), "--burn-in 10")
+    return pair(f"--list 20000 --epochs {epochs} {options}".strip(), "--burn-in 10")
 
 
 # Tables with a command in each cell: their columns, and the commands of each row.
@@ -52,7 +54,7 @@ LONG, LONGER = "--context 10 --length 30", "--context 20 --length 50"
 LAGS = ["lag 1", "lag 2", "lag 3", "lag 4"]
 COLUMNS = {
     "usual": ["without burn-in", "with BurnIn(layer, 10)"],
-    "untrained": ["trained", "untrained"],
+    "trained": ["all weights are trained", "only the dense layer is trained"],
     "never reset": ["reset", "never reset"],
     "layers": LAGS,
     "burn-in": LAGS,
@@ -61,18 +63,22 @@ GRIDS = {
     "usual": {
         "LSTM(50), windows of 5, lag 1": usual(),
         "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
+        "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3")[:1],
         "LSTM(50), windows of 5, lag 3": usual("--lag 3"),
+        "the same, 100 epochs": ["", usual("--lag 3", 100)[1]],
         "LSTM(50), windows of 20, lag 1": usual(LONGER),
+        "LSTM(50), windows of 30, lag 1": usual("--context 30 --length 60")[:1],
         "two LSTM(50), windows of 5, lag 1": usual("--layer two-lstms"),
+        "GRU(50), windows of 5, lag 3, 28 epochs": usual(f"{GRU} --lag 3", 28),
         "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
         "GRU(50), windows of 20, lag 1": usual(f"{GRU} {LONGER}"),
         "SimpleRNN(50), windows of 20, lag 1": usual(f"{SIMPLE} {LONGER}"),
     },
-    "untrained": {
-        "LSTM(50)": pair(PART_3, "--untrained"),
-        "GRU(50)": pair(f"{PART_3} {GRU}", "--untrained"),
-        "SimpleRNN(100)": pair(f"{PART_3} {SIMPLE} --units 100", "--untrained"),
-        "SimpleRNN(400)": pair(f"{PART_3} {SIMPLE} --units 400", "--untrained"),
+    "trained": {
+        "LSTM(50)": pair(PART_3, "--train dense"),
+        "GRU(50)": pair(f"{PART_3} {GRU}", "--train dense"),
+        "SimpleRNN(100)": pair(f"{PART_3} {SIMPLE} --units 100", "--train dense"),
+        "SimpleRNN(400)": pair(f"{PART_3} {SIMPLE} --units 400", "--train dense"),
     },
     "never reset": {
         "two batches of 10, rate 0.005": pair(f"--batch-size 10 {FAST}", NEVER),
@@ -95,8 +101,7 @@ GRIDS = {
 }
 
 # How many seeds the runs of a table have, if not 5.
-GRID_SEEDS = 3
-SEEDS = {"scripts": 20, **dict.fromkeys(GRIDS, GRID_SEEDS)}
+SEEDS = {"scripts": 20, "never reset": 3, "burn-in": 3, "layers": 3}
 
 
 def tables_of(report):
@@ -107,7 +112,8 @@ def tables_of(report):
 def commands_of(table, report):
     """Return the commands of a table."""
     if table in GRIDS:
-        return [command for commands in GRIDS[table].values() for command in commands]
+        commands = [command for row in GRIDS[table].values() for command in row]
+        return [command for command in commands if command]
     lines = re.search(rf"^\| `{table}`: .*\n((\|.*\n)+)", report, re.MULTILINE)[1]
     return re.findall(r"^\| `(.+?)` \|", lines, re.MULTILINE)
 
@@ -135,7 +141,9 @@ def run(arguments, folder=ROOT):
 def measure(command, seed):
     """Run a command of a table; return its line of results.csv, a dict."""
     arguments = [*command.split(), "--seed", str(seed)]
-    if not command.endswith(".py"):
+    if arguments[0] == "real_values.py":
+        arguments = ["-m", "tests.experiments.real_values", *arguments[1:]]
+    elif not command.endswith(".py"):
         arguments = ["-m", "tests.experiments.extensions", *arguments]
     measured = read(run(arguments))
     return {"command": command, "seed": seed, **measured, "versions": versions()}
@@ -152,8 +160,8 @@ def versions():
 
 
 def read(output):
-    """Return what a run printed: its accuracies and the epochs to 95 %."""
-    shares = dict(re.findall(r"^Accuracy (.+): (.+)$", output, re.MULTILINE))
+    """Return what a run printed: its accuracies, or R², and the epochs to 95 %."""
+    shares = dict(re.findall(r"^(?:Accuracy|R²) (.+): (.+)$", output, re.MULTILINE))
     epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
     return {
         "accuracy": shares["over 100 new sequences"],
@@ -237,7 +245,6 @@ def cells_of_row(runs):
 
 def cell_of_grid(command, runs):
     """Return the cell of a command: how well it has learned, and one value at a time."""
-    runs = runs[runs.seed <= GRID_SEEDS]  # Another table may have more.
     shares = range_of(runs.one_at_a_time)
     if "--list" in command:
         return f"{percent(runs.accuracy.median())}: {shares}"
@@ -247,11 +254,26 @@ def cell_of_grid(command, runs):
     return f"{learned} {joint} {epochs}: {shares}"
 
 
+def medians_by_number(runs):
+    """Return the medians of the answers after 1, 2, ... values; NaN if none can be right."""
+    answers = runs.by_number.str.split(expand=True)
+    return answers.apply(pd.to_numeric, errors="coerce").median()
+
+
 def cells_by_number(runs):
     """Return how many answers are right after each of NUMBERS values; "-" if none can be."""
-    answers = runs.by_number.str.split(expand=True)
-    medians = answers.apply(pd.to_numeric, errors="coerce").median()
+    medians = medians_by_number(runs)
     return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in NUMBERS]
+
+
+def cells_of_r2(runs):
+    """Return the cells of a command of real_values.py."""
+    medians = medians_by_number(runs)
+    cells = [
+        f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
+        for values in (runs.accuracy, runs.one_at_a_time)
+    ]
+    return [*cells, *(f"{medians[n - 1]:.2f}" for n in R2_NUMBERS)]
 
 
 def lines_of(table, report):
@@ -261,13 +283,17 @@ def lines_of(table, report):
     if table in GRIDS:
         heading = COLUMNS[table]
         for name, commands in GRIDS[table].items():
-            cells = [cell_of_grid(command, runs[command]) for command in commands]
+            cells = [cell_of_grid(c, runs[c]) if c else "" for c in commands]
             missing = [""] * (len(heading) - len(cells))
             lines.append([name, *cells, *missing])
     elif table == "by number":
         heading = [str(number) for number in NUMBERS]
         for command in commands_of(table, report):
             lines.append([f"`{command}`", *cells_by_number(runs[command])])
+    elif table == "real values":
+        heading = ["new windows (range)", "late (range)", *map(str, R2_NUMBERS)]
+        for command in commands_of(table, report):
+            lines.append([f"`{command}`", *cells_of_r2(runs[command])])
     else:
         heading = ["accuracy (range)", "one at a time (range)", "epochs to 95 %"]
         for command in commands_of(table, report):

@@ -71,7 +71,8 @@ def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
         "--echo-sequence --lag 2 --batch-size 19",
         "--missing mask --length 9",
         "--burn-in 2 --mark first",
-        "--untrained",
+        "--train dense",
+        "--layer simple-rnn --train recurrent-kernel",
     ],
 )
 def test_training_gives_the_weights_of_fit(command, no_xla):
@@ -157,6 +158,17 @@ def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
     assert by_number == f"Accuracy by number:{' -' * 3}{' 1.00' * 22}"
 
 
+def test_at_a_lag_of_0_each_answer_counts(monkeypatch, capsys):
+    fed = np.arange(50).reshape(2, 25)
+    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model: (fed, fed))
+    for name in "train", "evaluate":
+        monkeypatch.setattr(extensions, name, lambda model, options: None)
+    extensions.main("--lag 0")
+    one_at_a_time, by_number = capsys.readouterr().out.splitlines()
+    assert one_at_a_time == "Accuracy fed one value at a time: 1.0000"
+    assert by_number == f"Accuracy by number:{' 1.00' * 25}"
+
+
 @pytest.mark.parametrize("kind", ["drop", "mark", "mask", "echo"])
 @pytest.mark.parametrize(
     ("context", "lag"), [(1, 0), (1, 1), (2, 7), (5, 0), (5, 1), (5, 5), (20, 1)]
@@ -212,7 +224,7 @@ def test_mark_is_one_at_one_step_of_each_window():
         ("--lead 5 --unique 7", (5, 10, 7), "LSTM Dense"),
         ("--layer two-lstms --list 60", (None, 5, 100), "RNN Dense"),
         ("--layer cut-gradients --units 7", (5, 5, 100), "RNN Dense"),
-        ("--layer simple-rnn --untrained", (5, 5, 100), "SimpleRNN Dense"),
+        ("--layer normalized-lstm --stateless", (5, 5, 100), "Sequential Dense"),
         ("--forget-bias -2 --units 7", (5, 5, 100), "LSTM Dense"),
         ("--burn-in 2 --units 7 --mark first", (5, 7, 101), "BurnIn Dense"),
     ],
@@ -228,8 +240,9 @@ def test_options_reach_the_network(command, input_shape, layers):
     memory = getattr(memory, "layer", memory)  # of BurnIn
     assert dense.kernel.shape == (options.units, options.unique)
     from_zero = {"--stateless", "--list", "--burn-in"} & set(command.split())
+    memory = getattr(memory, "layers", [memory])[0]  # of normalized-lstm
     assert memory.stateful is (not from_zero)
-    assert bool(memory.trainable_weights) is ("--untrained" not in command)
+    assert memory.trainable_weights == memory.weights
     if "LSTM" in layers:
         # The gates: input, forget, candidate, output.
         bias = np.repeat([0, -2 if "-2" in command else 1, 0, 0], options.units)
@@ -237,6 +250,33 @@ def test_options_reach_the_network(command, input_shape, layers):
     assert memory.unroll is (input_shape[1] is not None and input_shape[1] <= 15)
     rate = 0.01 if "0.01" in command else 0.001
     assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("layer", [*extensions.LAYERS, "gru --burn-in 2"])
+def test_train_says_which_weights_are_trained(layer):
+    trained = {}
+    for choice in "all", "dense", "recurrent-kernel", "all-but-recurrent-kernel":
+        model = build_model(parse(f"--layer {layer} --train {choice}"))
+        *weights, kernel, bias = model.trainable_weights
+        assert kernel is model.layers[-1].kernel
+        assert bias is model.layers[-1].bias
+        trained[choice] = [weight.name for weight in weights]
+    kernels = [name for name in trained["all"] if name == "recurrent_kernel"]
+    assert len(kernels) == (2 if layer == "two-lstms" else 1)
+    assert trained["dense"] == []
+    assert trained["recurrent-kernel"] == kernels
+    others = [name for name in trained["all"] if name != "recurrent_kernel"]
+    assert trained["all-but-recurrent-kernel"] == others
+
+
+def test_weights_that_are_not_trained_stay():
+    command = "--layer simple-rnn --units 9 --epochs 1 --train all-but-recurrent-kernel"
+    options = parse(command)
+    model = build_model(options)
+    before = model.get_weights()
+    extensions.train(model, options)
+    stay = [np.array_equal(*pair) for pair in zip(before, model.get_weights())]
+    assert stay == [False, True, False, False, False]
 
 
 def test_cut_gradients_reach_the_last_time_step_only():
@@ -341,6 +381,8 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
+        ("--layer normalized-lstm --burn-in 2", "and --burn-in do not go together"),
+        ("--train kernel", "invalid choice: 'kernel'"),
     ],
 )
 def test_bad_command_line(command, message, capsys):

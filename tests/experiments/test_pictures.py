@@ -1,10 +1,12 @@
 """The pictures: what they measure and where it is drawn."""
 
 import re
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.experiments import pictures
@@ -96,6 +98,50 @@ def test_a_table_has_the_median_the_lowest_and_the_highest(capsys):
         "a.py: highest of 3 seeds, in %\n 100 200\naccuracy 90 90",
         "",
     ]
+
+
+def test_the_program_draws_each_picture_from_what_it_measures(
+    tmp_path, monkeypatch, capsys
+):
+    counting, looking_back = np.eye(3, k=-1), np.eye(3)
+    shares = {"--stateless": counting, "--lag 1": looking_back}
+    monkeypatch.setattr(pictures, "FOLDER", tmp_path)
+    monkeypatch.setattr(pictures, "trained", lambda command, seed: command)
+    monkeypatch.setattr(pictures, "feed_one_at_a_time", lambda model: (model,))
+    monkeypatch.setattr(pictures, "learned", shares.get)
+    monkeypatch.setattr(pictures, "stored", lambda model: 1 - shares[model])
+    runs = [pd.Series([0.25] * 300, index=range(1, 301))] * 20
+    monkeypatch.setattr(pictures, "curves", lambda script: runs)
+    drawn = []
+    monkeypatch.setattr(
+        pictures, "draw_shares", lambda *data: drawn.append(data) or Figure()
+    )
+    monkeypatch.setattr(sys, "argv", ["pictures.py"])
+    pictures.main()
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "learned.png",
+        "inside.png",
+        "curves.png",
+    }
+    (learned, *_), (inside, *_) = drawn
+    for got, expected in [*zip(learned.values(), shares.values())]:
+        assert np.array_equal(got, expected)
+    for got, expected in zip(inside.values(), shares.values()):
+        assert np.array_equal(got, 1 - expected)
+    assert list(learned) == list(pictures.LEARNED.values())
+    assert list(inside) == list(pictures.INSIDE.values())
+    text = capsys.readouterr().out
+    assert text.count("--stateless: median of 5 seeds") == 2
+    assert text.count(".py: lowest of 20 seeds") == 3
+
+
+def test_a_network_is_trained_with_its_seed_and_named(capsys):
+    weights = [pictures.trained("--epochs 1 --units 2", 1).get_weights() for _ in "ab"]
+    for first, second in zip(*weights, strict=True):
+        assert np.array_equal(first, second)
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error.splitlines()[0] == "Training --epochs 1 --units 2, seed 1"
 
 
 def test_the_picture_of_part_3_shows_its_batches():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.experiments import results
+from tests.experiments import real_values, results
 from tests.experiments.extensions import parse
 
 REPORT = results.REPORT.read_text("utf-8")
@@ -33,7 +33,11 @@ def test_the_file_holds_all_runs_of_the_tables_and_no_others():
     runs = results.read_runs()
     jobs = results.jobs_of(REPORT)
     assert sorted(zip(runs.command, runs.seed)) == sorted(jobs)
-    assert all(command.endswith(".py") or parse(command) for command, _ in jobs)
+    for command, _ in jobs:
+        if command.startswith("real_values.py "):
+            assert real_values.parse(command.removeprefix("real_values.py "))
+        else:
+            assert command.endswith(".py") or parse(command)
 
 
 def test_tables_of_the_report_are_those_of_the_file():
@@ -88,6 +92,34 @@ def test_a_table_by_number_has_the_medians_at_its_numbers(file, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "cell"),
+    [
+        ([30, 20, 25], "25"),
+        ([30, np.inf, 25], "30"),
+        ([30, 20, np.inf, np.inf], "2 of 4 seeds"),
+        ([np.inf, np.inf], "not reached"),
+    ],
+)
+def test_epochs_are_a_median_if_most_seeds_got_there(epochs, cell):
+    assert results.reached(np.array(epochs, dtype=float)) == cell
+
+
+def test_a_run_that_fails_says_why():
+    with pytest.raises(RuntimeError, match="(?s)-c import absent.*No module named"):
+        results.run(["-c", "import absent"])
+
+
+def test_the_program_fills_the_tables(tmp_path, monkeypatch):
+    report = tmp_path / "report.md"
+    report.write_text(REPORT.replace("| 99.8 % (", "| 99.7 % ("), "utf-8")
+    monkeypatch.setattr(results, "REPORT", report)
+    monkeypatch.setattr(results, "run_what_lacks", lambda jobs: None)
+    monkeypatch.setattr(sys, "argv", ["results.py"])
+    results.main()
+    assert report.read_text("utf-8") == REPORT
+
+
 def test_versions_are_found_where_the_distribution_has_another_name(monkeypatch):
     names = {name: [name] for name in ("tensorflow", "numpy", "pandas")}
     names["keras"] = ["keras-nightly"]
@@ -118,6 +150,8 @@ def test_run_is_read_from_what_it_prints():
     assert extension["epochs_to_95"] == 68
     assert extension["one_at_a_time"] == "0.25"
     assert extension["by_number"] == "- 0.25"
+    real = results.read(output.replace("Accuracy", "R²").replace("0.9", "-0.9"))
+    assert real["accuracy"] == "-0.9750"
 
 
 @pytest.mark.parametrize(
@@ -146,27 +180,41 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
         return "Accuracy over 100 new sequences: 0.75"
 
     monkeypatch.setattr(results, "run", run)
-    report = "| `one`: command |\n|---|\n| `a.py` |\n\n| `two`: network |\n"
+    report = "| `one`: command |\n|---|\n| `a.py` |\n| `real_values.py --lag 2` |\n\n"
+    report += "| `two`: network |\n"
     monkeypatch.setattr(results, "SEEDS", {"one": 2, "two": 3})
-    monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "--lag 0"]}})
+    monkeypatch.setattr(results, "GRIDS", {"two": {"x": ["--lag 1", "", "--lag 0"]}})
     results.run_what_lacks(results.jobs_of(report))
     extension = "-m tests.experiments.extensions --lag 0 --seed"
     assert sorted(ran) == [
         *(f"{extension} {seed}" for seed in (1, 2, 3)),
+        *(f"-m tests.experiments.real_values --lag 2 --seed {seed}" for seed in (1, 2)),
         "a.py --seed 2",
     ]
     printed = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert printed == ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
+    assert printed == [f"{number} of 6" for number in range(1, 7)]
     added = results.read_runs()[4:]
     assert set(added.accuracy) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
+
+
+def test_cells_of_r2_are_medians_and_ranges():
+    by_number = ["- - - -6.2 1.00" + " -9.00" * 15, "- - - -6.4 0.98" + " -8.00" * 15]
+    values = {"accuracy": [0.996, 1], "one_at_a_time": [-59.104, -22.3]}
+    runs = pd.DataFrame({**values, "by_number": by_number})
+    assert results.cells_of_r2(runs) == [
+        "1.00 (1.00 to 1.00)",
+        "-40.70 (-59.10 to -22.30)",
+        *["-6.30", "0.99", "-8.50", "-8.50", "-8.50"],
+    ]
 
 
 @pytest.mark.parametrize("end", ["--lag 1,3,0.5,0.75,inf,- 0.25,keras 3", "--lag"])
 def test_cut_file_is_an_error_and_stays(end, file, monkeypatch, capsys):
     file.write_text(RUNS + end, "utf-8")
     monkeypatch.setattr(sys, "argv", ["results.py"])
-    with pytest.raises(SystemExit):
+    monkeypatch.setattr(results, "run_what_lacks", lambda jobs: pytest.fail("it runs"))
+    with pytest.raises(SystemExit, match="^2$"):
         results.main()
     assert "has a line that is not complete: delete it" in capsys.readouterr().err
     assert file.read_text("utf-8") == RUNS + end

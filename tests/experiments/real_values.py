@@ -1,0 +1,97 @@
+"""Does a network that predicts real values count? The guide's check, by R².
+
+    python -m tests.experiments.real_values --lag 3 --burn-in 10
+
+The values are uniform from 0 to 1, and the target is the value K steps before. Keras's `fit`
+trains on all windows of one list, each from a zero state. Then the network gets 100 new
+sequences of 50 values: cut into windows, and one value at a time. R² is 1 if each answer is
+right, 0 if each is the mean of the targets, and negative if the answers are worse than that.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+
+from tests.experiments.extensions import count
+from tests.porting.stateful import BurnIn, one_at_a_time
+
+LAYERS = {
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "simple-rnn": keras.layers.SimpleRNN,
+}
+
+
+def parse(command=None):
+    """Return the options of a command line, or the shell's."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--layer", choices=LAYERS, default="lstm", help="hidden layer, of 50 units")
+    add("--lag", type=count, default=1, metavar="K", help="predict the value K before")
+    add("--steps", type=count, default=5, metavar="N", help="time steps of a window")
+    add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
+    add("--epochs", type=count, default=14, metavar="N", help="passes over the list")
+    add("--seed", type=int, metavar="N", help="same seed, same output")
+    options = parser.parse_args(None if command is None else command.split())
+    if not options.lag < options.steps <= 25:
+        parser.error(f"--steps is {options.steps}: --lag + 1 to 25 is needed")
+    if not 0 <= options.burn_in <= 20:
+        parser.error(f"--burn-in is {options.burn_in}: 0 to 20 is needed")
+    if options.seed is not None and not 0 <= options.seed < 2**32:
+        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
+    return options
+
+
+def windows_of(values, options):
+    """Return all windows of a sequence, (samples, time steps, 1), and their targets."""
+    length = options.burn_in + options.steps
+    windows = np.lib.stride_tricks.sliding_window_view(values, length)
+    return windows[:, :, np.newaxis], windows[:, -1 - options.lag]
+
+
+def train(options):
+    """Return the network, trained on all windows of 20,000 values."""
+    layer = LAYERS[options.layer](50)
+    model = keras.Sequential()
+    model.add(keras.Input((options.burn_in + options.steps, 1)))
+    model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
+    model.add(keras.layers.Dense(1))
+    model.compile("adam", "mse")
+    X, y = windows_of(np.random.random(20_000), options)
+    model.fit(X, y, batch_size=50, epochs=options.epochs, verbose=0)
+    return model
+
+
+def r_squared(y, yhat):
+    """Return R², for arrays of two axes one for each column."""
+    return 1 - np.mean((y - yhat) ** 2, axis=0) / np.var(y, axis=0)
+
+
+def main(command=None):
+    options = parse(command)
+    if options.seed is not None:
+        keras.utils.set_random_seed(options.seed)
+    model = train(options)
+
+    sequences = np.random.random((100, 50))
+    samples = [windows_of(values, options) for values in sequences]
+    X, y = map(np.concatenate, zip(*samples))
+    yhat = model.predict(X, verbose=0)[:, 0]
+    print(f"R² over 100 new sequences: {r_squared(y, yhat):.4f}")
+
+    network = one_at_a_time(model, batch_size=100)
+    steps = sequences.T[:, :, np.newaxis, np.newaxis]  # 50 batches of one time step
+    answers = np.hstack([network.predict_on_batch(X) for X in steps])
+    # The first answers ask for values that the network was never shown.
+    y, yhat = sequences[:, : -options.lag], answers[:, options.lag :]
+    late = r_squared(y[:, -25:].ravel(), yhat[:, -25:].ravel())
+    print(f"R² fed one value at a time: {late:.4f}")  # the last 25 answers
+    by_number = [f"{value:.2f}" for value in r_squared(y, yhat)]
+    print("R² by number:", *["-"] * options.lag, *by_number)
+
+
+if __name__ == "__main__":
+    main()

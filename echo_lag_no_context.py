@@ -1,7 +1,7 @@
 """Part 3, "Echo Lag Observation Without Context": echo the previous value, given none.
 
-1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3: yhat(t) = f(X(t-1)). A sample is X(t) only.
-Its state is left by X(t-6): a batch is 6 samples. (One sentence of the article says 1.)
+1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3. This is the beginner's mistake: a sample is X(t)
+only. Its state comes from X(t-6), as a batch is 6 samples. (The article once says 1.)
 
 From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownlee.
 """
@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if find_spec("matplotlib_inline") is None:  # A notebook's MPLBACKEND would fail here.
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
-    gc.disable()  # only for speed: searching the imports for garbage takes a second
+    gc.disable()  # Only for speed: the imports make hardly any garbage to search for.
 
 import keras
 import numpy as np
@@ -37,8 +37,9 @@ EPOCHS = 2000
 def build_model():
     """Return the compiled network: 1 time step of 100 features in, 100 classes out."""
     model = keras.Sequential()
+    # The article gives the LSTM batch_input_shape=(6, 1, 100), which Keras 3 refuses.
     model.add(keras.Input(batch_shape=(6, 1, 100)))  # batch size, time steps, features
-    # stateful: row i of a batch starts from the state that row i of the last one left.
+    # stateful: sample i of a batch starts from the state of sample i of the previous batch.
     model.add(keras.layers.LSTM(50, stateful=True, unroll=True))  # unroll: only speed
     model.add(keras.layers.Dense(100, activation="softmax"))
     model.compile("adam", loss="categorical_crossentropy", metrics=["accuracy"])
@@ -49,20 +50,21 @@ def build_model():
 def fit(model, epochs=EPOCHS):
     """Train the model; return a DataFrame of the loss and accuracy in each epoch."""
     fit_sequence = compile_fit(model)
-    reset_states(model)  # A call of predict may have left another state.
-    history = {}
+    reset_states(model)  # An earlier predict may have left a state that is not zero.
+    history = []
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=6, shuffle=False)
         #              model.reset_states()
-        # The same, compiled: 4 batches of 6 samples of 1 time step and 100 features.
+        # Both lines, compiled: 4 batches of 6 samples of 1 time step and 100 features.
         results = fit_sequence(X.reshape(4, 6, 1, 100), y.reshape(4, 6, 100))
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history[epoch] = {"loss": loss, "accuracy": accuracy}
-    return pd.DataFrame.from_dict(history, orient="index").rename_axis("epoch")
+        history.append([loss, accuracy])
+    return pd.DataFrame(history, range(1, len(history) + 1), ["loss", "accuracy"])
 
 
+# Only for speed: this does the article's two lines, so you need not read it.
 def compile_fit(model):
     """Return one function for the two lines of the article, without fit's set-up."""
     # If Adam's and the metric's variables exist before, TensorFlow compiles only once.
@@ -90,8 +92,9 @@ def reset_states(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
-    # As model.predict(X, batch_size=6), but the first samples fill up the last batch.
-    batches = [X.take(range(i, i + 6), 0, mode="wrap") for i in range(0, len(X), 6)]
+    # As model.predict(X, batch_size=6). The last batch is filled up by the first samples.
+    full = np.pad(X, [(0, -len(X) % 6), (0, 0), (0, 0)], mode="wrap")
+    batches = np.split(full, len(full) // 6)
     reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return yhat[: len(X)]
@@ -104,9 +107,12 @@ def evaluate(model, sequence=None):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
     # One sequence proves little, so measure 100 more.
-    data = [generate_data() for _ in range(100)]
-    y = np.concatenate([y for X, y in data])
-    yhat = np.concatenate([predict(model, X) for X, y in data])
+    expected, predicted = [], []
+    for _ in range(100):
+        X, y = generate_data()
+        expected.append(y)
+        predicted.append(predict(model, X))
+    y, yhat = np.concatenate(expected), np.concatenate(predicted)
     accuracy = np.mean(keras.metrics.categorical_accuracy(y, yhat))
     print(f"Accuracy over 100 new sequences: {accuracy:.4f}")
 
@@ -124,31 +130,36 @@ def main():
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 2 or more integers, 0 to 99")
-    epochs = f"train on N sequences (default: {EPOCHS})"
-    add("--epochs", type=int, default=EPOCHS, metavar="N", help=epochs)
+    about = f"train on N sequences (default: {EPOCHS})"
+    add("--epochs", type=int, default=EPOCHS, metavar="N", help=about)
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
     args = parser.parse_args()
-    try:  # Check the options now, before the training.
-        if args.epochs < 1:
-            raise ValueError(f"--epochs is {args.epochs}: at least 1 is needed")
-        if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
-            raise ValueError(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
-        if args.plot and not args.plot.parent.is_dir():
-            raise ValueError(f"--plot is {args.plot}: its folder does not exist")
-        generate_data(args.sequence or None)  # checks the integers
-        if args.seed is not None:
-            keras.utils.set_random_seed(args.seed)
+    sequence = args.sequence or None
+    # Check the options now, before the training.
+    if args.epochs < 1:
+        parser.error(f"--epochs is {args.epochs}: at least 1 is needed")
+    if args.seed is not None and not 0 <= args.seed < 2**32:
+        parser.error(f"--seed is {args.seed}: 0 to 2**32 - 1 is needed")
+    if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
+    if args.plot and not args.plot.parent.is_dir():
+        parser.error(f"--plot is {args.plot}: its folder does not exist")
+    try:
+        generate_data(sequence)  # checks the integers
     except ValueError as error:
         parser.error(str(error))
+
+    if args.seed is not None:
+        keras.utils.set_random_seed(args.seed)  # of Python's random, too
     model = build_model()
     history = fit(model, args.epochs)
-    evaluate(model, args.sequence or None)
+    evaluate(model, sequence)
     if args.plot:
         plot(history, args.plot)
 
 
 if __name__ == "__main__":
-    gc.freeze()  # only for speed: skip the imports when Python exits, too
+    gc.freeze()  # Only for speed: not even at exit, search what the imports made.
     gc.enable()
     main()

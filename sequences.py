@@ -36,16 +36,18 @@ def one_hot_encode(sequence, n_unique=100):
         integer of at least 1.
     """
     _check_count("n_unique", n_unique)
-    values = np.asarray(sequence, dtype=object)  # object: each value as it is
+    # An array of objects, so that True, 1.5 and "3" keep their types. (A 1.5 would turn all
+    # integers into floats, a "3" into strings.)
+    values = np.asarray(sequence, dtype=object)
     if values.ndim != 1:
         given = f"of type {type(sequence).__name__} and shape {values.shape}"
         raise ValueError(f"the sequence is {given}: a flat list of integers is needed")
     encoded = np.zeros((len(values), n_unique), dtype=int)
-    for vector, value in zip(encoded, values):
+    for i, value in enumerate(values):
         # The article's version also takes -1, and encodes it as 99.
         if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
             raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
-        vector[int(value)] = 1
+        encoded[i, int(value)] = 1  # int: as an index, True would mean the whole row.
     return encoded
 
 
@@ -118,9 +120,9 @@ def generate_data_lag(sequence=None):
     encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
-    # The first 4 windows are incomplete. The article's code drops the fifth one, too: its
-    # table starts with an empty row, which shift() does not make.
-    # In a copy, each window is in one piece, so batches are quick to take.
+    # Only the first 4 rows are incomplete. The article counts 5, so its code drops the fifth,
+    # too, which is complete: 1 2 3 4 5 -> 4. So do we.
+    # Only for speed: in a copy, each window is in one piece.
     values = df.to_numpy()[5:].copy()
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]

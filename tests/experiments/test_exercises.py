@@ -1,6 +1,8 @@
 """The exercises fit the present scripts, and the answers have the tables that are printed."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -34,6 +36,23 @@ def test_each_change_belongs_to_a_row():
     assert len(exercises.CHANGES) == SHEET.count("```diff")
 
 
+def test_git_says_of_change_a_what_the_sheet_says():
+    lines = exercises.CHANGES["A"].splitlines()
+    added = sum(line.startswith("+") for line in lines)
+    assert not any(line.startswith("-") for line in lines)
+    assert f"`1 file changed, {added} insertions(+)`" in SHEET
+
+
+def test_a_row_shows_the_median_and_the_run_by_hand(monkeypatch, capsys):
+    def run(texts, command, seed):
+        return {"accuracy": f"0.{seed}", "epochs_to_95": 10.0 * seed}
+
+    monkeypatch.setattr(exercises, "run", run)
+    exercises.main(["1"])
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "| SimpleRNN | 20.0 % (10.0 %) | 20 (10) |"
+
+
 def test_a_cell_shows_the_median_of_its_column():
     runs = [
         {"accuracy": "0.1", "one_at_a_time": "0.9", "epochs_to_95": 9.0},
@@ -61,8 +80,57 @@ def test_each_cell_of_an_answer_has_the_form_of_its_column(number):
     (_, *columns), _, *rows = ANSWERS[number]
     for _, *cells in rows:
         for column, text in zip(columns, cells, strict=True):
-            form = r"\d+|not reached" if "epochs" in column else r"\d+\.\d %"
-            assert re.fullmatch(form, text)
+            form = r"(\d+|not reached)" if "epochs" in column else r"\d+\.\d %"
+            assert re.fullmatch(rf"{form} \({form}\)", text)
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """Return a folder with the scripts, committed with git, in the place of ROOT."""
+    for file in ROOT.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    me = "-c user.name=Me -c user.email=me@example.com"
+    for command in "init -q", "add .", f"{me} commit -q -m Scripts":
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    monkeypatch.setattr(exercises, "ROOT", tmp_path)
+    monkeypatch.setattr(exercises, "run", lambda texts, command, seed: RUN)
+    return tmp_path
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_it_says_which_script_is_not_as_committed(staged, clone, capsys):
+    exercises.main(["1"])
+    assert "Not as committed" not in capsys.readouterr().out
+    with open(clone / "echo_current.py", "a") as file:
+        file.write("# changed\n")
+    if staged:
+        subprocess.run(["git", "add", "."], cwd=clone, check=True)
+    exercises.main(["1"])
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Not as committed, so tables may differ: echo_current.py"
+
+
+def test_a_script_that_a_row_does_not_fit_is_an_error_before_any_run(clone, capsys):
+    script = clone / "echo_lag.py"
+    script.write_text(script.read_text("utf-8").replace("LSTM(50", "LSTM(60"), "utf-8")
+    with pytest.raises(SystemExit, match="^2$"):
+        exercises.main(["1"])
+    output, error = capsys.readouterr()
+    assert "|" not in output
+    assert "error: echo_lag.py has this 0 times, not once:\nLSTM(50\n" in error
+    assert "Restore the scripts, or go back to the branch main." in error
+
+
+@pytest.mark.parametrize("number", ["0", "7", "x"])
+def test_an_exercise_that_does_not_exist_is_an_error(number, capsys):
+    with pytest.raises(SystemExit, match="^2$"):
+        exercises.main([number])
+    assert "error: the exercises are 1 to 6\n" in capsys.readouterr().err
+
+
+def test_a_run_that_was_cut_is_an_error():
+    with pytest.raises(SystemExit, match="not a run that came to its end"):
+        exercises.repeat(["Epoch 1/200 - loss: 1 - accuracy: 1.0000\n"])
 
 
 def test_it_tells_how_many_runs_a_table_has(monkeypatch, capsys):

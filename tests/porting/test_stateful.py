@@ -22,9 +22,9 @@ from tests.porting.stateful import (
 
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
-BY_BATCH, BY_PASS, ONE_STEP, COUNTS, BY_HAND, STATE, EQUAL_IDS = re.findall(
-    r"```python\n(.*?)```", GUIDE, re.DOTALL
-)
+BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+BY_BATCH, BY_PASS, ONE_STEP, COUNTS, ERRORS, *OTHERS = BLOCKS
+WRAP, COPY, BY_HAND, STATE, EQUAL_IDS = OTHERS
 CARRIED = {"stateful": True, "return_sequences": True}
 INPUTS = keras.Input((None, 4), dtype="float64")
 
@@ -520,6 +520,45 @@ def test_program_of_the_guide_trains_and_checks(run, capsys):
     names = run(shorter, {})
     assert names["model"].input_shape == (None, 15, 100)
     assert 0 <= float(capsys.readouterr().out) <= 1
+
+
+def test_errors_of_the_guide_are_equal_if_a_network_looks_at_the_last_value_only(
+    run, capsys
+):
+    model = sequential(layers.SimpleRNN(2), Dense(1), shape=(None, 3, 1))
+    model.layers[0].cell.recurrent_kernel.assign(np.zeros((2, 2)))
+    values, X = np.ones((20, 1)), np.ones((5, 3, 1))
+    values[:10] = 7  # They have no part in the error late in the sequence.
+    right = {"targets": np.zeros((20, 1)), "y": np.zeros((5, 1))}
+    run(ERRORS, {"model": model, "values": values, "X": X, **right})
+    on_windows, late = re.findall(r": ([\d.e-]+)\n", capsys.readouterr().out)
+    assert float(on_windows) > 0
+    assert float(late) == pytest.approx(float(on_windows), rel=1e-5)
+
+
+def test_a_trained_layer_of_the_guide_keeps_its_weights_in_burn_in(run):
+    model = sequential(LSTM(2), Dense(1), shape=(None, 3, 100))
+    names = {"model": model, "BurnIn": BurnIn, "keras": keras, "N": 4, "STEPS": 3}
+    longer = run(WRAP, names)["longer"]
+    assert longer.input_shape == (None, 7, 100)
+    before = weights(model)
+    assert np.array_equal(weights(longer), before)
+    longer.compile("sgd", "mse")
+    longer.fit(np.ones((2, 7, 100)), np.ones((2, 1)), verbose=0)
+    assert not np.array_equal(weights(longer), before)  # It is trained on.
+    new = sequential(BurnIn(LSTM(2), 4), Dense(1), shape=(None, 7, 100))
+    run(COPY, {"new": new, "model": model})
+    assert np.array_equal(weights(new), weights(model))
+
+
+def test_y_without_the_first_steps_of_a_burn_in_fits():
+    burn_in = BurnIn(LSTM(2, return_sequences=True), 2)
+    model = sequential(burn_in, Dense(1), shape=(None, 5, 4))
+    model.compile("sgd", "mse")
+    X, y = np.ones((6, 5, 4)), np.ones((6, 5, 1))
+    model.fit(X, y[:, 2:], verbose=0)
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+        model.fit(X, y, verbose=0)
 
 
 def test_burn_in_by_hand_of_the_guide_leaves_the_zero_state(run):

@@ -1,43 +1,230 @@
 """README.md and the report: their numbers, their links, their lists and their code."""
 
 import re
+import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import echo_lag
+import sequences
+from sequences import one_hot_decode
 from tests.experiments import results
+from tests.experiments.exercises import tables
+from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+ONE_LINE = re.sub(r"\s+", " ", README)
 REPORT = results.REPORT.read_text("utf-8")
+GUIDE = (ROOT / "tests" / "porting" / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "tests").rglob("*.md"))]
 RUNS = dict(list(results.read_runs().groupby("command")))
 
+# The command of each row of README that has figures of ours.
+ROWS = {
+    "2 `echo_current.py`": "echo_current.py",
+    "3 `echo_lag_no_context.py`": "echo_lag_no_context.py",
+    "4 `echo_lag.py`": "echo_lag.py",
+    "in batches of 6, as in the article": "--context 1 --batch-size 6",
+    "in batches of 1": "--context 1 --batch-size 1",
+    "on each sequence as one long sample, with an answer at each step (4,000 epochs)": (
+        "--through-time --epochs 4000"
+    ),
+    "on each sequence as one long sample, with the gradients between its steps cut "
+    "(20,000 epochs)": "--through-time --layer cut-gradients --epochs 20000",
+    "a zero state": "--stateless",
+    "a zero state, then 10 random values, read without gradients": "--burn-in 10",
+    "the carried state, as in the article": "--lag 1",
+    "the carried state, with an extra input that is 1 at the first step": "--mark first",
+}
+
+# The article's headings, in its order.
+HEADINGS = [
+    "Generate and Encode Random Sequences",
+    "Echo Current Observation",
+    "Echo Lag Observation Without Context",
+    "The Beginner's Mistake",
+    "Echo Lag Observation",
+    "Extensions",
+]
+
+# The command of each figure in README's sentences, and what of it was measured.
+FAST = "--batch-size 10 --learning-rate 0.005"
+PROSE = [
+    ("helps little: {},", "--context 1 --batch-size 1", "one_at_a_time"),
+    ("both are right: {} and", "--stateless", "accuracy"),
+    ("both are right: 100.0 % and {}.", "--lag 1", "accuracy"),
+    ("the training answers are right after {},", "--stateless", "epochs_to_95"),
+    ("with the carried state after {}.", "--lag 1", "epochs_to_95"),
+    (
+        "network counts (`--batch-size 10 --learning-rate 0.005`: {})",
+        FAST,
+        "one_at_a_time",
+    ),
+    (
+        "out of this training, it looks back ({},",
+        f"{FAST} --never-reset",
+        "one_at_a_time",
+    ),
+]
+
 
 def numbers_of(text):
-    """Return the accuracies (with a decimal) and the numbers of epochs in a text."""
+    """Return the accuracies and the numbers of epochs in a text, and all R².
+
+    An accuracy has one decimal. If a text is about R², all numbers with two decimals are R².
+    """
     text = text.replace(",", "")
-    return set(re.findall(r"\d+\.\d(?= %| to )|\d+(?= epochs)", text))
+    numbers = re.findall(r"\d+\.\d(?= %| to )|\d+(?= epochs)", text)
+    if "R²" in text:
+        numbers += re.findall(r"(?<![\d.-])-?\d+\.\d\d(?![\d.])", text)
+    return set(numbers)
 
 
 def measured(section):
     """Return what was measured with the commands and tables that a section names."""
     known = []
     for name in re.findall(r"`(.+?)`", section):
-        if name in RUNS:
+        if name.startswith("real_values.py") and name in RUNS:
+            known += results.cells_of_r2(RUNS[name])
+        elif name in RUNS:
             cells = results.cells_of_row(RUNS[name])
             medians = [re.sub(r"\(.*\)", "", cell) for cell in cells]
             known += [f"{cells[-1]} epochs", *medians, *re.findall(r"\d+", name)]
         if name in results.tables_of(REPORT):
             known += results.lines_of(name, REPORT)
-    return set(re.findall(r"[\d.]+", " ".join(known))) | {"2000"}
+    return set(re.findall(r"-?[\d.]+", " ".join(known))) | {"2000"}
 
 
-@pytest.mark.parametrize("page", [README, REPORT], ids=["lesson", "report"])
+@pytest.mark.parametrize("page", [REPORT, GUIDE], ids=["report", "guide"])
 def test_numbers_were_measured(page):
     text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
     for section in re.split(r"^## ", text, flags=re.MULTILINE):
         assert numbers_of(section) <= measured(section)
+
+
+def test_each_figure_in_a_row_is_that_of_its_command():
+    found = set()
+    for heading, _, *rows in tables(README).values():
+        for name, *cells in rows:
+            for column, cell in zip(heading[1:], cells, strict=True):
+                if column.startswith(("our accuracy", "accuracy")):
+                    measured = (
+                        "accuracy" if "new sequences" in column else "one_at_a_time"
+                    )
+                    assert cell == results.percent(RUNS[ROWS[name]][measured].median())
+                    found.add(name)
+    assert found == set(ROWS)
+
+
+@pytest.mark.parametrize(("sentence", "command", "column"), PROSE)
+def test_each_figure_in_a_sentence_is_that_of_its_command(sentence, command, column):
+    median = RUNS[command][column].median()
+    is_epochs = column == "epochs_to_95"
+    figure = f"{median:,.0f} epochs" if is_epochs else results.percent(median)
+    assert sentence.format(figure) in ONE_LINE
+
+
+def test_each_figure_in_a_sentence_of_readme_has_a_command():
+    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if not line.startswith("|")]
+    figures = re.findall(r"\d+\.\d %|[\d,]+ epochs", "\n".join(lines))
+    assert len(figures) - figures.count("2,000 epochs") == len(PROSE)
+
+
+def test_epochs_of_a_row_are_those_of_its_command():
+    for name, command in ROWS.items():
+        for epochs in re.findall(r"([\d,]+) epochs", name):
+            assert command.endswith(f"--epochs {epochs.replace(',', '')}")
+
+
+def test_rows_of_the_guide_are_those_of_the_report():
+    shown = re.findall(r"(?m)^\| (?:LSTM|GRU|two LSTM)\(.*", GUIDE)
+    assert len(shown) == 6
+    assert set(shown) <= set(results.lines_of("usual", REPORT))
+
+
+def test_readme_names_the_positions_that_a_batch_of_part_3_holds():
+    X, _ = sequences.generate_data_lag_no_context(range(1, 26))
+    values = [position for (position,) in one_hot_decode(X)]
+    first, second = values[:6], values[6:12]
+    assert f"The first batch holds positions {first[0]} to {first[-1]} of" in ONE_LINE
+    assert f"the second {second[0]} to {second[-1]}. So position 8 gets" in ONE_LINE
+    assert (
+        f"gets the state of position {values[values.index(8) - 6]}, not of 7:"
+        in ONE_LINE
+    )
+
+
+def test_readme_names_the_positions_that_a_row_of_part_4_reads():
+    X, _ = sequences.generate_data_lag(range(1, 26))
+    first, second = one_hot_decode(X)[0], one_hot_decode(X)[5]
+    reads = (
+        f"positions {first[0]} to {first[-1]}, then {second[0]} to {second[-1]}, and"
+    )
+    assert f"row 1 reads {reads}" in ONE_LINE
+
+
+CHECK, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_check_says_that_part_4_looks_back(trained, tmp_path, monkeypatch, capsys):
+    weights = trained("echo_lag").model.get_weights()  # of part 4, with its defaults
+    monkeypatch.setattr(echo_lag, "fit", lambda model: model.set_weights(weights))
+    file = tmp_path / "check.py"
+    file.write_text(CHECK, "utf-8")
+    runpy.run_path(str(file))
+    assert float(capsys.readouterr().out) > 0.95
+
+
+def test_the_check_says_that_part_4_without_its_state_counts(tmp_path):
+    for name in "echo_lag.py", "sequences.py":
+        shutil.copy(ROOT / name, tmp_path)
+    script = tmp_path / "echo_lag.py"
+    text = script.read_text("utf-8")
+    assert text.count("stateful=True") == 1
+    text = text.replace("stateful=True", "stateful=False")
+    # It learns in half of the epochs.
+    script.write_text(text.replace("EPOCHS = 2000", "EPOCHS = 1000"), "utf-8")
+    (tmp_path / "check.py").write_text(CHECK, "utf-8")
+    command = [sys.executable, "check.py"]
+    output = subprocess.check_output(command, cwd=tmp_path, text=True)
+    *_, accuracy, share = output.splitlines()
+    assert accuracy.startswith("Epoch 1000/1000")
+    assert accuracy.endswith("accuracy: 1.0000")  # It is right on its windows.
+    assert float(share) < 0.4
+
+
+def test_the_commands_of_readme_are_those_that_it_shows():
+    set_up, run, tests = re.findall(r"(?m)^(?:python3|\.venv).*", README)
+    assert set_up.endswith("-r requirements.txt && .venv/bin/python echo_lag.py")
+    assert tests.endswith("-r requirements.txt && .venv/bin/python -m pytest")
+    assert run == ".venv/bin/python echo_lag.py 8 3 14 15 92 65 35 89 79 --seed 1"
+
+
+def test_readme_says_where_each_heading_of_the_article_is():
+    rows = tables(README[README.index("## Beside the article") :])["1"][2:]
+    functions = {name for _, cell, _ in rows for name in re.findall(r"`(\w+)`", cell)}
+    public = [name for name in vars(sequences) if name.startswith(("gen", "one_hot"))]
+    assert functions == set(public)
+    commands = {name for *_, cell in rows for name in re.findall(r"`(\w+)\.py`", cell)}
+    assert commands == {"sequences", *SCRIPTS}
+    assert [heading for heading, *_ in rows] == HEADINGS
+
+
+def test_r2_typed_by_hand_is_noticed():
+    (section,) = [part for part in REPORT.split("\n## ") if "`real values`: " in part]
+    prose = re.sub(r"^\|.*\n", "", section, flags=re.MULTILINE)
+    r2s = {number for number in numbers_of(prose) if re.search(r"\.\d\d", number)}
+    assert len(r2s) >= 4 and any(number.startswith("-") for number in r2s)
+    for r2 in r2s:
+        assert r2 in measured(section)
+        assert f"{float(r2) - 5:.2f}" not in measured(section)
+    assert numbers_of("R² of -22.31 and 0.92, not -22.315") == {"-22.31", "0.92"}
 
 
 @pytest.mark.parametrize("file", PAGES, ids=str)

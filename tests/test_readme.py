@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import echo_lag
@@ -41,6 +42,8 @@ ROWS = {
     "the carried state, as in the article": "--lag 1",
     "the carried state, with an extra input that is 1 at the first step": "--mark first",
 }
+
+ENDS = ["lowest", "highest"]
 
 # The article's headings, in its order.
 HEADINGS = [
@@ -140,6 +143,36 @@ def test_epochs_of_a_row_are_those_of_its_command():
     for name, command in ROWS.items():
         for epochs in re.findall(r"([\d,]+) epochs", name):
             assert command.endswith(f"--epochs {epochs.replace(',', '')}")
+
+
+def table_of_a_picture(name, title):
+    """Return a table that pictures.py printed, as rows of whole numbers."""
+    printed = (ROOT / "tests/experiments/pictures.txt").read_text("utf-8")
+    picture = printed[printed.index(f"{name}.png: ") :]
+    _, _, *lines = picture[picture.index(title) :].split("\n\n")[0].splitlines()
+    return [[int(cell) for cell in line.split()[1:]] for line in lines]
+
+
+def test_figures_of_the_pictures_are_those_that_were_printed():
+    returned = table_of_a_picture("learned", "--stateless: median")
+    assert f"windows of 10, it does so for {returned[9][3]} % of the" in ONE_LINE
+    stored = {
+        name: table_of_a_picture("inside", f"--stateless: {name}")[9][3]
+        for name in ("median", "lowest", "highest")
+    }
+    low, high = (np.array(table_of_a_picture("inside", f"--lag 1: {n}")) for n in ENDS)
+    current, before, earlier = (
+        (np.diagonal(low, -back).min(), np.diagonal(high, -back).max())
+        for back in (0, 1, 2)
+    )
+    report = re.sub(r"\s+", " ", REPORT)
+    assert (
+        f"still found in {stored['median']} % of the sequences "
+        f"({stored['lowest']} to {stored['highest']} %)"
+    ) in report
+    assert f"the current value is found in at least {current[0]} %, the one" in report
+    assert f"one before in {before[0]} to {before[1]} %, and" in report
+    assert f"the one before that in {earlier[0]} to {earlier[1]} %" in report
 
 
 def test_rows_of_the_guide_are_those_of_the_report():

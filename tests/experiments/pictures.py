@@ -1,6 +1,6 @@
 """Draw the pictures anew, and print the table of each: medians, lowest and highest.
 
-    python -m tests.experiments.pictures
+    python -m tests.experiments.pictures > tests/experiments/pictures.txt
 
 learned.png: which value of a window does part 4's network return (seeds 1 to 5)?
 inside.png: which values does a linear read-out find in its output h (the same networks)?

@@ -536,6 +536,13 @@ def test_errors_of_the_guide_are_equal_if_a_network_looks_at_the_last_value_only
     assert float(late) == pytest.approx(float(on_windows), rel=1e-5)
 
 
+def test_the_schedule_of_the_guide_is_the_decay_of_keras_2():
+    code = re.search(r"`(keras\.optimizers\.schedules\..*?)` as `learning_rate`", GUIDE)
+    schedule = eval(code[1], {"keras": keras, "lr": 0.1, "decay": 0.5})
+    for step in 0, 1, 3:
+        assert float(schedule(step)) == pytest.approx(0.1 / (1 + 0.5 * step))
+
+
 def test_a_trained_layer_of_the_guide_keeps_its_weights_in_burn_in(run):
     model = sequential(LSTM(2), Dense(1), shape=(None, 3, 100))
     names = {"model": model, "BurnIn": BurnIn, "keras": keras, "N": 4, "STEPS": 3}
@@ -555,8 +562,10 @@ def test_y_without_the_first_steps_of_a_burn_in_fits():
     burn_in = BurnIn(LSTM(2, return_sequences=True), 2)
     model = sequential(burn_in, Dense(1), shape=(None, 5, 4))
     model.compile("sgd", "mse")
-    X, y = np.ones((6, 5, 4)), np.ones((6, 5, 1))
-    model.fit(X, y[:, 2:], verbose=0)
+    X, y = np.ones((6, 5, 4)), np.arange(30).reshape(6, 5, 1)
+    shorter = eval(re.search(r"`(y\[.*?\])`", GUIDE)[1], {"y": y, "N": 2})
+    np.testing.assert_array_equal(shorter, y[:, 2:])
+    model.fit(X, shorter, verbose=0)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
         model.fit(X, y, verbose=0)
 

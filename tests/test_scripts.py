@@ -240,7 +240,8 @@ def test_command_without_options(name, run):
 
 
 @each_script
-def test_help_tells_what_the_script_does_and_takes(name, run, capsys):
+def test_help_tells_what_the_script_does_and_takes(name, run, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")  # Lines of the help are not wrapped.
     with pytest.raises(SystemExit, match="^0$"):
         run(name, "--help")
     text = capsys.readouterr().out

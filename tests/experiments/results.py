@@ -152,10 +152,12 @@ def measure(command, seed):
 @cache
 def versions():
     """Return the versions of Python and of the packages that matter, as one line."""
-    distributions = packages_distributions()  # One may be keras-nightly, for keras.
+    # One may be keras-nightly, for keras. On Python 3.10, some are not found.
+    distributions = packages_distributions()
     found = [f"python {platform.python_version()}"]
     for package in ("tensorflow", "keras", "numpy", "pandas"):
-        found.append(f"{package} {version(distributions[package][0])}")
+        name = distributions.get(package, [package])[0]
+        found.append(f"{package} {version(name)}")
     return " ".join(found)
 
 

@@ -1,5 +1,6 @@
 """The three scripts: as in the article, as `fit` would train them, and as commands."""
 
+import gc
 import importlib
 import os
 import re
@@ -76,6 +77,26 @@ def test_each_epoch_is_printed_as_it_is_in_the_history(name, trained):
         f"Epoch {epoch}/{n} - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
         for epoch, loss, accuracy in trained(name).history.itertuples()
     ]
+
+
+@each_script
+def test_the_lines_of_the_article_stand_beside_the_compiled_pass(name):
+    batch_size = SCRIPTS[name].batch_shape[0]
+    lines = ["model.fit(X, y, epochs=1, batch_size=1)"]
+    if batch_size:
+        lines = [f"model.fit(X, y, epochs=1, batch_size={batch_size}, shuffle=False)"]
+        lines += ["model.reset_states()"]
+    text = (ROOT / f"{name}.py").read_text("utf-8")
+    article = re.search(r"(?s)# The article: (model.fit.*?)# [^ ].*?results =", text)[1]
+    assert [line.strip("# ") for line in article.splitlines() if line.strip()] == lines
+
+
+@each_script
+def test_an_import_leaves_the_collector_of_python_alone(name):
+    gc.enable()
+    runpy.run_path(ROOT / f"{name}.py")
+    assert gc.isenabled()
+    gc.unfreeze()
 
 
 @each_script

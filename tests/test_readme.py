@@ -62,14 +62,14 @@ PROSE = [
     ("both are right: {} and", "--stateless", "accuracy"),
     ("both are right: 100.0 % and {}.", "--lag 1", "accuracy"),
     ("the training answers are right after {},", "--stateless", "epochs_to_95"),
-    ("with the carried state after {}.", "--lag 1", "epochs_to_95"),
+    ("the carried state only after {}.", "--lag 1", "epochs_to_95"),
     (
         "network counts (`--batch-size 10 --learning-rate 0.005`: {})",
         FAST,
         "one_at_a_time",
     ),
     (
-        "out of this training, it looks back ({},",
+        "without the reset looks back ({},",
         f"{FAST} --never-reset",
         "one_at_a_time",
     ),

@@ -135,7 +135,7 @@ def test_each_figure_in_a_sentence_is_that_of_its_command(sentence, command, col
 def test_each_figure_in_a_sentence_of_readme_has_a_command():
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     lines = [line for line in text.splitlines() if not line.startswith("|")]
-    figures = re.findall(r"\d+\.\d %|[\d,]+ epochs", "\n".join(lines))
+    figures = re.findall(r"\d+\.\d %|[\d,]+ epochs", " ".join(lines))
     assert len(figures) - figures.count("2,000 epochs") == len(PROSE)
 
 

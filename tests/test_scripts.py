@@ -37,6 +37,34 @@ ECHOES = {
 each_script = pytest.mark.parametrize("name", SCRIPTS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shells(tmp_path_factory):
+    """Start each script from the shell of another folder: they run beside other tests.
+
+    Yields: a dict from the names to the folders and the processes.
+    """
+    started = {}
+    for name in SCRIPTS:
+        alone, folder = tmp_path_factory.mktemp(name), tmp_path_factory.mktemp("shell")
+        for file in f"{name}.py", "sequences.py":  # All that a script needs.
+            shutil.copy(ROOT / file, alone)
+        foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
+        options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"
+        process = subprocess.Popen(
+            [sys.executable, "-i", alone / f"{name}.py", *options.split()],
+            cwd=folder,
+            env={**os.environ, **foreign, "MPLBACKEND": NOTEBOOK},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        started[name] = folder, process
+    yield started
+    for _, process in started.values():
+        process.kill()
+
+
 @each_script
 def test_fit_is_that_of_the_article(name, trained):
     _, units, batch_shape, _, epochs = SCRIPTS[name]
@@ -365,25 +393,13 @@ def test_bad_option_is_an_error_before_training(name, options, message, run, cap
 
 
 @each_script
-def test_script_from_the_shell_of_another_folder(name, tmp_path, trained):
-    for file in f"{name}.py", "sequences.py":  # All that a script needs.
-        shutil.copy(ROOT / file, tmp_path)
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
-    values = "8 3 14 15 92 65 35"
-    options = f"{values} --seed=0 --epochs=3 --plot=curves.png"
-    process = subprocess.run(
-        [sys.executable, "-i", tmp_path / f"{name}.py", *options.split()],
-        cwd=folder,
-        env={**os.environ, **foreign, "MPLBACKEND": NOTEBOOK},
-        # What Python reads after the script has run.
-        input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), gc.isenabled()\n",
-        capture_output=True,
-        check=True,
-        text=True,
+def test_script_from_the_shell_of_another_folder(name, shells, trained):
+    folder, process = shells[name]
+    # What Python reads after the script has run.
+    output, _ = process.communicate(
+        "os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), gc.isenabled()\n"
     )
-    *epochs, expected, predicted, accuracy, afterwards = process.stdout.splitlines()
+    *epochs, expected, predicted, accuracy, afterwards = output.splitlines()
     same_seed = trained(name).lines[:3]
     assert epochs == [
         line.replace(f"/{SCRIPTS[name].epochs}", "/3") for line in same_seed

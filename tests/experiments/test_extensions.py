@@ -71,7 +71,6 @@ def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
         "--echo-sequence --lag 2 --batch-size 19",
         "--missing mask --length 9",
         "--burn-in 2 --mark first",
-        "--train dense",
         "--layer simple-rnn --train recurrent-kernel",
     ],
 )

@@ -574,7 +574,7 @@ def test_y_without_the_first_steps_of_a_burn_in_fits():
     model = sequential(burn_in, Dense(1), shape=(None, 5, 4))
     model.compile("sgd", "mse")
     X, y = np.ones((6, 5, 4)), np.arange(30).reshape(6, 5, 1)
-    shorter = eval(re.search(r"`(y\[.*?\])`", GUIDE)[1], {"y": y, "N": 2})
+    shorter = eval(re.search(r"first `N` steps: `(.*?)`", GUIDE)[1], {"y": y, "N": 2})
     np.testing.assert_array_equal(shorter, y[:, 2:])
     model.fit(X, shorter, verbose=0)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):

@@ -124,7 +124,6 @@ def test_an_import_leaves_the_collector_of_python_alone(name):
     gc.enable()
     runpy.run_path(ROOT / f"{name}.py")
     assert gc.isenabled()
-    gc.unfreeze()
 
 
 @each_script

@@ -69,9 +69,7 @@ def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
     [
         "--through-time",
         "--echo-sequence --lag 2 --batch-size 19",
-        "--missing mask --length 9",
         "--burn-in 2 --mark first",
-        "--layer simple-rnn --train recurrent-kernel",
     ],
 )
 def test_training_gives_the_weights_of_fit(command, no_xla):

@@ -228,9 +228,10 @@ def test_the_check_says_that_part_4_without_its_state_counts(
     monkeypatch.delitem(sys.modules, "echo_lag")
     keras.utils.set_random_seed(0)
     runpy.run_path(str(tmp_path / "check.py"))
-    *_, accuracy, share = capsys.readouterr().out.splitlines()
-    assert accuracy.startswith("Epoch 1000/1000")
-    assert accuracy.endswith("accuracy: 1.0000")  # It is right on its windows.
+    *epochs, share = capsys.readouterr().out.splitlines()
+    assert len(epochs) == 1000
+    accuracies = [float(line.split()[-1]) for line in epochs[-50:]]
+    assert np.mean(accuracies) > 0.97  # It is right on its windows.
     assert float(share) < 0.4
 
 

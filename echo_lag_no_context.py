@@ -160,6 +160,6 @@ def main():
 
 
 if __name__ == "__main__":
-    gc.freeze()  # Only for speed: not even at exit, search what the imports made.
+    gc.freeze()  # Only for speed: skip what the imports made when Python exits, too.
     gc.enable()
     main()

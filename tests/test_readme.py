@@ -42,8 +42,6 @@ ROWS = {
     "the carried state, with an extra input that is 1 at the first step": "--mark first",
 }
 
-ENDS = ["lowest", "highest"]
-
 # The article's headings, in its order.
 HEADINGS = [
     "Generate and Encode Random Sequences",
@@ -115,10 +113,9 @@ def test_each_figure_in_a_row_is_that_of_its_command():
         for name, *cells in rows:
             for column, cell in zip(heading[1:], cells, strict=True):
                 if column.startswith(("our accuracy", "accuracy")):
-                    measured = (
-                        "accuracy" if "new sequences" in column else "one_at_a_time"
-                    )
-                    assert cell == results.percent(RUNS[ROWS[name]][measured].median())
+                    is_new = "new sequences" in column
+                    shares = RUNS[ROWS[name]]["accuracy" if is_new else "one_at_a_time"]
+                    assert cell == results.percent(shares.median())
                     found.add(name)
     assert found == set(ROWS)
 
@@ -159,7 +156,8 @@ def test_figures_of_the_pictures_are_those_that_were_printed():
         name: table_of_a_picture("inside", f"--stateless: {name}")[9][3]
         for name in ("median", "lowest", "highest")
     }
-    low, high = (np.array(table_of_a_picture("inside", f"--lag 1: {n}")) for n in ENDS)
+    low = np.array(table_of_a_picture("inside", "--lag 1: lowest"))
+    high = np.array(table_of_a_picture("inside", "--lag 1: highest"))
     current, before, earlier = (
         (np.diagonal(low, -back).min(), np.diagonal(high, -back).max())
         for back in (0, 1, 2)

@@ -2,6 +2,7 @@
 
 import functools
 import random
+import sys
 from unittest import mock
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import echo_lag
 from sequences import generate_sequence, one_hot_decode, one_hot_encode
 from tests.experiments import extensions, fit_per_epoch
 from tests.experiments.extensions import build_model, generate_data, parse
@@ -49,6 +51,17 @@ def test_trains_as_the_script(name, trained, no_xla, capsys):
     keras.utils.set_random_seed(0)
     extensions.train(build_model(options), options)
     assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_a_run_prints_what_the_script_prints(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["echo_lag.py", "--seed=0", "--epochs=3"])
+    echo_lag.main()
+    expected = capsys.readouterr().out.splitlines()
+    extensions.main("--seed 0 --epochs 3")
+    *lines, one_at_a_time, by_number = capsys.readouterr().out.splitlines()
+    assert lines == expected
+    assert one_at_a_time.startswith("Accuracy fed one value at a time: 0.0")
+    assert len(by_number.removeprefix("Accuracy by number: ").split()) == 25
 
 
 @pytest.mark.parametrize("name", SAME_AS)

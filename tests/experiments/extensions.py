@@ -25,7 +25,7 @@ from tests.porting.stateful import (
     reset_states,
 )
 
-MISSING = -1  # stands in every feature of a time step that does not exist
+MISSING = -1  # stands in every feature of a time step that does not exist, or is hidden
 
 
 class CutCell(keras.layers.LSTMCell):
@@ -47,6 +47,15 @@ def cut_gradients(units, **options):
     return keras.layers.RNN(CutCell(units), **options)
 
 
+def stacked_lstms(units, return_sequences=False, **options):
+    """Return two LSTMs, one layer after the other."""
+    first = keras.layers.LSTM(units, return_sequences=True, **options)
+    second = keras.layers.LSTM(units, return_sequences=return_sequences, **options)
+    stack = keras.Sequential([first, second])
+    stack.supports_masking = True  # Its layers do, so Keras need not warn.
+    return stack
+
+
 def normalized_lstm(units, **options):
     """Return an LSTM with LayerNormalization after it."""
     parts = [keras.layers.LSTM(units, **options), keras.layers.LayerNormalization()]
@@ -58,12 +67,15 @@ LAYERS = {
     "gru": keras.layers.GRU,
     "simple-rnn": keras.layers.SimpleRNN,
     "two-lstms": two_lstms,
+    "stacked-lstms": stacked_lstms,
     "cut-gradients": cut_gradients,
     "normalized-lstm": normalized_lstm,
 }
 
 # Options that do not go together.
 CONFLICTS = {
+    "shortest": ["missing", "echo-sequence", "lead", "mark", "burn-in", "through-time"],
+    "start": ["missing", "burn-in", "list", "through-time", "stateless", "never-reset"],
     "missing": ["echo-sequence", "lead", "mark", "burn-in", "list", "through-time"],
     "echo-sequence": ["lead", "mark", "burn-in", "list", "through-time"],
     "lead": ["mark", "burn-in", "list", "through-time"],
@@ -96,12 +108,16 @@ def parse(command=None):
     add("--unique", type=count, default=100, metavar="N", help="how many values exist")
     add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
     add("--context", type=count, default=5, metavar="N", help="time steps of a window")
+    add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
+    add("--draw-once", action="store_true", help="their lengths, for all epochs")
     choices = ["drop", "mark", "mask"]
     add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
     add("--through-time", action="store_true", help="each sequence is one long sample")
     add("--stateless", action="store_true", help="start each sample from a zero state")
     add("--never-reset", action="store_true", help="keep the state between sequences")
+    choices = ["random", "similar", "other-sequence"]
+    add("--start", choices=choices, help="start each batch from such a state")
     add("--list", type=count, metavar="N", help="fit all windows of one list")
     add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
     add("--lead", type=count, default=0, metavar="N", help="values before each window")
@@ -113,6 +129,7 @@ def parse(command=None):
     add("--train", choices=choices, default="all", help="Dense is always trained")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
     add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
+    add("--feed", type=count, default=25, metavar="N", help="values, one at a time")
     options = parser.parse_args(None if command is None else command.split())
 
     given = [
@@ -124,14 +141,23 @@ def parse(command=None):
         for other in others:
             if name in given and other in given:
                 parser.error(f"--{name} and --{other} do not go together")
-    if options.layer != "lstm" and options.forget_bias is not None:
-        parser.error("--forget-bias is that of --layer lstm")
-    if options.layer == "normalized-lstm" and options.burn_in:
-        parser.error("--layer normalized-lstm and --burn-in do not go together")
+    for name in "forget-bias", "start":
+        if options.layer != "lstm" and name in given:
+            parser.error(f"--{name} is that of --layer lstm")
+    if options.burn_in and options.layer in ("normalized-lstm", "stacked-lstms"):
+        parser.error(f"--layer {options.layer} and --burn-in do not go together")
+    if options.shortest and not (options.stateless or options.list):
+        parser.error("--shortest needs --stateless or --list: windows start from zero")
+    if options.shortest and options.shortest > options.context:
+        parser.error(f"--shortest is {options.shortest}: at most --context is needed")
+    if options.draw_once and not (options.shortest and options.list):
+        parser.error("--draw-once needs --shortest and --list")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
+    if options.feed <= options.lag:
+        parser.error(f"--feed is {options.feed}: more than --lag is needed")
     if options.list and options.list < options.length:
         parser.error(f"--list is {options.list}: at least --length is needed")
     try:
@@ -197,7 +223,7 @@ def build_model(options):
     model = keras.Sequential()
     batch_size = None if options.list else options.batch_size
     model.add(keras.Input(batch_shape=(batch_size, *options.shape)))
-    if options.missing == "mask":
+    if options.missing == "mask" or options.shortest:
         model.add(keras.layers.Masking(mask_value=MISSING))
     layer = LAYERS[options.layer](
         options.units,
@@ -222,18 +248,46 @@ def build_model(options):
     return model
 
 
+def shortened(X, shortest):
+    """Return a copy of windows with a random number of first time steps MISSING.
+
+    Behind a Masking layer and from a zero state, these are windows of `shortest` time steps
+    up to all of them.
+    """
+    length = X.shape[1]
+    first = np.random.randint(length - shortest + 1, size=(len(X), 1, 1))
+    return np.where(np.arange(length)[:, np.newaxis] < first, MISSING, X)
+
+
 def train(model, options):
     """Train on one new sequence per epoch, or with --list on all windows of a list."""
     if options.list:
         values = generate_sequence(options.list, options.unique)
-        fit(model, options, *generate_data(options, values), batch_size=50)
+        fit_list(model, options, *generate_data(options, values))
     elif options.never_reset:
         how = {"steps_per_epoch": options.batches, "shuffle": False}
-        fit(model, options, new_batches(options), **how)
+        fit(model, options, new_batches(options), epochs=options.epochs, **how)
+    elif options.start:
+        train_from_other_states(model, options)
     else:
         train_on_sequence = compile_training_pass(model, jit_compile=True)
         for epoch in range(options.epochs):
-            print_epoch(options, epoch, train_on_sequence(*generate_data(options)))
+            X, y = generate_data(options)
+            if options.shortest:
+                X = shortened(X, options.shortest)
+            print_epoch(options, epoch, train_on_sequence(X, y))
+
+
+def fit_list(model, options, X, y):
+    """Train on all windows of a list, with --shortest on windows of several lengths."""
+    if options.draw_once:
+        X = shortened(X, options.shortest)
+    if options.shortest and not options.draw_once:
+        for epoch in range(options.epochs):
+            how = {"batch_size": 50, "initial_epoch": epoch, "epochs": epoch + 1}
+            fit(model, options, shortened(X, options.shortest), y, **how)
+    else:
+        fit(model, options, X, y, batch_size=50, epochs=options.epochs)
 
 
 def fit(model, options, *data, **how):
@@ -241,7 +295,50 @@ def fit(model, options, *data, **how):
     printer = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, results: print_epoch(options, epoch, results)
     )
-    model.fit(*data, **how, epochs=options.epochs, verbose=0, callbacks=[printer])
+    model.fit(*data, **how, verbose=0, callbacks=[printer])
+
+
+def train_from_other_states(model, options):
+    """Train on one new sequence per epoch; set the state before each batch.
+
+    The first sequence starts each batch from a zero state.
+    """
+    h, c = model.layers[0].states
+    before = np.zeros((options.batches, 2, *h.shape))  # that of the sequence before
+    for epoch in range(options.epochs):
+        X, y = generate_data(options)
+        batches = [options.batches, options.batch_size]
+        ended, results = [], []
+        for number, batch in enumerate(
+            zip(X.reshape(*batches, *X.shape[1:]), y.reshape(*batches, -1))
+        ):
+            start_h, start_c = state_of_start(options.start, number, before)
+            h.assign(start_h)
+            c.assign(start_c)
+            model.reset_metrics()
+            results.append(model.train_on_batch(*batch, return_dict=True))
+            ended.append([h.numpy(), c.numpy()])
+        before = np.array(ended)
+        print_epoch(options, epoch, pd.DataFrame(results).mean())
+
+
+def state_of_start(kind, number, before):
+    """Return the state, h and c, that a batch starts from.
+
+    kind: "random": it depends on nothing. "similar": so does this, but each unit has the mean
+        and the standard deviation of its states `before`. "other-sequence": that with which
+        the sequence before has ended the batch before; the first batch starts from zero.
+    before: the states that the batches of the sequence before ended with,
+        (batches, 2, batch size, units).
+    """
+    if kind == "other-sequence":
+        return before[number - 1] if number > 0 else np.zeros_like(before[0])
+    noise = np.random.normal(size=before[0].shape)
+    if kind == "similar":
+        mean, deviation = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
+        return mean[:, np.newaxis] + deviation[:, np.newaxis] * noise
+    _, c = noise
+    return np.tanh(c) * np.random.random(c.shape), c
 
 
 def new_batches(options):
@@ -278,22 +375,23 @@ def evaluate(model, options):
     print(f"Accuracy over 100 new sequences: {right.mean(dtype='float32'):.4f}")
 
 
-def feed_one_at_a_time(model, n_sequences=100):
-    """Feed new random sequences of 25 to the trained network, one value at a time.
+def feed_one_at_a_time(model, n_sequences=100, length=25):
+    """Feed new random sequences to the trained network, one value at a time.
 
     With --mark, the sixth value has the feature: will the tenth answer be right?
 
-    Returns: the sequences and the answers, integers (n_sequences, 25).
+    Returns: the sequences and the answers, integers (n_sequences, length).
     """
     features, unique = model.input_shape[-1], model.output_shape[-1]
     network = one_at_a_time(model, n_sequences)
-    sequences = np.array([generate_sequence(25, unique) for _ in range(n_sequences)])
+    sequences = [generate_sequence(length, unique) for _ in range(n_sequences)]
+    sequences = np.array(sequences)
     answers = []
     for number, values in enumerate(sequences.T, start=1):
         X = np.eye(unique, features)[values][:, np.newaxis]
         X[:, :, unique:] = number == 6
         answers.append(network.predict_on_batch(X).argmax(axis=-1))
-    return sequences, np.array(answers).reshape(25, n_sequences).T
+    return sequences, np.array(answers).reshape(length, n_sequences).T
 
 
 def main(command=None):
@@ -304,9 +402,9 @@ def main(command=None):
     train(model, options)
     evaluate(model, options)
     lag = options.lag
-    sequences, answers = feed_one_at_a_time(model)
+    sequences, answers = feed_one_at_a_time(model, length=options.feed)
     # The first `lag` answers ask for values that the network was never shown.
-    right = answers[:, lag:] == sequences[:, : 25 - lag]
+    right = answers[:, lag:] == sequences[:, : options.feed - lag]
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
     print("Accuracy by number:", *["-"] * lag, *by_number)

@@ -1,7 +1,9 @@
 """Draw the pictures anew, and print the table of each: medians, lowest and highest.
 
     python -m tests.experiments.pictures > tests/experiments/pictures.txt
+    python -m tests.experiments.pictures --marks
 
+marks.png: which answers are right, one value at a time (from results.csv, in seconds)?
 learned.png: which value of a window does part 4's network return (seeds 1 to 5)?
 inside.png: which values does a linear read-out find in its output h (the same networks)?
 curves.png: how does the training accuracy of the scripts rise (seeds 1 to 20)?
@@ -19,6 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.linear_model import RidgeClassifier
 
+from tests.experiments import results
 from tests.experiments.extensions import build_model, feed_one_at_a_time, parse, train
 from tests.scripts import SCRIPTS
 
@@ -28,6 +31,18 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
+
+# The rows of "marks": commands of results.csv, and what a window starts from.
+TWO_BATCHES = "--batch-size 10 --learning-rate 0.005"
+MARKS = {
+    "--stateless": "zero state",
+    "--stateless --shortest 2": "zero state, windows of 2 to 5",
+    "--burn-in 10": "zero state, then burn-in",
+    "--lag 1": "carried state",
+    "--mark first": "carried state, marked",
+    TWO_BATCHES: "carried state, 2 batches of 10",
+    f"{TWO_BATCHES} --never-reset": "the same, never reset",
+}
 
 # The networks of "learned" and "inside", and their titles.
 LEARNED = {
@@ -43,8 +58,8 @@ INSIDE = {
 def trained(command, seed):
     """Return the network of a command line of extensions.py, trained with this seed."""
     print(f"Training {command}, seed {seed}", file=sys.stderr)
+    options = parse(command)  # before the seed is set, as in extensions.py
     keras.utils.set_random_seed(seed)
-    options = parse(command)
     model = build_model(options)
     with contextlib.redirect_stdout(None):
         train(model, options)
@@ -88,11 +103,7 @@ def draw_shares(panels, columns, rows):
     figure = Figure(**SLIDE)
     for axis, (title, shares) in zip(figure.subplots(1, 2), panels.items()):
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), share in np.ndenumerate(shares):
-            if share >= 0.05:  # Small ones would hide the pattern.
-                color = "white" if share > 0.5 else "black"
-                text = f"{100 * share:.0f}"
-                axis.text(column, row, text, color=color, ha="center", va="center")
+        write_cells(axis, shares)
         numbers = range(1, len(shares) + 1)
         axis.set_xticks(range(len(shares)), numbers)
         axis.set_yticks(range(len(shares)), numbers)
@@ -100,6 +111,44 @@ def draw_shares(panels, columns, rows):
     figure.supxlabel(f"{columns} (cells: % of the sequences)")
     figure.supylabel(rows)
     return figure
+
+
+def marks():
+    """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS."""
+    runs = results.read_runs()
+    rows = [results.medians_by_number(runs[runs.command == c])[1:] for c in MARKS]
+    numbers = range(2, 26)
+    return pd.DataFrame(np.array(rows), index=[*MARKS.values()], columns=numbers)
+
+
+def draw_marks(shares):
+    """Draw what `marks` returns."""
+    figure = Figure(figsize=(13.5, 4.8), dpi=120, layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    write_cells(axis, shares, fontsize=12)
+    names = [f"{name}  {row}" for row, name in enumerate(shares.index, start=1)]
+    axis.set_xticks(range(shares.shape[1]), shares.columns, fontsize=14)
+    axis.set_yticks(range(len(names)), names, fontsize=16)
+    axis.set_xlabel("answer after so many values (cells: % right)", fontsize=16)
+    axis.set_title("Which answers are right, one value at a time?", fontsize=18)
+    return figure
+
+
+def write_cells(axis, shares, **options):
+    """Write shares into the cells of a drawn table, in %."""
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.05:  # Small ones would hide the pattern.
+            color = "white" if share > 0.5 else "black"
+            how = {"color": color, "ha": "center", "va": "center", **options}
+            axis.text(column, row, f"{100 * share:.0f}", **how)
+
+
+def save_marks():
+    """Draw marks.png; its cells stand in the file, too, as a text."""
+    shares = marks()
+    cells = {"Description": shares.to_csv()}
+    draw_marks(shares).savefig(FOLDER / "marks.png", metadata=cells)
 
 
 def curves(script):
@@ -161,9 +210,12 @@ def panels(titles, runs):
 
 
 def main():
-    ArgumentParser(
-        description=__doc__, formatter_class=RawTextHelpFormatter
-    ).parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("--marks", action="store_true", help="draw only marks.png")
+    options = parser.parse_args()
+    save_marks()
+    if options.marks:
+        return
     returned, found = {}, {}
     for command in LEARNED:
         models = [trained(command, seed) for seed in range(1, 6)]

@@ -1,11 +1,12 @@
-"""Does a network that predicts real values count? The guide's check, by R².
+"""Does a network that predicts real values look back? The guide's check, by its errors.
 
-    python -m tests.experiments.real_values --lag 3 --burn-in 10
+    python -m tests.experiments.real_values --lag 3 --shortest 4 --steps 10
 
 The values are uniform from 0 to 1, and the target is the value K steps before. Keras's `fit`
 trains on all windows of one list, each from a zero state. Then the network gets 100 new
-sequences of 50 values: cut into windows, and one value at a time. R² is 1 if each answer is
-right, 0 if each is the mean of the targets, and negative if the answers are worse than that.
+sequences of values: cut into windows, and one value at a time. An error is the mean squared
+error, divided by that of a naive answer, the mean of the targets: 0 if each answer is right,
+1 if the answers are as bad as the naive one.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import argparse
 import keras
 import numpy as np
 
-from tests.experiments.extensions import count
+from tests.experiments.extensions import MISSING, count, shortened
 from tests.porting.stateful import BurnIn, one_at_a_time
 
 LAYERS = {
@@ -33,13 +34,24 @@ def parse(command=None):
     add("--lag", type=count, default=1, metavar="K", help="predict the value K before")
     add("--steps", type=count, default=5, metavar="N", help="time steps of a window")
     add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
+    add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
+    add("--draw-once", action="store_true", help="their lengths, for all epochs")
     add("--epochs", type=count, default=14, metavar="N", help="passes over the list")
+    add("--feed", type=count, default=50, metavar="N", help="values, one at a time")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
     if not options.lag < options.steps <= 25:
         parser.error(f"--steps is {options.steps}: --lag + 1 to 25 is needed")
     if not 0 <= options.burn_in <= 20:
         parser.error(f"--burn-in is {options.burn_in}: 0 to 20 is needed")
+    if options.shortest and options.burn_in:
+        parser.error("--shortest and --burn-in do not go together")
+    if options.shortest and options.shortest > options.steps:
+        parser.error(f"--shortest is {options.shortest}: at most --steps is needed")
+    if options.draw_once and not options.shortest:
+        parser.error("--draw-once needs --shortest")
+    if options.feed < 50:
+        parser.error(f"--feed is {options.feed}: at least 50 is needed")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     return options
@@ -57,17 +69,25 @@ def train(options):
     layer = LAYERS[options.layer](50)
     model = keras.Sequential()
     model.add(keras.Input((options.burn_in + options.steps, 1)))
+    if options.shortest:
+        model.add(keras.layers.Masking(mask_value=MISSING))
     model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
     model.add(keras.layers.Dense(1))
     model.compile("adam", "mse")
     X, y = windows_of(np.random.random(20_000), options)
-    model.fit(X, y, batch_size=50, epochs=options.epochs, verbose=0)
+    if options.draw_once:
+        X = shortened(X, options.shortest)
+    if options.shortest and not options.draw_once:
+        for _ in range(options.epochs):
+            model.fit(shortened(X, options.shortest), y, batch_size=50, verbose=0)
+    else:
+        model.fit(X, y, batch_size=50, epochs=options.epochs, verbose=0)
     return model
 
 
-def r_squared(y, yhat):
-    """Return R², for arrays of two axes one for each column."""
-    return 1 - np.mean((y - yhat) ** 2, axis=0) / np.var(y, axis=0)
+def relative_error(y, yhat):
+    """Return the squared error of answers, 1 if they are the mean of y; by columns."""
+    return np.mean((y - yhat) ** 2, axis=0) / np.var(y, axis=0)
 
 
 def main(command=None):
@@ -76,21 +96,21 @@ def main(command=None):
         keras.utils.set_random_seed(options.seed)
     model = train(options)
 
-    sequences = np.random.random((100, 50))
+    sequences = np.random.random((100, options.feed))
     samples = [windows_of(values, options) for values in sequences]
     X, y = map(np.concatenate, zip(*samples))
     yhat = model.predict(X, verbose=0)[:, 0]
-    print(f"R² over 100 new sequences: {r_squared(y, yhat):.4f}")
+    print(f"Error over 100 new sequences: {relative_error(y, yhat):.6f}")
 
     network = one_at_a_time(model, batch_size=100)
-    steps = sequences.T[:, :, np.newaxis, np.newaxis]  # 50 batches of one time step
+    steps = sequences.T[:, :, np.newaxis, np.newaxis]  # batches of one time step
     answers = np.hstack([network.predict_on_batch(X) for X in steps])
     # The first answers ask for values that the network was never shown.
     y, yhat = sequences[:, : -options.lag], answers[:, options.lag :]
-    late = r_squared(y[:, -25:].ravel(), yhat[:, -25:].ravel())
-    print(f"R² fed one value at a time: {late:.4f}")  # the last 25 answers
-    by_number = [f"{value:.2f}" for value in r_squared(y, yhat)]
-    print("R² by number:", *["-"] * options.lag, *by_number)
+    late = relative_error(y[:, -25:].ravel(), yhat[:, -25:].ravel())
+    print(f"Error fed one value at a time: {late:.6f}")  # the last 25 answers
+    by_number = [f"{error:.6f}" for error in relative_error(y, yhat)]
+    print("Error by number:", *["-"] * options.lag, *by_number)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
-R2_NUMBERS = (4, 5, 6, 10, 20)  # the same of the table "real values"
+ERROR_NUMBERS = (4, 5, 6, 10, 20)  # the same of the table "real values"
 
 
 def lags(options, *epochs):
@@ -162,8 +162,8 @@ def versions():
 
 
 def read(output):
-    """Return what a run printed: its accuracies, or R², and the epochs to 95 %."""
-    shares = dict(re.findall(r"^(?:Accuracy|R²) (.+): (.+)$", output, re.MULTILINE))
+    """Return what a run printed: its accuracies, or errors, and the epochs to 95 %."""
+    shares = dict(re.findall(r"^(?:Accuracy|Error) (.+): (.+)$", output, re.MULTILINE))
     epochs = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
     return {
         "accuracy": shares["over 100 new sequences"],
@@ -268,14 +268,19 @@ def cells_by_number(runs):
     return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in NUMBERS]
 
 
-def cells_of_r2(runs):
+def error(value):
+    """Return an error as a text; a small one with more digits."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.5f}"
+
+
+def cells_of_errors(runs):
     """Return the cells of a command of real_values.py."""
     medians = medians_by_number(runs)
     cells = [
-        f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
-        for values in (runs.accuracy, runs.one_at_a_time)
+        f"{error(errors.median())} ({error(errors.min())} to {error(errors.max())})"
+        for errors in (runs.accuracy, runs.one_at_a_time)
     ]
-    return [*cells, *(f"{medians[n - 1]:.2f}" for n in R2_NUMBERS)]
+    return [*cells, *(error(medians[n - 1]) for n in ERROR_NUMBERS)]
 
 
 def lines_of(table, report):
@@ -293,9 +298,9 @@ def lines_of(table, report):
         for command in commands_of(table, report):
             lines.append([f"`{command}`", *cells_by_number(runs[command])])
     elif table == "real values":
-        heading = ["new windows (range)", "late (range)", *map(str, R2_NUMBERS)]
+        heading = ["new windows (range)", "late (range)", *map(str, ERROR_NUMBERS)]
         for command in commands_of(table, report):
-            lines.append([f"`{command}`", *cells_of_r2(runs[command])])
+            lines.append([f"`{command}`", *cells_of_errors(runs[command])])
     else:
         heading = ["accuracy (range)", "one at a time (range)", "epochs to 95 %"]
         for command in commands_of(table, report):

@@ -158,7 +158,7 @@ def test_fed_one_at_a_time_it_answers_as_to_all_time_steps_at_once(command):
 
 def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
     fed = np.arange(50).reshape(2, 25), np.roll(np.arange(50).reshape(2, 25), 3, axis=1)
-    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model: fed)
+    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model, length: fed)
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
     monkeypatch.setattr(keras.utils, "set_random_seed", print)
@@ -170,7 +170,9 @@ def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
 
 def test_at_a_lag_of_0_each_answer_counts(monkeypatch, capsys):
     fed = np.arange(50).reshape(2, 25)
-    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model: (fed, fed))
+    monkeypatch.setattr(
+        extensions, "feed_one_at_a_time", lambda model, length: (fed, fed)
+    )
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
     extensions.main("--lag 0")
@@ -237,6 +239,13 @@ def test_mark_is_one_at_one_step_of_each_window():
         ("--layer normalized-lstm --stateless", (5, 5, 100), "Sequential Dense"),
         ("--forget-bias -2 --units 7", (5, 5, 100), "LSTM Dense"),
         ("--burn-in 2 --units 7 --mark first", (5, 7, 101), "BurnIn Dense"),
+        ("--stateless --shortest 2", (5, 5, 100), "Masking LSTM Dense"),
+        (
+            "--list 60 --shortest 3 --layer stacked-lstms",
+            (None, 5, 100),
+            "Masking Sequential Dense",
+        ),
+        ("--start random --units 7", (5, 5, 100), "LSTM Dense"),
     ],
 )
 def test_options_reach_the_network(command, input_shape, layers):
@@ -272,7 +281,7 @@ def test_train_says_which_weights_are_trained(layer):
         assert bias is model.layers[-1].bias
         trained[choice] = [weight.name for weight in weights]
     kernels = [name for name in trained["all"] if name == "recurrent_kernel"]
-    assert len(kernels) == (2 if layer == "two-lstms" else 1)
+    assert len(kernels) == (2 if layer in ("two-lstms", "stacked-lstms") else 1)
     assert trained["dense"] == []
     assert trained["recurrent-kernel"] == kernels
     others = [name for name in trained["all"] if name != "recurrent_kernel"]
@@ -349,6 +358,169 @@ def test_fit_gets_all_windows_of_a_list():
     assert "shuffle" not in how  # Keras shuffles by default.
 
 
+def test_windows_of_several_lengths_hide_their_first_steps_in_a_copy():
+    X = np.arange(3000, dtype="float32").reshape(200, 5, 3)
+    before = X.copy()
+    hidden = extensions.shortened(X, 2)
+    assert np.array_equal(X, before)
+    assert hidden.dtype == X.dtype
+    is_hidden = (hidden == extensions.MISSING).all(axis=2)
+    lengths = 5 - is_hidden.sum(axis=1)
+    assert set(lengths) == {2, 3, 4, 5}
+    assert min(np.bincount(lengths)[2:]) > 25  # of 200; each is equally likely
+    for window, original, length in zip(hidden, X, lengths):
+        assert np.array_equal(window[5 - length :], original[5 - length :])
+
+
+@pytest.mark.parametrize("layer", ["lstm", "gru", "stacked-lstms"])
+def test_a_hidden_step_leaves_a_zero_state(layer):
+    command = f"--layer {layer} --units 4 --unique 9 --list 60 --context"
+    longer = with_large_weights(build_model(parse(f"{command} 5 --shortest 1")))
+    # With a bias of zero, a step of zeros would leave it, too.
+    longer.set_weights([array + 0.5 for array in longer.get_weights()])
+    shorter = build_model(parse(f"{command} 2"))
+    shorter.set_weights(longer.get_weights())
+    X, _ = generate_data(parse(f"{command} 5"))
+    hidden = X.copy()
+    hidden[:, :3] = extensions.MISSING
+    expected = shorter.predict_on_batch(X[:, 3:])
+    np.testing.assert_allclose(longer.predict_on_batch(hidden), expected, atol=1e-5)
+    assert np.abs(longer.predict_on_batch(X) - expected).max() > 1e-3
+
+
+def lengths_of(X):
+    """Return how many time steps of each window are not hidden."""
+    return (X != extensions.MISSING).any(axis=2).sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("option", ["", "--draw-once"])
+def test_fit_gets_windows_of_several_lengths(option):
+    options = parse(f"--list 60 --shortest 3 --lag 2 --epochs 4 {option}")
+    model = mock.Mock()
+    extensions.train(model, options)
+    calls = [(*call.args, call.kwargs) for call in model.fit.call_args_list]
+    lengths = [lengths_of(X) for X, _, _ in calls]
+    assert all(set(drawn) == {3, 4, 5} for drawn in lengths)
+    for X, y, how in calls:
+        assert one_hot_decode(y) == np.array(one_hot_decode(X))[:, -3].tolist()
+        assert how["batch_size"] == 50
+    epochs = [(how.get("initial_epoch", 0), how["epochs"]) for _, _, how in calls]
+    if option:
+        assert epochs == [(0, 4)]
+    else:
+        assert epochs == [(0, 1), (1, 2), (2, 3), (3, 4)]
+        assert len(set(map(tuple, lengths))) == 4  # drawn anew for each epoch
+
+
+def test_part_4_is_trained_on_windows_of_several_lengths_and_tested_on_full_ones(
+    monkeypatch,
+):
+    trained_on, tested_on = [], []
+    monkeypatch.setattr(
+        extensions,
+        "compile_training_pass",
+        lambda model, jit_compile: (
+            lambda X, y: trained_on.append((X, y)) or {"loss": 0, "accuracy": 0}
+        ),
+    )
+    options = parse("--stateless --shortest 2 --epochs 20")
+    model = build_model(options)
+    extensions.train(model, options)
+    for X, y in trained_on:
+        assert one_hot_decode(y) == np.array(one_hot_decode(X))[:, -2].tolist()
+    assert set(lengths_of(np.concatenate([X for X, _ in trained_on]))) == {2, 3, 4, 5}
+    predict = model.predict_on_batch
+    model.predict_on_batch = lambda X: tested_on.append(X) or predict(X)
+    extensions.evaluate(model, options)
+    assert set(lengths_of(np.concatenate(tested_on))) == {5}
+
+
+def states_around(options, epochs):
+    """Train; return the states before each batch and after it, (epochs, batches, ...)."""
+    model = build_model(options)
+    layer, before, after = model.layers[0], [], []
+    train_on_batch = model.train_on_batch
+
+    def record(*data, **how):
+        before.append([state.numpy() for state in layer.states])
+        results = train_on_batch(*data, **how)
+        after.append([state.numpy() for state in layer.states])
+        return results
+
+    model.train_on_batch = record
+    extensions.train(model, options)
+    shape = (epochs, options.batches, 2, options.batch_size, options.units)
+    return np.reshape(before, shape), np.reshape(after, shape)
+
+
+START = "--units 6 --epochs 3 --start"
+
+
+def test_a_batch_starts_from_the_state_of_another_sequence():
+    before, after = states_around(parse(f"{START} other-sequence"), 3)
+    assert not before[:, 0].any()  # as after a reset
+    assert not before[0].any()  # There is no sequence before the first one.
+    assert np.array_equal(before[1:, 1:], after[:-1, :-1])
+    assert after.any(axis=(2, 3, 4)).all()
+
+
+@pytest.mark.parametrize("kind", ["random", "similar"])
+def test_a_batch_starts_from_a_new_random_state(kind):
+    before, after = states_around(parse(f"{START} {kind}"), 3)
+    rows = before[1:].swapaxes(2, 3).reshape(-1, 12)
+    assert len(np.unique(rows, axis=0)) == len(rows) == 40
+    assert not np.isin(rows, after).any()
+
+
+def test_a_random_state_is_one_that_an_lstm_can_have():
+    shape = (4, 2, 500, 6)
+    h, c = extensions.state_of_start("random", 1, np.full(shape, 7.0))
+    assert c.mean() == pytest.approx(0, abs=0.1)
+    assert c.std() == pytest.approx(1, abs=0.1)
+    assert (np.abs(h) < np.abs(np.tanh(c))).all()
+    gate = h / np.tanh(c)
+    assert gate.mean() == pytest.approx(0.5, abs=0.05)
+    assert gate.std() == pytest.approx(12**-0.5, abs=0.05)
+
+
+def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
+    rng = np.random.default_rng(3)
+    means = rng.normal(size=(2, 1, 6))
+    deviations = rng.random((2, 1, 6)) + 0.5
+    before = means + deviations * rng.normal(size=(4, 2, 500, 6))
+    state = extensions.state_of_start("similar", 1, before)
+    assert state.shape == (2, 500, 6)
+    np.testing.assert_allclose(state.mean(axis=1), means[:, 0], atol=0.3)
+    np.testing.assert_allclose(state.std(axis=1), deviations[:, 0], rtol=0.2)
+
+
+def test_training_from_other_states_is_training_on_each_batch(capsys):
+    options = parse(f"{START} other-sequence --epochs 1")
+    ours, reference = build_model(options), build_model(options)
+    reference.set_weights(ours.get_weights())
+    random.seed(2)
+    extensions.train(ours, options)
+    random.seed(2)
+    X, y = generate_data(options)
+    for batch in np.split(np.arange(20), 4):  # The first sequence starts from zero.
+        extensions.reset_states(reference)
+        reference.train_on_batch(X[batch], y[batch])
+    for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("Epoch 1/1 - loss: 4.6")
+
+
+def test_more_values_are_fed_than_a_sequence_has(monkeypatch, capsys):
+    for name in "train", "evaluate":
+        monkeypatch.setattr(extensions, name, lambda model, options: None)
+    extensions.main("--feed 60 --lag 2")
+    _, by_number = capsys.readouterr().out.splitlines()
+    shares = by_number.removeprefix("Accuracy by number: ").split()
+    assert len(shares) == 60
+    assert shares[:3] == ["-", "-", shares[2]] and shares[2] != "-"
+
+
 # An example of each option that does not go with some others.
 EXAMPLES = {
     "missing": "--missing mark",
@@ -358,8 +530,12 @@ EXAMPLES = {
     "list": "--list 60",
     "context": "--context 6",
     "batch-size": "--batch-size 4",
+    "shortest": "--stateless --shortest 2",
+    "start": "--start random",
 }
 DO_NOT_GO_TOGETHER = {
+    "shortest": "missing echo-sequence lead mark burn-in through-time",
+    "start": "missing burn-in list through-time stateless never-reset",
     "missing": "echo-sequence lead mark burn-in list through-time",
     "echo-sequence": "lead mark burn-in list through-time",
     "lead": "mark burn-in list through-time",
@@ -392,6 +568,15 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
         ("--layer normalized-lstm --burn-in 2", "and --burn-in do not go together"),
+        ("--layer stacked-lstms --burn-in 2", "and --burn-in do not go together"),
+        ("--layer gru --start random", "--start is that of --layer lstm"),
+        ("--shortest 2", "--shortest needs --stateless or --list"),
+        ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),
+        ("--stateless --shortest 0", "--shortest: invalid count value: '0'"),
+        ("--draw-once", "--draw-once needs --shortest and --list"),
+        ("--draw-once --stateless --shortest 2", "--draw-once needs --shortest and"),
+        ("--draw-once --list 60", "--draw-once needs --shortest and --list"),
+        ("--feed 1", "--feed is 1: more than --lag is needed"),
         ("--train kernel", "invalid choice: 'kernel'"),
     ],
 )

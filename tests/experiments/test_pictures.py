@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from sequences import generate_data_lag_no_context, one_hot_decode
-from tests.experiments import pictures
+from tests.experiments import extensions, pictures, results
 from tests.experiments.extensions import build_model, feed_one_at_a_time, parse
 from tests.scripts import SCRIPTS
 
@@ -74,6 +75,46 @@ def test_shares_are_drawn_where_they_belong():
     assert figure.get_supylabel() == "y"
 
 
+def test_cells_of_marks_are_the_medians_of_the_file():
+    runs = results.read_runs()
+    commands = [*pictures.MARKS]
+    shares = pictures.marks()
+    assert shares.index.tolist() == [*pictures.MARKS.values()]
+    assert shares.columns.tolist() == [*range(2, 26)]
+    for command, row in zip(commands, shares.to_numpy(), strict=True):
+        lines = runs[runs.command == command].by_number.str.split().tolist()
+        assert len(lines) == 5
+        expected = np.median(np.array(lines)[:, 1:].astype(float), axis=0)
+        np.testing.assert_allclose(row, expected)
+
+
+def test_the_picture_of_marks_was_drawn_from_the_file():
+    with Image.open(pictures.FOLDER / "marks.png") as picture:
+        assert picture.text["Description"] == pictures.marks().to_csv()
+
+
+def test_marks_are_drawn_where_they_belong():
+    shares = pd.DataFrame([[0.04, 0.25], [1, 0.5]], ["a", "b"], [2, 3])
+    (axis,) = pictures.draw_marks(shares).axes
+    texts = {text.get_position(): text.get_text() for text in axis.texts}
+    assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
+    np.testing.assert_array_equal(axis.images[0].get_array(), shares)
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == ["1  a", "2  b"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "3"]
+
+
+def test_marks_alone_need_no_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "FOLDER", tmp_path)
+    monkeypatch.setattr(pictures, "trained", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(sys, "argv", ["pictures.py", "--marks"])
+    pictures.main()
+    (file,) = tmp_path.iterdir()
+    assert file.name == "marks.png"
+    with Image.open(file) as picture:
+        assert picture.text["Description"] == pictures.marks().to_csv()
+
+
 def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
     runs = [pd.Series(share, index=range(1, 4)) for share in (0.2, 0.6, 0.3)]
     (axis,) = pictures.draw_curves(dict.fromkeys(SCRIPTS, runs)).axes
@@ -119,6 +160,7 @@ def test_the_program_draws_each_picture_from_what_it_measures(
     monkeypatch.setattr(sys, "argv", ["pictures.py"])
     pictures.main()
     assert {file.name for file in tmp_path.iterdir()} == {
+        "marks.png",
         "learned.png",
         "inside.png",
         "curves.png",
@@ -133,6 +175,19 @@ def test_the_program_draws_each_picture_from_what_it_measures(
     text = capsys.readouterr().out
     assert text.count("--stateless: median of 5 seeds") == 2
     assert text.count(".py: lowest of 20 seeds") == 3
+
+
+def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
+    weights = []
+    monkeypatch.setattr(
+        extensions,
+        "evaluate",
+        lambda model, options: weights.append(model.get_weights()),
+    )
+    extensions.main("--epochs 1 --units 2 --seed 4")
+    model = pictures.trained("--epochs 1 --units 2", 4)
+    for got, expected in zip(model.get_weights(), *weights, strict=True):
+        assert np.array_equal(got, expected)
 
 
 def test_a_network_is_trained_with_its_seed_and_named(monkeypatch, capsys):

@@ -1,11 +1,11 @@
-"""The program for real values: its windows, its R² and its command line."""
+"""The program for real values: its windows, its errors and its command line."""
 
 import keras
 import numpy as np
 import pytest
 
-from tests.experiments import real_values
-from tests.experiments.real_values import parse, r_squared, windows_of
+from tests.experiments import extensions, real_values
+from tests.experiments.real_values import parse, relative_error, windows_of
 
 
 @pytest.mark.parametrize("lag", [1, 3, 4])
@@ -21,14 +21,15 @@ def test_framing_pair_by_pair(lag, burn_in):
     ]
 
 
-def test_r_squared():
+def test_relative_error():
     y = np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 8.0]])
-    assert r_squared(y, y).tolist() == [1, 1]
-    assert r_squared(y, np.array([1.0, 4.0])) == pytest.approx([0, 0])  # the means
-    assert r_squared(np.array([0, 1]), np.array([1, 0])) == -3
+    assert relative_error(y, y).tolist() == [0, 0]
+    assert relative_error(y, np.array([1.0, 4.0])) == pytest.approx([1, 1])  # the means
+    assert relative_error(np.array([0, 1]), np.array([1, 0])) == 4
     metric = keras.metrics.R2Score(class_aggregation=None)
     yhat = np.random.random((3, 2))
-    assert r_squared(y, yhat) == pytest.approx(metric(y, yhat).numpy(), rel=1e-5)
+    r_squared = metric(y, yhat).numpy()
+    assert relative_error(y, yhat) == pytest.approx(1 - r_squared, rel=1e-5)
 
 
 @pytest.mark.parametrize("option", ["", "--burn-in 2"])
@@ -50,6 +51,27 @@ def test_options_reach_the_network_and_its_training(option, monkeypatch):
     assert calls["how"] == {"batch_size": 50, "epochs": 3, "verbose": 0}
 
 
+@pytest.mark.parametrize("option", ["", "--draw-once"])
+def test_windows_of_several_lengths_reach_the_training(option, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        keras.Model, "fit", lambda model, *data, **how: calls.append((*data, how))
+    )
+    options = parse(f"--lag 2 --steps 6 --shortest 3 --epochs 4 {option}")
+    masking, *_ = real_values.train(options).layers
+    assert masking.mask_value == extensions.MISSING
+    lengths = [(X[:, :, 0] != extensions.MISSING).sum(axis=1) for X, _, _ in calls]
+    assert all(set(drawn) == {3, 4, 5, 6} for drawn in lengths)
+    for X, y, how in calls:
+        assert (X[:, -3, 0] == y).all()
+        assert how["batch_size"] == 50
+    if option:
+        assert [how["epochs"] for *_, how in calls] == [4]
+    else:
+        assert [how.get("epochs", 1) for *_, how in calls] == [1] * 4
+        assert len({tuple(drawn) for drawn in lengths}) == 4
+
+
 def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     # This network keeps the last two values and answers with the one before the last.
     layer = keras.layers.SimpleRNN(2, activation="linear")
@@ -59,17 +81,18 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     monkeypatch.setattr(real_values, "train", lambda options: model)
     real_values.main("--seed 3")
     assert capsys.readouterr().out.splitlines() == [
-        "R² over 100 new sequences: 1.0000",
-        "R² fed one value at a time: 1.0000",
-        f"R² by number: -{' 1.00' * 49}",
+        "Error over 100 new sequences: 0.000000",
+        "Error fed one value at a time: 0.000000",
+        f"Error by number: -{' 0.000000' * 49}",
     ]
     # At lag 2, it answers with another random value.
-    real_values.main("--seed 3 --lag 2")
+    real_values.main("--seed 3 --lag 2 --feed 60")
     windows, late, by_number = capsys.readouterr().out.splitlines()
-    assert -1.2 < float(windows.split()[-1]) < -0.8
-    assert -1.2 < float(late.split()[-1]) < -0.8
-    assert by_number.startswith("R² by number: - - -")
-    assert len(by_number.split()) == 3 + 50
+    assert 1.8 < float(windows.split()[-1]) < 2.2
+    assert 1.8 < float(late.split()[-1]) < 2.2
+    shares = by_number.removeprefix("Error by number: ").split()
+    assert len(shares) == 60
+    assert shares[:2] == ["-", "-"] and "-" not in shares[2:]
 
 
 def test_late_answers_are_the_last_25(monkeypatch, capsys):
@@ -89,9 +112,9 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
     monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: None)
     real_values.main("--seed 4")
     _, late, by_number = capsys.readouterr().out.splitlines()
-    assert float(late.split()[-1]) == pytest.approx(0, abs=0.01)
-    assert by_number.split()[4:28] == ["1.00"] * 24
-    assert float(by_number.split()[28]) < 0.1
+    assert float(late.split()[-1]) == pytest.approx(1, abs=0.01)
+    assert by_number.split()[4:28] == ["0.000000"] * 24
+    assert float(by_number.split()[28]) > 0.9
 
 
 @pytest.mark.parametrize(
@@ -102,6 +125,10 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
         ("--steps 26", "--steps is 26: --lag + 1 to 25 is needed"),
         ("--burn-in -1", "--burn-in is -1: 0 to 20 is needed"),
         ("--burn-in 21", "--burn-in is 21: 0 to 20 is needed"),
+        ("--shortest 2 --burn-in 1", "--shortest and --burn-in do not go together"),
+        ("--shortest 6", "--shortest is 6: at most --steps is needed"),
+        ("--draw-once", "--draw-once needs --shortest"),
+        ("--feed 49", "--feed is 49: at least 50 is needed"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--layer dense", "invalid choice: 'dense'"),
     ],

@@ -11,6 +11,7 @@ function takes them. To add one, add an option here, and its command to a table 
 """
 
 import argparse
+import functools
 import random
 
 import keras
@@ -47,15 +48,6 @@ def cut_gradients(units, **options):
     return keras.layers.RNN(CutCell(units), **options)
 
 
-def stacked_lstms(units, return_sequences=False, **options):
-    """Return two LSTMs, one layer after the other."""
-    first = keras.layers.LSTM(units, return_sequences=True, **options)
-    second = keras.layers.LSTM(units, return_sequences=return_sequences, **options)
-    stack = keras.Sequential([first, second])
-    stack.supports_masking = True  # Its layers do, so Keras need not warn.
-    return stack
-
-
 def normalized_lstm(units, **options):
     """Return an LSTM with LayerNormalization after it."""
     parts = [keras.layers.LSTM(units, **options), keras.layers.LayerNormalization()]
@@ -67,13 +59,13 @@ LAYERS = {
     "gru": keras.layers.GRU,
     "simple-rnn": keras.layers.SimpleRNN,
     "two-lstms": two_lstms,
-    "stacked-lstms": stacked_lstms,
     "cut-gradients": cut_gradients,
     "normalized-lstm": normalized_lstm,
 }
 
 # Options that do not go together.
 CONFLICTS = {
+    "layers": ["burn-in", "forget-bias", "start", "train"],
     "shortest": ["missing", "echo-sequence", "lead", "mark", "burn-in", "through-time"],
     "start": ["missing", "burn-in", "list", "through-time", "stateless", "never-reset"],
     "missing": ["echo-sequence", "lead", "mark", "burn-in", "list", "through-time"],
@@ -124,7 +116,8 @@ def parse(command=None):
     add("--burn-in", type=count, default=0, metavar="N", help="same, without gradients")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
-    add("--units", type=count, default=50, metavar="N", help="of the layer")
+    add("--layers", type=count, default=1, metavar="N", help="one after the other")
+    add("--units", type=count, default=50, metavar="N", help="of each layer")
     choices = ["all", "dense", "recurrent-kernel", "all-but-recurrent-kernel"]
     add("--train", choices=choices, default="all", help="Dense is always trained")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
@@ -144,8 +137,8 @@ def parse(command=None):
     for name in "forget-bias", "start":
         if options.layer != "lstm" and name in given:
             parser.error(f"--{name} is that of --layer lstm")
-    if options.burn_in and options.layer in ("normalized-lstm", "stacked-lstms"):
-        parser.error(f"--layer {options.layer} and --burn-in do not go together")
+    if options.layer == "normalized-lstm" and options.burn_in:
+        parser.error("--layer normalized-lstm and --burn-in do not go together")
     if options.shortest and not (options.stateless or options.list):
         parser.error("--shortest needs --stateless or --list: windows start from zero")
     if options.shortest and options.shortest > options.context:
@@ -225,12 +218,16 @@ def build_model(options):
     model.add(keras.Input(batch_shape=(batch_size, *options.shape)))
     if options.missing == "mask" or options.shortest:
         model.add(keras.layers.Masking(mask_value=MISSING))
-    layer = LAYERS[options.layer](
+    make_layer = functools.partial(
+        LAYERS[options.layer],
         options.units,
         stateful=not (options.stateless or options.burn_in or options.list),
-        return_sequences=options.echo_sequence or options.through_time,
         unroll=not options.through_time and options.shape[0] <= 15,
     )
+    for _ in range(options.layers - 1):
+        model.add(make_layer(return_sequences=True))
+    many_answers = options.echo_sequence or options.through_time
+    layer = make_layer(return_sequences=many_answers)
     model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
     if options.forget_bias is not None:
         kernel, recurrent, bias = layer.get_weights()

@@ -2,9 +2,9 @@
 
     python -m tests.experiments.real_values --lag 3 --shortest 4 --steps 10
 
-The values are uniform from 0 to 1, and the target is the value K steps before. Keras's `fit`
-trains on all windows of one list, each from a zero state. Then the network gets 100 new
-sequences of values: cut into windows, and one value at a time. An error is the mean squared
+The values are uniform from 0 to 1, and the target is the value K steps before, or the mean
+or the maximum of the values from there on. Keras's `fit` trains on all windows of one list, each from a zero state. Then the network gets 100 new
+sequences of 200 values: cut into windows, and one value at a time. An error is the mean squared
 error, divided by that of a naive answer, the mean of the targets: 0 if each answer is right,
 1 if the answers are as bad as the naive one.
 """
@@ -13,10 +13,16 @@ import argparse
 
 import keras
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.experiments.extensions import MISSING, count, shortened
 from tests.porting.stateful import BurnIn, one_at_a_time
 
+TARGETS = {
+    "echo": lambda values: values[..., 0],
+    "mean": lambda values: values.mean(axis=-1),
+    "maximum": lambda values: values.max(axis=-1),
+}
 LAYERS = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
@@ -32,12 +38,14 @@ def parse(command=None):
     add = parser.add_argument
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer, of 50 units")
     add("--lag", type=count, default=1, metavar="K", help="predict the value K before")
+    add(
+        "--target", choices=TARGETS, default="echo", help="or this of all from there on"
+    )
     add("--steps", type=count, default=5, metavar="N", help="time steps of a window")
     add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
     add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
     add("--draw-once", action="store_true", help="their lengths, for all epochs")
     add("--epochs", type=count, default=14, metavar="N", help="passes over the list")
-    add("--feed", type=count, default=50, metavar="N", help="values, one at a time")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
     if not options.lag < options.steps <= 25:
@@ -50,8 +58,6 @@ def parse(command=None):
         parser.error(f"--shortest is {options.shortest}: at most --steps is needed")
     if options.draw_once and not options.shortest:
         parser.error("--draw-once needs --shortest")
-    if options.feed < 50:
-        parser.error(f"--feed is {options.feed}: at least 50 is needed")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     return options
@@ -60,8 +66,9 @@ def parse(command=None):
 def windows_of(values, options):
     """Return all windows of a sequence, (samples, time steps, 1), and their targets."""
     length = options.burn_in + options.steps
-    windows = np.lib.stride_tricks.sliding_window_view(values, length)
-    return windows[:, :, np.newaxis], windows[:, -1 - options.lag]
+    windows = sliding_window_view(values, length, axis=-1)
+    y = TARGETS[options.target](windows[..., -1 - options.lag :])
+    return windows[..., np.newaxis], y
 
 
 def train(options):
@@ -96,7 +103,7 @@ def main(command=None):
         keras.utils.set_random_seed(options.seed)
     model = train(options)
 
-    sequences = np.random.random((100, options.feed))
+    sequences = np.random.random((100, 200))
     samples = [windows_of(values, options) for values in sequences]
     X, y = map(np.concatenate, zip(*samples))
     yhat = model.predict(X, verbose=0)[:, 0]
@@ -106,7 +113,8 @@ def main(command=None):
     steps = sequences.T[:, :, np.newaxis, np.newaxis]  # batches of one time step
     answers = np.hstack([network.predict_on_batch(X) for X in steps])
     # The first answers ask for values that the network was never shown.
-    y, yhat = sequences[:, : -options.lag], answers[:, options.lag :]
+    y = TARGETS[options.target](sliding_window_view(sequences, options.lag + 1, axis=1))
+    yhat = answers[:, options.lag :]
     late = relative_error(y[:, -25:].ravel(), yhat[:, -25:].ravel())
     print(f"Error fed one value at a time: {late:.6f}")  # the last 25 answers
     by_number = [f"{error:.6f}" for error in relative_error(y, yhat)]

@@ -241,9 +241,9 @@ def test_mark_is_one_at_one_step_of_each_window():
         ("--burn-in 2 --units 7 --mark first", (5, 7, 101), "BurnIn Dense"),
         ("--stateless --shortest 2", (5, 5, 100), "Masking LSTM Dense"),
         (
-            "--list 60 --shortest 3 --layer stacked-lstms",
+            "--list 60 --shortest 3 --layers 2",
             (None, 5, 100),
-            "Masking Sequential Dense",
+            "Masking LSTM LSTM Dense",
         ),
         ("--start random --units 7", (5, 5, 100), "LSTM Dense"),
     ],
@@ -281,7 +281,7 @@ def test_train_says_which_weights_are_trained(layer):
         assert bias is model.layers[-1].bias
         trained[choice] = [weight.name for weight in weights]
     kernels = [name for name in trained["all"] if name == "recurrent_kernel"]
-    assert len(kernels) == (2 if layer in ("two-lstms", "stacked-lstms") else 1)
+    assert len(kernels) == (2 if layer == "two-lstms" else 1)
     assert trained["dense"] == []
     assert trained["recurrent-kernel"] == kernels
     others = [name for name in trained["all"] if name != "recurrent_kernel"]
@@ -372,9 +372,9 @@ def test_windows_of_several_lengths_hide_their_first_steps_in_a_copy():
         assert np.array_equal(window[5 - length :], original[5 - length :])
 
 
-@pytest.mark.parametrize("layer", ["lstm", "gru", "stacked-lstms"])
-def test_a_hidden_step_leaves_a_zero_state(layer):
-    command = f"--layer {layer} --units 4 --unique 9 --list 60 --context"
+@pytest.mark.parametrize("option", ["", "--layer gru", "--layers 2"])
+def test_a_hidden_step_leaves_a_zero_state(option):
+    command = f"{option} --units 4 --unique 9 --list 60 --context"
     longer = with_large_weights(build_model(parse(f"{command} 5 --shortest 1")))
     # With a bias of zero, a step of zeros would leave it, too.
     longer.set_weights([array + 0.5 for array in longer.get_weights()])
@@ -530,10 +530,14 @@ EXAMPLES = {
     "list": "--list 60",
     "context": "--context 6",
     "batch-size": "--batch-size 4",
+    "forget-bias": "--forget-bias 0",
+    "layers": "--layers 2",
     "shortest": "--stateless --shortest 2",
     "start": "--start random",
+    "train": "--train dense",
 }
 DO_NOT_GO_TOGETHER = {
+    "layers": "burn-in forget-bias start train",
     "shortest": "missing echo-sequence lead mark burn-in through-time",
     "start": "missing burn-in list through-time stateless never-reset",
     "missing": "echo-sequence lead mark burn-in list through-time",
@@ -568,7 +572,6 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
         ("--layer normalized-lstm --burn-in 2", "and --burn-in do not go together"),
-        ("--layer stacked-lstms --burn-in 2", "and --burn-in do not go together"),
         ("--layer gru --start random", "--start is that of --layer lstm"),
         ("--shortest 2", "--shortest needs --stateless or --list"),
         ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),

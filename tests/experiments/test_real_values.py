@@ -83,21 +83,21 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "Error over 100 new sequences: 0.000000",
         "Error fed one value at a time: 0.000000",
-        f"Error by number: -{' 0.000000' * 49}",
+        f"Error by number: -{' 0.000000' * 199}",
     ]
     # At lag 2, it answers with another random value.
-    real_values.main("--seed 3 --lag 2 --feed 60")
+    real_values.main("--seed 3 --lag 2")
     windows, late, by_number = capsys.readouterr().out.splitlines()
     assert 1.8 < float(windows.split()[-1]) < 2.2
     assert 1.8 < float(late.split()[-1]) < 2.2
     shares = by_number.removeprefix("Error by number: ").split()
-    assert len(shares) == 60
+    assert len(shares) == 200
     assert shares[:2] == ["-", "-"] and "-" not in shares[2:]
 
 
 def test_late_answers_are_the_last_25(monkeypatch, capsys):
     class Network:
-        """Answers rightly up to number 25, and then with 0.5."""
+        """Answers rightly up to number 175, and then with 0.5."""
 
         number = 0
         previous = None
@@ -105,7 +105,7 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
         def predict_on_batch(self, X):
             self.number += 1
             right, self.previous = self.previous, X[:, 0]
-            early = 1 < self.number <= 25
+            early = 1 < self.number <= 175
             return right if early else np.full((100, 1), 0.5)
 
     monkeypatch.setattr(real_values, "one_at_a_time", lambda *_, **__: Network())
@@ -113,8 +113,8 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
     real_values.main("--seed 4")
     _, late, by_number = capsys.readouterr().out.splitlines()
     assert float(late.split()[-1]) == pytest.approx(1, abs=0.01)
-    assert by_number.split()[4:28] == ["0.000000"] * 24
-    assert float(by_number.split()[28]) > 0.9
+    assert by_number.split()[4:178] == ["0.000000"] * 174
+    assert float(by_number.split()[178]) > 0.9
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,6 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
         ("--shortest 2 --burn-in 1", "--shortest and --burn-in do not go together"),
         ("--shortest 6", "--shortest is 6: at most --steps is needed"),
         ("--draw-once", "--draw-once needs --shortest"),
-        ("--feed 49", "--feed is 49: at least 50 is needed"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--layer dense", "invalid choice: 'dense'"),
     ],

@@ -23,7 +23,7 @@ from tests.porting.stateful import (
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-BY_BATCH, BY_PASS, ONE_STEP, COUNTS, ERRORS, *OTHERS = BLOCKS
+BY_BATCH, BY_PASS, ONE_STEP, CHECK, LENGTHS, BURN_IN, *OTHERS = BLOCKS
 WRAP, COPY, BY_HAND, STATE, EQUAL_IDS = OTHERS
 CARRIED = {"stateful": True, "return_sequences": True}
 INPUTS = keras.Input((None, 4), dtype="float64")
@@ -513,38 +513,101 @@ def test_one_step_and_the_saved_state_of_the_guide(run):
     assert all(map(np.array_equal, before, states(model)))
 
 
-def test_program_of_the_guide_trains_and_checks(run, capsys):
-    shorter = COUNTS.replace("20_000", "100").replace(
-        "epochs=14", "epochs=1, verbose=0"
-    )
-    names = run(shorter, {})
+def test_program_of_the_guide_trains_a_network_that_looks_back(run, capsys):
+    # 20 values are learned sooner than 100. Trained on windows of one length, as many
+    # answers are right one value at a time as 68 %.
+    smaller = LENGTHS.replace("100, size=100", "20, size=300").replace("(100", "(20")
+    smaller = smaller.replace("LONGEST, 100)", "LONGEST, 20)")
+    assert "100" not in smaller
+    smaller = smaller.replace("20_000", "8_000").replace("range(14)", "range(10)")
+    run(smaller.replace("batch_size=50", "batch_size=50, verbose=0"), {})
+    assert float(capsys.readouterr().out) > 0.95
+
+
+def test_burn_in_of_the_guide_trains_on_longer_windows(run):
+    one_hot, values = np.eye(100, dtype="float32"), np.arange(60)
+    code = BURN_IN.replace("epochs=14", "epochs=1, verbose=0")
+    names = run(code, {"keras": keras, "np": np, "one_hot": one_hot, "values": values})
     assert names["model"].input_shape == (None, 15, 100)
-    assert 0 <= float(capsys.readouterr().out) <= 1
+    burn_in, _ = names["model"].layers
+    assert (type(burn_in).__name__, burn_in.n) == ("BurnIn", 10)
+    windows = names["X"].argmax(axis=2)
+    assert windows[0].tolist() == [*range(15)]
+    assert (names["y"].argmax(axis=1) == windows[:, -2]).all()
 
 
-@pytest.mark.parametrize(
-    "right",
-    [
-        {"targets": np.zeros((20, 1)), "y": np.zeros((5, 1))},
-        {"targets": np.zeros(20), "y": np.zeros(5)},
-    ],
-)
-@pytest.mark.parametrize("return_sequences", [False, True])
-def test_errors_of_the_guide_are_equal_if_a_network_looks_at_the_last_value_only(
-    return_sequences, right, run, capsys
+def check_of_the_guide(run, capsys, memory, right, values, shape=(-1, 1)):
+    """Return what the guide's check prints of a linear network: its errors, by name.
+
+    memory: the weights of a SimpleRNN layer. right: the right answer to each time step.
+    """
+    layer = layers.SimpleRNN(len(memory[1]), activation="linear")
+    model = sequential(layer, Dense(1, use_bias=False), shape=(None, 5, 1))
+    layer.set_weights([np.array(array, "float32") for array in memory])
+    model.layers[-1].set_weights([np.eye(len(memory[1]))[:, -1:]])  # the last unit
+    X = np.lib.stride_tricks.sliding_window_view(values, 5)[:, :, None]
+    run(CHECK, {"model": model, "X": X, "y": right[4:].reshape(shape)})
+    printed = re.findall(r"(?m)^(.+): ([\d.]+)$", capsys.readouterr().out)
+    return {name: float(error) for name, error in printed}
+
+
+VALUES = np.random.default_rng(5).random(200)
+BEFORE = np.concatenate([[0], VALUES[:-1]])
+MEANS = np.convolve(VALUES, np.ones(5))[:200] / 5  # of the last 5 values
+
+
+def last_two(gain=1):
+    """Return weights that keep the last two values: the last unit has the earlier one."""
+    return [[[1, 0]], [[0, gain], [0, 0]], [0, 0]]
+
+
+@pytest.mark.parametrize("shape", [(-1, 1), (-1,)])
+def test_check_of_the_guide_on_a_network_that_looks_back(run, capsys, shape):
+    errors = check_of_the_guide(run, capsys, last_two(), BEFORE, VALUES, shape)
+    assert [*errors] == ["on windows", "one value at a time", "naive"]
+    assert errors["on windows"] == errors["one value at a time"] == 0
+    assert errors["naive"] == pytest.approx(np.var(BEFORE), rel=0.3)
+
+
+def test_check_of_the_guide_on_a_network_that_does_not_look_back(run, capsys):
+    # It adds up all values since the start of its window, in place of the last five.
+    adds_up = [[[0.2]], [[1]], [0]]
+    errors = check_of_the_guide(run, capsys, adds_up, MEANS, VALUES)
+    assert errors["on windows"] == 0
+    assert errors["one value at a time"] > 10 * errors["naive"]
+
+
+def test_check_of_the_guide_compares_the_same_time_steps_of_a_signal_with_a_trend(
+    run, capsys
 ):
-    memory = layers.SimpleRNN(2, return_sequences=return_sequences)
-    model = sequential(memory, Dense(1), shape=(None, 3, 1))
-    memory.cell.recurrent_kernel.assign(np.zeros((2, 2)))
-    values, X = np.ones((20, 1)), np.ones((5, 3, 1))
-    values[:10] = 7  # They have no part in the error late in the sequence.
-    code = ERRORS
-    if return_sequences:  # The guide says: take the last answers.
-        code = ERRORS.replace("model.predict(X)", "model.predict(X)[:, -1]")
-    run(code, {"model": model, "values": values, "X": X, **right})
-    on_windows, late = re.findall(r": ([\d.e-]+)\n", capsys.readouterr().out)
-    assert float(on_windows) > 0
-    assert float(late) == pytest.approx(float(on_windows), rel=1e-5)
+    # It looks back, but its answers are a tenth too small: errors rise with the signal.
+    rising = np.arange(200) / 100
+    before = np.concatenate([[0], rising[:-1]])
+    errors = check_of_the_guide(run, capsys, last_two(0.9), before, rising)
+    assert errors["on windows"] > 0.01
+    assert errors["one value at a time"] == pytest.approx(
+        errors["on windows"], rel=1e-3
+    )
+
+
+def test_check_of_the_guide_takes_the_last_answers_of_a_sequence(run, capsys):
+    layer = layers.SimpleRNN(2, activation="linear", return_sequences=True)
+    model = sequential(layer, Dense(1, use_bias=False), shape=(None, 5, 1))
+    layer.set_weights([np.array(array, "float32") for array in last_two()])
+    model.layers[-1].set_weights([np.eye(2)[:, -1:]])
+    windows = np.lib.stride_tricks.sliding_window_view
+    X, y = windows(VALUES, 5)[:, :, None], windows(BEFORE, 5)[:, :, None]
+    assert "`model.predict(X)[:, -1]`, and `y[:, -1]` for `y`" in GUIDE
+    code = CHECK.replace("model.predict(X)", "model.predict(X)[:, -1]")
+    run(code, {"model": model, "X": X, "y": y[:, -1]})
+    assert capsys.readouterr().out.count(": 0.000000\n") == 2
+
+
+def test_check_of_the_guide_takes_ids(run, capsys):
+    model = sequential(Embedding(9, 2), LSTM(3), Dense(1), shape=(None, 5))
+    X = np.lib.stride_tricks.sliding_window_view(np.arange(30) % 9, 5)
+    run(CHECK, {"model": model, "X": X, "y": X[:, -2:-1] / 9})
+    assert capsys.readouterr().out.count(": 0.") == 3
 
 
 def test_the_schedule_of_the_guide_is_the_decay_of_keras_2():

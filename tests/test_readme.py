@@ -14,6 +14,8 @@ import sequences
 from sequences import one_hot_decode
 from tests.experiments import results
 from tests.experiments.exercises import tables
+from tests.experiments.extensions import parse
+from tests.experiments.pictures import marks
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
@@ -29,17 +31,11 @@ ROWS = {
     "2 `echo_current.py`": "echo_current.py",
     "3 `echo_lag_no_context.py`": "echo_lag_no_context.py",
     "4 `echo_lag.py`": "echo_lag.py",
-    "in batches of 6, as in the article": "--context 1 --batch-size 6",
-    "in batches of 1": "--context 1 --batch-size 1",
-    "on each sequence as one long sample, with an answer at each step (4,000 epochs)": (
-        "--through-time --epochs 4000"
-    ),
+    "in batches of 6, as in the tutorial (2,000 epochs)": "--context 1 --batch-size 6",
+    "in batches of 1 (2,000 epochs)": "--context 1 --batch-size 1",
     "on each sequence as one long sample, with the gradients between its steps cut "
     "(20,000 epochs)": "--through-time --layer cut-gradients --epochs 20000",
-    "a zero state": "--stateless",
-    "a zero state, then 10 random values, read without gradients": "--burn-in 10",
-    "the carried state, as in the article": "--lag 1",
-    "the carried state, with an extra input that is 1 at the first step": "--mark first",
+    "on each sequence as one long sample (4,000 epochs)": "--through-time --epochs 4000",
 }
 
 # The article's headings, in its order.
@@ -53,35 +49,22 @@ HEADINGS = [
 ]
 
 # The command of each figure in README's sentences, and what of it was measured.
-FAST = "--batch-size 10 --learning-rate 0.005"
 PROSE = [
-    ("helps little: {},", "--context 1 --batch-size 1", "one_at_a_time"),
     ("both are right: {} and", "--stateless", "accuracy"),
     ("both are right: 100.0 % and {}.", "--lag 1", "accuracy"),
-    ("the training answers are right after {},", "--stateless", "epochs_to_95"),
-    ("the carried state only after {}.", "--lag 1", "epochs_to_95"),
-    (
-        "network counts (`--batch-size 10 --learning-rate 0.005`: {})",
-        FAST,
-        "one_at_a_time",
-    ),
-    (
-        "without the reset looks back ({},",
-        f"{FAST} --never-reset",
-        "one_at_a_time",
-    ),
 ]
 
 
 def numbers_of(text):
-    """Return the accuracies and the numbers of epochs in a text, and all R².
+    """Return the accuracies and the numbers of epochs in a text, and all errors.
 
-    An accuracy has one decimal. If a text is about R², all numbers with two decimals are R².
+    An accuracy has one decimal. If a text names the table `real values`, all numbers with
+    two or five decimals are errors.
     """
     text = text.replace(",", "")
     numbers = re.findall(r"\d+\.\d(?= %| to )|\d+(?= epochs)", text)
-    if "R²" in text:
-        numbers += re.findall(r"(?<![\d.-])-?\d+\.\d\d(?![\d.])", text)
+    if "`real values`" in text:
+        numbers += re.findall(r"(?<![\d.])\d+\.(?:\d{2}|\d{5})(?![\d.])", text)
     return set(numbers)
 
 
@@ -90,14 +73,14 @@ def measured(section):
     known = []
     for name in re.findall(r"`(.+?)`", section):
         if name.startswith("real_values.py") and name in RUNS:
-            known += results.cells_of_r2(RUNS[name])
+            known += results.cells_of_errors(RUNS[name])
         elif name in RUNS:
             cells = results.cells_of_row(RUNS[name])
             medians = [re.sub(r"\(.*\)", "", cell) for cell in cells]
             known += [f"{cells[-1]} epochs", *medians, *re.findall(r"\d+", name)]
         if name in results.tables_of(REPORT):
             known += results.lines_of(name, REPORT)
-    return set(re.findall(r"-?[\d.]+", " ".join(known))) | {"2000"}
+    return set(re.findall(r"[\d.]+", " ".join(known))) | {"2000"}
 
 
 @pytest.mark.parametrize("page", [REPORT, GUIDE], ids=["report", "guide"])
@@ -138,7 +121,7 @@ def test_each_figure_in_a_sentence_of_readme_has_a_command():
 def test_epochs_of_a_row_are_those_of_its_command():
     for name, command in ROWS.items():
         for epochs in re.findall(r"([\d,]+) epochs", name):
-            assert command.endswith(f"--epochs {epochs.replace(',', '')}")
+            assert parse(command).epochs == int(epochs.replace(",", ""))
 
 
 def table_of_a_picture(name, title):
@@ -151,7 +134,11 @@ def table_of_a_picture(name, title):
 
 def test_figures_of_the_pictures_are_those_that_were_printed():
     returned = table_of_a_picture("learned", "--stateless: median")
-    assert f"windows of 10, it does so for {returned[9][3]} % of the" in ONE_LINE
+    numbers = range(1, 11)
+    assert all(row[3] == max(row) for n, row in zip(numbers, returned) if n >= 4)
+    carried = table_of_a_picture("learned", "--lag 1: median")
+    assert all(row[n - 2] == max(row) for n, row in zip(numbers, carried) if n >= 2)
+    assert "returns the fourth, the other one the seventh." in ONE_LINE  # of eight
     stored = {
         name: table_of_a_picture("inside", f"--stateless: {name}")[9][3]
         for name in ("median", "lowest", "highest")
@@ -172,6 +159,20 @@ def test_figures_of_the_pictures_are_those_that_were_printed():
     assert f"the one before that in {earlier[0]} to {earlier[1]} %" in report
 
 
+def test_readme_says_of_each_row_of_marks_what_the_file_shows():
+    shares = marks()
+    zero, several, burn_in, carried, marked, two_batches, never = shares.to_numpy()
+    for row in several, burn_in, carried, never:
+        assert row.min() > 0.8  # They look back.
+    assert "right at the 5th answer, and rarely elsewhere" in ONE_LINE
+    assert zero[5 - 2] > 0.95 and np.sort(zero)[-2] < 0.3
+    assert "windows of 2 to 5 values" in ONE_LINE
+    assert "so the tenth answer is right" in ONE_LINE
+    assert marked[10 - 2] > 0.95 and np.sort(marked)[-2] < 0.6
+    fives = shares.columns % 5 == 0
+    assert two_batches[fives].min() > 0.9 and two_batches[~fives].max() < 0.3
+
+
 def test_rows_of_the_guide_are_those_of_the_report():
     shown = re.findall(r"(?m)^\| (?:LSTM|GRU|two LSTM)\(.*", GUIDE)
     assert len(shown) == 6
@@ -183,20 +184,16 @@ def test_readme_names_the_positions_that_a_batch_of_part_3_holds():
     values = [position for (position,) in one_hot_decode(X)]
     first, second = values[:6], values[6:12]
     assert f"The first batch holds positions {first[0]} to {first[-1]} of" in ONE_LINE
-    assert f"the second {second[0]} to {second[-1]}. So position 8 gets" in ONE_LINE
-    assert (
-        f"gets the state of position {values[values.index(8) - 6]}, not of 7:"
-        in ONE_LINE
-    )
+    assert f"the second {second[0]} to {second[-1]}. So position 8, in" in ONE_LINE
+    before = values[values.index(8) - 6]
+    assert f"gets the state of position {before}, not of 7." in ONE_LINE
 
 
 def test_readme_names_the_positions_that_a_row_of_part_4_reads():
     X, _ = sequences.generate_data_lag(range(1, 26))
     first, second = one_hot_decode(X)[0], one_hot_decode(X)[5]
-    reads = (
-        f"positions {first[0]} to {first[-1]}, then {second[0]} to {second[-1]}, and"
-    )
-    assert f"row 1 reads {reads}" in ONE_LINE
+    reads = f"{first[0]} to {first[-1]}, then, in the next batch, {second[0]} to"
+    assert f"row 1 of a batch reads positions {reads} {second[-1]}, and" in ONE_LINE
 
 
 CHECK, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -250,16 +247,18 @@ def test_readme_says_where_each_heading_of_the_article_is():
     assert [heading for heading, *_ in rows] == HEADINGS
 
 
-def test_r2_typed_by_hand_is_noticed():
-    (section,) = [part for part in REPORT.split("\n## ") if "`real values`: " in part]
+def test_an_error_typed_by_hand_is_noticed():
+    (section,) = [part for part in REPORT.split("\n## ") if "| `real values`: " in part]
     prose = re.sub(r"^\|.*\n", "", section, flags=re.MULTILINE)
-    r2s = {number for number in numbers_of(prose) if re.search(r"\.\d\d", number)}
-    assert len(r2s) >= 4 and any(number.startswith("-") for number in r2s)
+    assert "`real values`" in prose
+    errors = {number for number in numbers_of(prose) if re.search(r"\.\d\d", number)}
+    assert len(errors) >= 4 and any(len(number) == 7 for number in errors)
     known = measured(section)
-    for r2 in r2s:
-        assert r2 in known
-        assert f"{float(r2) - 5:.2f}" not in known
-    assert numbers_of("R² of -22.31 and 0.92, not -22.315") == {"-22.31", "0.92"}
+    for error in errors:
+        assert error in known
+        assert results.error(float(error) * 1.7) not in known
+    text = "`real values`: 22.31 and 0.00092, not 22.315 or 0.001"
+    assert numbers_of(text) == {"22.31", "0.00092"}
 
 
 @pytest.mark.parametrize("file", PAGES, ids=str)

@@ -123,10 +123,10 @@ def marks():
 
 def draw_marks(shares):
     """Draw what `marks` returns."""
-    figure = Figure(figsize=(13.5, 4.8), dpi=120, layout="constrained")
+    figure = Figure(figsize=(11.5, 4.4), dpi=140, layout="constrained")
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    write_cells(axis, shares, fontsize=12)
+    write_cells(axis, shares, fontsize=11)
     names = [f"{name}  {row}" for row, name in enumerate(shares.index, start=1)]
     axis.set_xticks(range(shares.shape[1]), shares.columns, fontsize=14)
     axis.set_yticks(range(len(names)), names, fontsize=16)

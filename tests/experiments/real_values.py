@@ -3,10 +3,11 @@
     python -m tests.experiments.real_values --lag 3 --shortest 4 --steps 10
 
 The values are uniform from 0 to 1, and the target is the value K steps before, or the mean
-or the maximum of the values from there on. Keras's `fit` trains on all windows of one list, each from a zero state. Then the network gets 100 new
-sequences of 200 values: cut into windows, and one value at a time. An error is the mean squared
-error, divided by that of a naive answer, the mean of the targets: 0 if each answer is right,
-1 if the answers are as bad as the naive one.
+or the maximum of the values from there on. The network is trained on all windows of one
+list, in random order, each from a zero state. Then it gets 100 new sequences of 200 values:
+cut into windows, and one value at a time. An error is the mean squared error, divided by
+that of a naive answer, the mean of the targets: 0 if each answer is right, 1 if the answers
+are as bad as the naive one.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.experiments.extensions import MISSING, count, shortened
-from tests.porting.stateful import BurnIn, one_at_a_time
+from tests.porting.stateful import BurnIn, compile_training_pass, one_at_a_time
 
 TARGETS = {
     "echo": lambda values: values[..., 0],
@@ -72,7 +73,7 @@ def windows_of(values, options):
 
 
 def train(options):
-    """Return the network, trained on all windows of 20,000 values."""
+    """Return the network, trained on 20,000 windows of one list, as Keras's `fit` does."""
     layer = LAYERS[options.layer](50)
     model = keras.Sequential()
     model.add(keras.Input((options.burn_in + options.steps, 1)))
@@ -81,14 +82,16 @@ def train(options):
     model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
     model.add(keras.layers.Dense(1))
     model.compile("adam", "mse")
-    X, y = windows_of(np.random.random(20_000), options)
+    values = np.random.random(20_000 + model.input_shape[1] - 1)
+    X, y = windows_of(values, options)
     if options.draw_once:
         X = shortened(X, options.shortest)
-    if options.shortest and not options.draw_once:
-        for _ in range(options.epochs):
-            model.fit(shortened(X, options.shortest), y, batch_size=50, verbose=0)
-    else:
-        model.fit(X, y, batch_size=50, epochs=options.epochs, verbose=0)
+    train_on_windows = compile_training_pass(model, batch_size=50, jit_compile=True)
+    for _ in range(options.epochs):
+        anew = options.shortest and not options.draw_once
+        windows = shortened(X, options.shortest) if anew else X
+        order = np.random.permutation(len(X))
+        train_on_windows(windows[order], y[order])
     return model
 
 

@@ -21,6 +21,13 @@ def test_framing_pair_by_pair(lag, burn_in):
     ]
 
 
+@pytest.mark.parametrize(("target", "of"), [("mean", np.mean), ("maximum", max)])
+def test_targets_of_all_values_from_the_lag_on(target, of):
+    s = np.random.random(20)
+    _, y = windows_of(s, parse(f"--lag 2 --target {target}"))
+    assert y == pytest.approx([of(s[t - 2 : t + 1]) for t in range(4, 20)])
+
+
 def test_relative_error():
     y = np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 8.0]])
     assert relative_error(y, y).tolist() == [0, 0]
@@ -32,12 +39,21 @@ def test_relative_error():
     assert relative_error(y, yhat) == pytest.approx(1 - r_squared, rel=1e-5)
 
 
+@pytest.fixture
+def trained_on(monkeypatch):
+    """Return a list, to which each pass of a training adds its X and y."""
+    data = []
+
+    def compile_training_pass(model, batch_size, jit_compile):
+        assert batch_size == 50
+        return lambda X, y: data.append((X, y))
+
+    monkeypatch.setattr(real_values, "compile_training_pass", compile_training_pass)
+    return data
+
+
 @pytest.mark.parametrize("option", ["", "--burn-in 2"])
-def test_options_reach_the_network_and_its_training(option, monkeypatch):
-    calls = {}
-    monkeypatch.setattr(
-        keras.Model, "fit", lambda model, *data, **how: calls.update(data=data, how=how)
-    )
+def test_options_reach_the_network_and_its_training(option, trained_on):
     options = parse(f"--layer gru --lag 2 --steps 4 --epochs 3 {option}")
     model = real_values.train(options)
     layer, dense = model.layers
@@ -45,31 +61,30 @@ def test_options_reach_the_network_and_its_training(option, monkeypatch):
     assert type(getattr(layer, "layer", layer)) is keras.layers.GRU
     assert (type(layer).__name__ == "BurnIn") is (options.burn_in == 2)
     assert (dense.units, model.loss) == (1, "mse")
-    X, y = calls["data"]
-    assert (X[:, -3, 0] == y).all()
-    assert len(y) == 20_000 - 3 - options.burn_in
-    assert calls["how"] == {"batch_size": 50, "epochs": 3, "verbose": 0}
+    assert type(model.optimizer) is keras.optimizers.Adam
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+    assert len(trained_on) == 3
+    for X, y in trained_on:
+        assert (X[:, -3, 0] == y).all()
+        assert len(y) == len(np.unique(y)) == 20_000
+    (first, _), (second, _), _ = trained_on
+    assert not np.array_equal(first, second)  # in another order,
+    assert np.array_equal(np.sort(first, axis=0), np.sort(second, axis=0))  # the same
 
 
 @pytest.mark.parametrize("option", ["", "--draw-once"])
-def test_windows_of_several_lengths_reach_the_training(option, monkeypatch):
-    calls = []
-    monkeypatch.setattr(
-        keras.Model, "fit", lambda model, *data, **how: calls.append((*data, how))
-    )
+def test_windows_of_several_lengths_reach_the_training(option, trained_on):
     options = parse(f"--lag 2 --steps 6 --shortest 3 --epochs 4 {option}")
     masking, *_ = real_values.train(options).layers
     assert masking.mask_value == extensions.MISSING
-    lengths = [(X[:, :, 0] != extensions.MISSING).sum(axis=1) for X, _, _ in calls]
-    assert all(set(drawn) == {3, 4, 5, 6} for drawn in lengths)
-    for X, y, how in calls:
+    assert len(trained_on) == 4
+    drawn = []
+    for X, y in trained_on:
         assert (X[:, -3, 0] == y).all()
-        assert how["batch_size"] == 50
-    if option:
-        assert [how["epochs"] for *_, how in calls] == [4]
-    else:
-        assert [how.get("epochs", 1) for *_, how in calls] == [1] * 4
-        assert len({tuple(drawn) for drawn in lengths}) == 4
+        lengths = (X[:, :, 0] != extensions.MISSING).sum(axis=1)
+        assert set(lengths) == {3, 4, 5, 6}
+        drawn.append(tuple(lengths[np.argsort(X[:, -1, 0])]))  # by window
+    assert len(set(drawn)) == (1 if option else 4)
 
 
 def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
@@ -85,7 +100,14 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
         "Error fed one value at a time: 0.000000",
         f"Error by number: -{' 0.000000' * 199}",
     ]
+    # Now it answers with the mean of both.
+    model.layers[1].set_weights([np.array([[0.5], [0.5]]), np.zeros(1)])
+    real_values.main("--seed 3 --target mean")
+    windows, late, by_number = capsys.readouterr().out.splitlines()
+    assert windows.endswith(": 0.000000") and late.endswith(": 0.000000")
+    assert by_number.count(" 0.000000") == 199
     # At lag 2, it answers with another random value.
+    model.layers[1].set_weights([np.array([[0], [1.0]]), np.zeros(1)])
     real_values.main("--seed 3 --lag 2")
     windows, late, by_number = capsys.readouterr().out.splitlines()
     assert 1.8 < float(windows.split()[-1]) < 2.2
@@ -95,6 +117,7 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     assert shares[:2] == ["-", "-"] and "-" not in shares[2:]
 
 
+@pytest.mark.usefixtures("trained_on")
 def test_late_answers_are_the_last_25(monkeypatch, capsys):
     class Network:
         """Answers rightly up to number 175, and then with 0.5."""
@@ -109,7 +132,6 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
             return right if early else np.full((100, 1), 0.5)
 
     monkeypatch.setattr(real_values, "one_at_a_time", lambda *_, **__: Network())
-    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: None)
     real_values.main("--seed 4")
     _, late, by_number = capsys.readouterr().out.splitlines()
     assert float(late.split()[-1]) == pytest.approx(1, abs=0.01)

@@ -150,8 +150,8 @@ def test_run_is_read_from_what_it_prints():
     assert extension["epochs_to_95"] == 68
     assert extension["one_at_a_time"] == "0.25"
     assert extension["by_number"] == "- 0.25"
-    real = results.read(output.replace("Accuracy", "R²").replace("0.9", "-0.9"))
-    assert real["accuracy"] == "-0.9750"
+    real = results.read(output.replace("Accuracy", "Error").replace("0.9", "17.9"))
+    assert real["accuracy"] == "17.9750"
 
 
 @pytest.mark.parametrize(
@@ -198,14 +198,14 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
 
 
-def test_cells_of_r2_are_medians_and_ranges():
-    by_number = ["- - - -6.2 1.00" + " -9.00" * 15, "- - - -6.4 0.98" + " -8.00" * 15]
-    values = {"accuracy": [0.996, 1], "one_at_a_time": [-59.104, -22.3]}
+def test_cells_of_errors_are_medians_and_ranges():
+    by_number = ["- - - 6.2 0.00004" + " 9.0" * 45, "- - - 6.4 0.00002" + " 8.0" * 45]
+    values = {"accuracy": [0.000312, 0.1], "one_at_a_time": [59.104, 22.3]}
     runs = pd.DataFrame({**values, "by_number": by_number})
-    assert results.cells_of_r2(runs) == [
-        "1.00 (1.00 to 1.00)",
-        "-40.70 (-59.10 to -22.30)",
-        *["-6.30", "0.99", "-8.50", "-8.50", "-8.50"],
+    assert results.cells_of_errors(runs) == [
+        "0.05016 (0.00031 to 0.10)",
+        "40.70 (22.30 to 59.10)",
+        *["6.30", "0.00003", "8.50", "8.50", "8.50", "8.50"],
     ]
 
 

@@ -52,6 +52,11 @@ HEADINGS = [
 PROSE = [
     ("both are right: {} and", "--stateless", "accuracy"),
     ("both are right: 100.0 % and {}.", "--lag 1", "accuracy"),
+    (
+        "windows of 2 to 10 values of a long list, {} are right",
+        "--list 20000 --epochs 14 --context 10 --length 30 --shortest 2",
+        "one_at_a_time",
+    ),
 ]
 
 
@@ -164,11 +169,11 @@ def test_readme_says_of_each_row_of_marks_what_the_file_shows():
     zero, several, burn_in, carried, marked, two_batches, never = shares.to_numpy()
     for row in several, burn_in, carried, never:
         assert row.min() > 0.8  # They look back.
-    assert "right at the 5th answer, and rarely elsewhere" in ONE_LINE
+    assert "is right after 5 values, and rarely after more or fewer" in ONE_LINE
     assert zero[5 - 2] > 0.95 and np.sort(zero)[-2] < 0.3
-    assert "windows of 2 to 5 values" in ONE_LINE
-    assert "so the tenth answer is right" in ONE_LINE
+    assert "so the answer after ten values is right" in ONE_LINE
     assert marked[10 - 2] > 0.95 and np.sort(marked)[-2] < 0.6
+    assert "The network counts in fives" in ONE_LINE
     fives = shares.columns % 5 == 0
     assert two_batches[fives].min() > 0.9 and two_batches[~fives].max() < 0.3
 

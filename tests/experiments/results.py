@@ -68,11 +68,11 @@ GRIDS = {
     "usual": {
         "LSTM(50), windows of 5, lag 1": usual(shortest=2),
         "LSTM(50), windows of 10, lag 1": usual(LONG, burn_in=False, shortest=2),
-        "LSTM(50), windows of 20, lag 1": usual(LONGER, shortest=2),
+        "LSTM(50), windows of 20, lag 1": usual(LONGER),
         "LSTM(50), windows of 30, lag 1": usual(LONGEST, burn_in=False),
         "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
         "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3", burn_in=False),
-        "LSTM(50), windows of 5, lag 3": usual("--lag 3", shortest=4),
+        "LSTM(50), windows of 5, lag 3": usual("--lag 3"),
         "LSTM(50), windows of 5, lag 3, 100 epochs": ["", usual("--lag 3", 100)[1]],
         "LSTM(50), windows of 10, lag 3, 28 epochs": [
             "",
@@ -100,7 +100,6 @@ GRIDS = {
         "windows of 3": [f"{LIST} --context 3"],
         "windows of 5": [LIST],
         "windows of 4 and 5": [f"{LIST} --shortest 4"],
-        "windows of 3 to 5": [f"{LIST} --shortest 3"],
         "windows of 2 to 5": pair(f"{LIST} --shortest 2", "--draw-once"),
         "windows of 2 to 5, fed 200 values": [f"{LIST} --shortest 2 --feed 200"],
         "windows of 10": [f"{LIST} {LONG}"],

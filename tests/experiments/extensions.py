@@ -69,7 +69,7 @@ CONFLICTS = {
     "shortest": ["missing", "echo-sequence", "lead", "mark", "burn-in", "through-time"],
     "start": ["missing", "burn-in", "list", "through-time", "stateless", "never-reset"],
     "missing": ["echo-sequence", "lead", "mark", "burn-in", "list", "through-time"],
-    "echo-sequence": ["lead", "mark", "burn-in", "list", "through-time"],
+    "echo-sequence": ["lead", "mark", "burn-in", "through-time"],
     "lead": ["mark", "burn-in", "list", "through-time"],
     "through-time": ["context", "mark", "burn-in", "list", "stateless", "never-reset"],
     "list": ["mark", "batch-size", "stateless", "never-reset"],

@@ -41,12 +41,10 @@ def pair(options, other):
     return [options, f"{options} {other}"]
 
 
-def usual(options="", epochs=14, burn_in=True, shortest=None):
-    """Return the commands for Keras's usual training, and for two remedies, or ""."""
+def usual(options="", epochs=14, remedies=("--burn-in 10",)):
+    """Return the commands for Keras's usual training: as it is, and with each remedy."""
     command = f"--list 20000 --epochs {epochs} {options}".strip()
-    with_burn_in = f"{command} --burn-in 10" if burn_in else ""
-    several_lengths = f"{command} --shortest {shortest}" if shortest else ""
-    return [command, with_burn_in, several_lengths]
+    return [command, *(f"{command} {remedy}" if remedy else "" for remedy in remedies)]
 
 
 # Tables with a command in each cell: their columns, and the commands of each row.
@@ -54,10 +52,16 @@ PART_3, LIST = "--context 1 --batch-size 1", "--list 20000 --epochs 14"
 BIAS, GRU, SIMPLE = "--forget-bias -1", "--layer gru", "--layer simple-rnn"
 TEN, NEVER, FAST = "--burn-in 10", "--never-reset", "--learning-rate 0.005"
 LONG, LONGER = "--context 10 --length 30", "--context 20 --length 50"
-LONGEST, LAG_3 = "--context 30 --length 60", "--context 10 --length 30 --lag 3"
+TWO, EACH = f"--layers 2 {LONG}", "--echo-sequence"
+FROM_2, FROM_4 = "--shortest 2", "--shortest 4"
 LAGS = ["lag 1", "lag 2", "lag 3", "lag 4"]
 COLUMNS = {
-    "usual": ["as it is", "with BurnIn(layer, 10)", "with windows of several lengths"],
+    "usual": [
+        "as it is",
+        "BurnIn(layer, 10)",
+        "several lengths",
+        "an answer each step",
+    ],
     "lengths": ["drawn anew for each epoch", "drawn once"],
     "trained": ["all weights are trained", "only the dense layer is trained"],
     "never reset": ["reset", "never reset"],
@@ -66,31 +70,22 @@ COLUMNS = {
 }
 GRIDS = {
     "usual": {
-        "LSTM(50), windows of 5, lag 1": usual(shortest=2),
-        "LSTM(50), windows of 10, lag 1": usual(LONG, burn_in=False, shortest=2),
+        "LSTM(50), windows of 5, lag 1": usual("", 14, [TEN, FROM_2, EACH]),
+        "LSTM(50), windows of 10, lag 1": usual(LONG, 14, ["", FROM_2, EACH]),
         "LSTM(50), windows of 20, lag 1": usual(LONGER),
-        "LSTM(50), windows of 30, lag 1": usual(LONGEST, burn_in=False),
+        "LSTM(50), windows of 30, lag 1": usual("--context 30 --length 60", 14, ""),
         "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
-        "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3", burn_in=False),
+        "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3", 14, ""),
         "LSTM(50), windows of 5, lag 3": usual("--lag 3"),
         "LSTM(50), windows of 5, lag 3, 100 epochs": ["", usual("--lag 3", 100)[1]],
-        "LSTM(50), windows of 10, lag 3, 28 epochs": [
-            "",
-            "",
-            usual(LAG_3, 28, shortest=4)[2],
-        ],
-        "two layers LSTM(50), windows of 10, lag 1": usual(
-            f"--layers 2 {LONG}", burn_in=False, shortest=2
-        ),
+        "two layers LSTM(50), windows of 10, lag 1": usual(TWO, 14, ["", FROM_2]),
         "RNN of two LSTMCell(50), windows of 5, lag 1": usual("--layer two-lstms"),
         "GRU(50), windows of 5, lag 3, 28 epochs": usual(
-            f"{GRU} --lag 3", 28, shortest=4
+            f"{GRU} --lag 3", 28, [TEN, FROM_4]
         ),
-        "GRU(50), windows of 10, lag 3, 28 epochs": [
-            "",
-            "",
-            usual(f"{GRU} {LAG_3}", 28, shortest=4)[2],
-        ],
+        "GRU(50), windows of 10, lag 3, 28 epochs": usual(
+            f"{GRU} {LONG} --lag 3", 28, ["", FROM_4, EACH]
+        ),
         "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
         "GRU(50), windows of 20, lag 1": usual(f"{GRU} {LONGER}"),
         "SimpleRNN(50), windows of 20, lag 1": usual(f"{SIMPLE} {LONGER}"),

@@ -115,6 +115,7 @@ def test_training_gives_the_weights_of_fit(command, no_xla):
         "--stateless --lead 2",
         "--burn-in 2 --mark first",
         "--layer two-lstms --list 60",
+        "--echo-sequence --list 60",
         "--unique 7",
     ],
 )
@@ -521,6 +522,16 @@ def test_more_values_are_fed_than_a_sequence_has(monkeypatch, capsys):
     assert shares[:3] == ["-", "-", shares[2]] and shares[2] != "-"
 
 
+def test_fit_gets_an_answer_for_each_time_step_of_a_list():
+    options = parse("--list 60 --echo-sequence --lag 2")
+    model = mock.Mock()
+    extensions.train(model, options)
+    X, y = map(np.array, map(one_hot_decode, model.fit.call_args.args))
+    assert X.shape == y.shape == (54, 5)
+    assert (y[:, 2:] == X[:, :-2]).all()
+    assert (y[2:, 0] == X[:-2, 0]).all()  # from before the window
+
+
 # An example of each option that does not go with some others.
 EXAMPLES = {
     "missing": "--missing mark",
@@ -541,7 +552,7 @@ DO_NOT_GO_TOGETHER = {
     "shortest": "missing echo-sequence lead mark burn-in through-time",
     "start": "missing burn-in list through-time stateless never-reset",
     "missing": "echo-sequence lead mark burn-in list through-time",
-    "echo-sequence": "lead mark burn-in list through-time",
+    "echo-sequence": "lead mark burn-in through-time",
     "lead": "mark burn-in list through-time",
     "through-time": "context mark burn-in list stateless never-reset",
     "list": "mark batch-size stateless never-reset",

@@ -53,7 +53,7 @@ PROSE = [
     ("both are right: {} and", "--stateless", "accuracy"),
     ("both are right: 100.0 % and {}.", "--lag 1", "accuracy"),
     (
-        "windows of 2 to 10 values of a long list, {} are right",
+        "with windows of 2 to 10, {} of the answers are right",
         "--list 20000 --epochs 14 --context 10 --length 30 --shortest 2",
         "one_at_a_time",
     ),
@@ -198,7 +198,7 @@ def test_readme_names_the_positions_that_a_row_of_part_4_reads():
     X, _ = sequences.generate_data_lag(range(1, 26))
     first, second = one_hot_decode(X)[0], one_hot_decode(X)[5]
     reads = f"{first[0]} to {first[-1]}, then, in the next batch, {second[0]} to"
-    assert f"row 1 of a batch reads positions {reads} {second[-1]}, and" in ONE_LINE
+    assert f"row 1 reads positions {reads} {second[-1]}." in ONE_LINE
 
 
 CHECK, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -524,6 +524,23 @@ def test_program_of_the_guide_trains_a_network_that_looks_back(run, capsys):
     assert float(capsys.readouterr().out) > 0.95
 
 
+def test_ids_are_hidden_as_the_guide_says():
+    size, condition = re.search(
+        r"`first` has\s+`size=(.*?)`, and the condition is `(.*?)`", GUIDE
+    ).groups()
+    names = {"X": np.arange(1, 401).reshape(100, 4), "LONGEST": 4, "np": np}
+    first = np.random.randint(4 - 2 + 1, size=eval(size, names))
+    X = np.where(eval(condition, {**names, "first": first}), 0, names["X"])
+    assert set((X > 0).sum(axis=1)) == {2, 3, 4}
+    ids = sequential(Embedding(401, 2, mask_zero=True), LSTM(3), shape=(None, None))
+    for row in X:
+        left = row[row > 0]
+        assert np.array_equal(row[-len(left) :], left)  # The last steps are left.
+    hidden = ids.predict_on_batch(X[:1])
+    left = X[:1, X[0] > 0]
+    np.testing.assert_allclose(hidden, ids.predict_on_batch(left), atol=1e-6)
+
+
 def test_burn_in_of_the_guide_trains_on_longer_windows(run):
     one_hot, values = np.eye(100, dtype="float32"), np.arange(60)
     code = BURN_IN.replace("epochs=14", "epochs=1, verbose=0")

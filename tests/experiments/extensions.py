@@ -296,24 +296,20 @@ def fit(model, options, *data, **how):
 
 
 def train_from_other_states(model, options):
-    """Train on one new sequence per epoch; set the state before each batch.
-
-    The first sequence starts each batch from a zero state.
-    """
+    """Train on one new sequence per epoch; set the state before each batch."""
     h, c = model.layers[0].states
-    before = np.zeros((options.batches, 2, *h.shape))  # that of the sequence before
+    batches = new_batches(options)
+    before = np.zeros(
+        (options.batches, 2, *h.shape)
+    )  # There is no sequence before yet.
     for epoch in range(options.epochs):
-        X, y = generate_data(options)
-        batches = [options.batches, options.batch_size]
         ended, results = [], []
-        for number, batch in enumerate(
-            zip(X.reshape(*batches, *X.shape[1:]), y.reshape(*batches, -1))
-        ):
+        for number in range(options.batches):
             start_h, start_c = state_of_start(options.start, number, before)
             h.assign(start_h)
             c.assign(start_c)
             model.reset_metrics()
-            results.append(model.train_on_batch(*batch, return_dict=True))
+            results.append(model.train_on_batch(*next(batches), return_dict=True))
             ended.append([h.numpy(), c.numpy()])
         before = np.array(ended)
         print_epoch(options, epoch, pd.DataFrame(results).mean())
@@ -322,11 +318,13 @@ def train_from_other_states(model, options):
 def state_of_start(kind, number, before):
     """Return the state, h and c, that a batch starts from.
 
-    kind: "random": it depends on nothing. "similar": so does this, but each unit has the mean
-        and the standard deviation of its states `before`. "other-sequence": that with which
-        the sequence before has ended the batch before; the first batch starts from zero.
-    before: the states that the batches of the sequence before ended with,
-        (batches, 2, batch size, units).
+    kind: "random": new random numbers, as an LSTM could have them. "similar": new random
+        numbers, too, but each unit has the mean and the standard deviation of `before`.
+        "other-sequence": the state with which the sequence before ended the previous batch;
+        the first batch starts from zero.
+    number: of the batch, from 0 on.
+    before: the states with which the sequence before ended its batches, (batches, 2, batch
+        size, units).
     """
     if kind == "other-sequence":
         return before[number - 1] if number > 0 else np.zeros_like(before[0])

@@ -179,9 +179,30 @@ def test_readme_says_of_each_row_of_marks_what_the_file_shows():
 
 
 def test_rows_of_the_guide_are_those_of_the_report():
-    shown = re.findall(r"(?m)^\| (?:LSTM|GRU|two LSTM)\(.*", GUIDE)
-    assert len(shown) == 6
+    shown = re.findall(r"(?m)^\| (?:.* )?(?:LSTM|GRU|LSTMCell)\(50\), .*", GUIDE)
+    assert len(shown) == 7
     assert set(shown) <= set(results.lines_of("usual", REPORT))
+
+
+# The command of each row of the guide's table of lengths.
+LENGTHS = {
+    "5 only": "",
+    "4 and 5": "--shortest 4",
+    "4 to 7": "--steps 7 --shortest 4",
+    "9 and 10": "--steps 10 --shortest 9",
+    "4 to 10": "--steps 10 --shortest 4",
+    "1 to 10": "--steps 10 --shortest 1",
+    "4 to 20": "--steps 20 --shortest 4",
+}
+
+
+def test_each_error_of_the_guide_is_that_of_its_lengths():
+    _, _, *rows = tables(GUIDE[GUIDE.index("| windows of | late error |") :])["1"]
+    late = {
+        name: RUNS[f"real_values.py --lag 3 {options}".strip()].one_at_a_time
+        for name, options in LENGTHS.items()
+    }
+    assert dict(rows) == {k: results.error(v.median()) for k, v in late.items()}
 
 
 def test_readme_names_the_positions_that_a_batch_of_part_3_holds():

@@ -101,7 +101,6 @@ def parse(command=None):
     add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
     add("--context", type=count, default=5, metavar="N", help="time steps of a window")
     add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
-    add("--draw-once", action="store_true", help="their lengths, for all epochs")
     choices = ["drop", "mark", "mask"]
     add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
@@ -143,8 +142,6 @@ def parse(command=None):
         parser.error("--shortest needs --stateless or --list: windows start from zero")
     if options.shortest and options.shortest > options.context:
         parser.error(f"--shortest is {options.shortest}: at most --context is needed")
-    if options.draw_once and not (options.shortest and options.list):
-        parser.error("--draw-once needs --shortest and --list")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     if not 0 <= options.lag < 25:
@@ -277,14 +274,12 @@ def train(model, options):
 
 def fit_list(model, options, X, y):
     """Train on all windows of a list, with --shortest on windows of several lengths."""
-    if options.draw_once:
-        X = shortened(X, options.shortest)
-    if options.shortest and not options.draw_once:
-        for epoch in range(options.epochs):
-            how = {"batch_size": 50, "initial_epoch": epoch, "epochs": epoch + 1}
-            fit(model, options, shortened(X, options.shortest), y, **how)
-    else:
-        fit(model, options, X, y, batch_size=50, epochs=options.epochs)
+    if not options.shortest:
+        return fit(model, options, X, y, batch_size=50, epochs=options.epochs)
+    for epoch in range(options.epochs):
+        hidden = shortened(X, options.shortest)
+        how = {"batch_size": 50, "initial_epoch": epoch, "epochs": epoch + 1}
+        fit(model, options, hidden, y, **how)
 
 
 def fit(model, options, *data, **how):

@@ -394,23 +394,19 @@ def lengths_of(X):
     return (X != extensions.MISSING).any(axis=2).sum(axis=1).tolist()
 
 
-@pytest.mark.parametrize("option", ["", "--draw-once"])
-def test_fit_gets_windows_of_several_lengths(option):
-    options = parse(f"--list 60 --shortest 3 --lag 2 --epochs 4 {option}")
+def test_fit_gets_windows_of_several_lengths_anew_for_each_epoch():
+    options = parse("--list 60 --shortest 3 --lag 2 --epochs 4")
     model = mock.Mock()
     extensions.train(model, options)
     calls = [(*call.args, call.kwargs) for call in model.fit.call_args_list]
     lengths = [lengths_of(X) for X, _, _ in calls]
     assert all(set(drawn) == {3, 4, 5} for drawn in lengths)
+    assert len(set(map(tuple, lengths))) == 4
     for X, y, how in calls:
         assert one_hot_decode(y) == np.array(one_hot_decode(X))[:, -3].tolist()
         assert how["batch_size"] == 50
-    epochs = [(how.get("initial_epoch", 0), how["epochs"]) for _, _, how in calls]
-    if option:
-        assert epochs == [(0, 4)]
-    else:
-        assert epochs == [(0, 1), (1, 2), (2, 3), (3, 4)]
-        assert len(set(map(tuple, lengths))) == 4  # drawn anew for each epoch
+    epochs = [(how["initial_epoch"], how["epochs"]) for _, _, how in calls]
+    assert epochs == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
 def test_part_4_is_trained_on_windows_of_several_lengths_and_tested_on_full_ones(
@@ -587,9 +583,6 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--shortest 2", "--shortest needs --stateless or --list"),
         ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),
         ("--stateless --shortest 0", "--shortest: invalid count value: '0'"),
-        ("--draw-once", "--draw-once needs --shortest and --list"),
-        ("--draw-once --stateless --shortest 2", "--draw-once needs --shortest and"),
-        ("--draw-once --list 60", "--draw-once needs --shortest and --list"),
         ("--feed 1", "--feed is 1: more than --lag is needed"),
         ("--train kernel", "invalid choice: 'kernel'"),
     ],

@@ -189,6 +189,7 @@ LENGTHS = {
     "5 only": "",
     "4 and 5": "--shortest 4",
     "4 to 7": "--steps 7 --shortest 4",
+    "10 only": "--steps 10",
     "9 and 10": "--steps 10 --shortest 9",
     "4 to 10": "--steps 10 --shortest 4",
     "1 to 10": "--steps 10 --shortest 1",

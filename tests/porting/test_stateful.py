@@ -614,7 +614,7 @@ def test_check_of_the_guide_takes_the_last_answers_of_a_sequence(run, capsys):
     model.layers[-1].set_weights([np.eye(2)[:, -1:]])
     windows = np.lib.stride_tricks.sliding_window_view
     X, y = windows(VALUES, 5)[:, :, None], windows(BEFORE, 5)[:, :, None]
-    assert "`model.predict(X)[:, -1]`, and `y[:, -1]` for `y`" in GUIDE
+    assert "`model.predict(X)[:, -1]` for `model.predict(X)`" in GUIDE
     code = CHECK.replace("model.predict(X)", "model.predict(X)[:, -1]")
     run(code, {"model": model, "X": X, "y": y[:, -1]})
     assert capsys.readouterr().out.count(": 0.000000\n") == 2
@@ -647,6 +647,32 @@ def test_a_trained_layer_of_the_guide_keeps_its_weights_in_burn_in(run):
     assert np.array_equal(weights(model), before)  # and the old network is not.
     run(COPY, {"longer": longer, "model": model})
     assert np.array_equal(weights(longer), before)
+
+
+def test_an_rnn_of_cells_takes_the_weights_of_two_layers():
+    layers_ = sequential(LSTM(3, return_sequences=True), LSTM(3))
+    cells = sequential(RNN([LSTMCell(3), LSTMCell(3)]))
+    cells.set_weights(layers_.get_weights())
+    X = np.random.normal(size=(2, 3, 4))
+    expected = layers_.predict_on_batch(X)
+    np.testing.assert_allclose(cells.predict_on_batch(X), expected, atol=1e-6)
+
+
+def test_windows_of_several_features_are_made_as_the_guide_says():
+    code = re.search(r"`(np\.lib\S+\(values, LONGEST, axis=0\).*?)`", GUIDE)[1]
+    values = np.arange(20).reshape(10, 2)
+    windows = eval(code, {"np": np, "values": values, "LONGEST": 3})
+    assert windows.shape == (8, 3, 2)
+    assert np.array_equal(windows[4], values[4:7])
+
+
+def test_a_stateful_network_is_checked_by_a_copy(run, capsys):
+    stateful_model = sequential(LSTM(3, stateful=True), Dense(1), shape=(8, 4, 1))
+    copy = sequential(LSTM(3), Dense(1), shape=(None, 4, 1))
+    copy.set_weights(stateful_model.get_weights())
+    X = np.lib.stride_tricks.sliding_window_view(VALUES, 4)[:, :, None]
+    run(CHECK, {"model": copy, "X": X, "y": X[:, -2]})
+    assert len(re.findall(r"(?m)^.+: [\d.]+$", capsys.readouterr().out)) == 3
 
 
 def test_y_without_the_first_steps_of_a_burn_in_fits():

@@ -72,7 +72,7 @@ CONFLICTS = {
     "echo-sequence": ["lead", "mark", "burn-in", "through-time"],
     "lead": ["mark", "burn-in", "list", "through-time"],
     "through-time": ["context", "mark", "burn-in", "list", "stateless", "never-reset"],
-    "list": ["mark", "batch-size", "stateless", "never-reset"],
+    "list": ["same", "mark", "batch-size", "stateless", "never-reset"],
     "stateless": ["burn-in", "never-reset"],
     "never-reset": ["burn-in"],
 }
@@ -113,6 +113,7 @@ def parse(command=None):
     add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
     add("--lead", type=count, default=0, metavar="N", help="values before each window")
     add("--burn-in", type=count, default=0, metavar="N", help="same, without gradients")
+    add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
     add("--layers", type=count, default=1, metavar="N", help="one after the other")
@@ -138,6 +139,8 @@ def parse(command=None):
             parser.error(f"--{name} is that of --layer lstm")
     if options.layer == "normalized-lstm" and options.burn_in:
         parser.error("--layer normalized-lstm and --burn-in do not go together")
+    if options.same and not (options.burn_in or options.lead):
+        parser.error("--same needs --burn-in or --lead")
     if options.shortest and not (options.stateless or options.list):
         parser.error("--shortest needs --stateless or --list: windows start from zero")
     if options.shortest and options.shortest > options.context:
@@ -197,6 +200,8 @@ def generate_data(options, sequence=None):
         y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
     if before_windows > 0:
         values = generate_sequence(len(X) * before_windows, unique)
+        if options.same:
+            values = [*range(before_windows)] * len(X)
         before = one_hot_encode(values, unique).astype("float32")
         before = before.reshape(len(X), before_windows, unique)
         X = np.concatenate([before, X], axis=1)

@@ -218,6 +218,13 @@ def test_random_values_stand_before_each_window(options):
     assert len(set(before)) > 25  # Of 60 values, 45 differ on average.
 
 
+def test_the_same_values_stand_before_each_window():
+    s = generate_sequence()
+    samples = pairs("--burn-in 3 --same", s)
+    assert [(steps[3:], y) for steps, y in samples] == pairs("", s)
+    assert all(steps[:3] == [0, 1, 2] for steps, _ in samples)
+
+
 def test_mark_is_one_at_one_step_of_each_window():
     first, _ = generate_data(parse("--mark first --burn-in 2"))
     assert first.shape == (20, 7, 101)
@@ -540,6 +547,7 @@ EXAMPLES = {
     "forget-bias": "--forget-bias 0",
     "layers": "--layers 2",
     "shortest": "--stateless --shortest 2",
+    "same": "--same --burn-in 2",
     "start": "--start random",
     "train": "--train dense",
 }
@@ -551,7 +559,7 @@ DO_NOT_GO_TOGETHER = {
     "echo-sequence": "lead mark burn-in through-time",
     "lead": "mark burn-in list through-time",
     "through-time": "context mark burn-in list stateless never-reset",
-    "list": "mark batch-size stateless never-reset",
+    "list": "same mark batch-size stateless never-reset",
     "stateless": "burn-in never-reset",
     "never-reset": "burn-in",
 }
@@ -583,6 +591,7 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--shortest 2", "--shortest needs --stateless or --list"),
         ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),
         ("--stateless --shortest 0", "--shortest: invalid count value: '0'"),
+        ("--same", "--same needs --burn-in or --lead"),
         ("--feed 1", "--feed is 1: more than --lag is needed"),
         ("--train kernel", "invalid choice: 'kernel'"),
     ],

@@ -51,7 +51,7 @@ HEADINGS = [
 # The command of each figure in README's sentences, and what of it was measured.
 PROSE = [
     ("both are right: {} and", "--stateless", "accuracy"),
-    ("both are right: 100.0 % and {}.", "--lag 1", "accuracy"),
+    ("both are right: 100.0 % and {} (5 runs", "--lag 1", "accuracy"),
     (
         "with windows of 2 to 10, {} of the answers are right",
         "--list 20000 --epochs 14 --context 10 --length 30 --shortest 2",
@@ -265,7 +265,7 @@ def test_the_commands_of_readme_are_those_that_it_shows():
 
 
 def test_readme_says_where_each_heading_of_the_article_is():
-    rows = tables(README[README.index("## Beside the article") :])["1"][2:]
+    rows = tables(README[README.index("## Beside the tutorial") :])["1"][2:]
     functions = {name for _, cell, _ in rows for name in re.findall(r"`(\w+)`", cell)}
     public = [name for name in vars(sequences) if name.startswith(("gen", "one_hot"))]
     assert functions == set(public)

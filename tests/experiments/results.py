@@ -85,7 +85,7 @@ GRIDS = {
         ),
         "GRU(50), windows of 10, lag 3, 28 epochs": [
             "",
-            *usual(f"{GRU} {LONG} --lag 3", 28, ["", FROM_4, EACH])[1:],
+            *usual(f"{GRU} {LONG} --lag 3", 28, ["", FROM_4])[1:],
         ],
         "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
         "GRU(50), windows of 20, lag 1": usual(f"{GRU} {LONGER}"),

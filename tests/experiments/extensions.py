@@ -122,7 +122,6 @@ def parse(command=None):
     add("--train", choices=choices, default="all", help="Dense is always trained")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
     add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
-    add("--feed", type=count, default=25, metavar="N", help="values, one at a time")
     options = parser.parse_args(None if command is None else command.split())
 
     given = [
@@ -149,8 +148,6 @@ def parse(command=None):
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
-    if options.feed <= options.lag:
-        parser.error(f"--feed is {options.feed}: more than --lag is needed")
     if options.list and options.list < options.length:
         parser.error(f"--list is {options.list}: at least --length is needed")
     try:
@@ -370,23 +367,22 @@ def evaluate(model, options):
     print(f"Accuracy over 100 new sequences: {right.mean(dtype='float32'):.4f}")
 
 
-def feed_one_at_a_time(model, n_sequences=100, length=25):
-    """Feed new random sequences to the trained network, one value at a time.
+def feed_one_at_a_time(model, n_sequences=100):
+    """Feed new random sequences of 25 to the trained network, one value at a time.
 
     With --mark, the sixth value has the feature: will the tenth answer be right?
 
-    Returns: the sequences and the answers, integers (n_sequences, length).
+    Returns: the sequences and the answers, integers (n_sequences, 25).
     """
     features, unique = model.input_shape[-1], model.output_shape[-1]
     network = one_at_a_time(model, n_sequences)
-    sequences = [generate_sequence(length, unique) for _ in range(n_sequences)]
-    sequences = np.array(sequences)
+    sequences = np.array([generate_sequence(25, unique) for _ in range(n_sequences)])
     answers = []
     for number, values in enumerate(sequences.T, start=1):
         X = np.eye(unique, features)[values][:, np.newaxis]
         X[:, :, unique:] = number == 6
         answers.append(network.predict_on_batch(X).argmax(axis=-1))
-    return sequences, np.array(answers).reshape(length, n_sequences).T
+    return sequences, np.array(answers).reshape(25, n_sequences).T
 
 
 def main(command=None):
@@ -397,9 +393,9 @@ def main(command=None):
     train(model, options)
     evaluate(model, options)
     lag = options.lag
-    sequences, answers = feed_one_at_a_time(model, length=options.feed)
+    sequences, answers = feed_one_at_a_time(model)
     # The first `lag` answers ask for values that the network was never shown.
-    right = answers[:, lag:] == sequences[:, : options.feed - lag]
+    right = answers[:, lag:] == sequences[:, : 25 - lag]
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
     print("Accuracy by number:", *["-"] * lag, *by_number)

@@ -159,7 +159,7 @@ def test_fed_one_at_a_time_it_answers_as_to_all_time_steps_at_once(command):
 
 def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
     fed = np.arange(50).reshape(2, 25), np.roll(np.arange(50).reshape(2, 25), 3, axis=1)
-    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model, length: fed)
+    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model: fed)
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
     monkeypatch.setattr(keras.utils, "set_random_seed", print)
@@ -171,9 +171,7 @@ def test_answers_that_no_network_can_know_do_not_count(monkeypatch, capsys):
 
 def test_at_a_lag_of_0_each_answer_counts(monkeypatch, capsys):
     fed = np.arange(50).reshape(2, 25)
-    monkeypatch.setattr(
-        extensions, "feed_one_at_a_time", lambda model, length: (fed, fed)
-    )
+    monkeypatch.setattr(extensions, "feed_one_at_a_time", lambda model: (fed, fed))
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
     extensions.main("--lag 0")
@@ -515,16 +513,6 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
     assert line.startswith("Epoch 1/1 - loss: 4.6")
 
 
-def test_more_values_are_fed_than_a_sequence_has(monkeypatch, capsys):
-    for name in "train", "evaluate":
-        monkeypatch.setattr(extensions, name, lambda model, options: None)
-    extensions.main("--feed 60 --lag 2")
-    _, by_number = capsys.readouterr().out.splitlines()
-    shares = by_number.removeprefix("Accuracy by number: ").split()
-    assert len(shares) == 60
-    assert shares[:3] == ["-", "-", shares[2]] and shares[2] != "-"
-
-
 def test_fit_gets_an_answer_for_each_time_step_of_a_list():
     options = parse("--list 60 --echo-sequence --lag 2")
     model = mock.Mock()
@@ -592,7 +580,6 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),
         ("--stateless --shortest 0", "--shortest: invalid count value: '0'"),
         ("--same", "--same needs --burn-in or --lead"),
-        ("--feed 1", "--feed is 1: more than --lag is needed"),
         ("--train kernel", "invalid choice: 'kernel'"),
     ],
 )

@@ -199,6 +199,7 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
 
 
 def test_cells_of_errors_are_medians_and_ranges():
+    assert results.error(float("nan")) == "-"
     by_number = ["- - - 6.2 0.00004" + " 9.0" * 45, "- - - 6.4 0.00002" + " 8.0" * 45]
     values = {"accuracy": [0.000312, 0.1], "one_at_a_time": [59.104, 22.3]}
     runs = pd.DataFrame({**values, "by_number": by_number})

@@ -171,9 +171,14 @@ def test_readme_says_of_each_row_of_marks_what_the_file_shows():
         assert row.min() > 0.8  # They look back.
     assert "is right after 5 values, and rarely after more or fewer" in ONE_LINE
     assert zero[5 - 2] > 0.95 and np.sort(zero)[-2] < 0.3
-    assert "so the answer after ten values is right" in ONE_LINE
+    assert "input to 1 at the sixth value only. Counted from there, step 4" in ONE_LINE
+    assert f"step 4 is value {6 + 4 - 1}, so the answer after ten values is" in ONE_LINE
     assert marked[10 - 2] > 0.95 and np.sort(marked)[-2] < 0.6
     assert "The network counts in fives" in ONE_LINE
+    assert parse("--batch-size 10").batches == 2
+    assert "starts from zeros: now half of the windows." in ONE_LINE
+    assert parse("").batches == 4
+    assert "In part 4 as it is, a quarter of the windows start from" in ONE_LINE
     fives = shares.columns % 5 == 0
     assert two_batches[fives].min() > 0.9 and two_batches[~fives].max() < 0.3
 

@@ -1,9 +1,11 @@
 """The exercises fit the present scripts, and the answers have the tables that are printed."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 from tests.experiments import exercises
@@ -28,6 +30,30 @@ def test_a_row_changes_the_present_scripts(todo):
 def test_a_row_must_be_understood_and_fit(todo):
     with pytest.raises(ValueError, match="not understood|echo_lag.py has this . times"):
         variant(todo)
+
+
+def test_change_d_trains_on_windows_of_2_to_5_values(tmp_path):
+    texts, _ = variant("D")
+    file = tmp_path / "changed_echo_lag.py"
+    file.write_text(dict(texts)["echo_lag.py"], "utf-8")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    passes = []
+
+    def compile_fit(model):
+        return lambda X, y: passes.append(X) or {"loss": 0, "accuracy": 0}
+
+    script.compile_fit = compile_fit
+    model = script.build_model()
+    script.fit(model, epochs=20)
+    X = np.concatenate(passes).reshape(-1, 5, 100)
+    skipped = (X == -1).all(axis=2).sum(axis=1)
+    assert set(skipped) == {0, 1, 2, 3}
+    assert "first time steps of each window, 0 to 3 of them. So its windows\n" in SHEET
+    assert "have 2 to 5 values." in SHEET
+    masking, lstm, _ = model.layers
+    assert masking.mask_value == -1 and not lstm.stateful
 
 
 def test_each_change_belongs_to_a_row():
@@ -136,7 +162,7 @@ def test_a_run_that_was_cut_is_an_error():
 def test_it_tells_how_many_runs_a_table_has(monkeypatch, capsys):
     monkeypatch.setattr(exercises, "run", lambda texts, command, seed: RUN)
     exercises.main(["1", "3"])
-    assert capsys.readouterr().err == "Exercise 1: 12 runs\nExercise 3: 6 runs\n"
+    assert capsys.readouterr().err == "Exercise 1: 12 runs\nExercise 3: 9 runs\n"
 
 
 @pytest.mark.parametrize("number", tables(SHEET))

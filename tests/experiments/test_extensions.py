@@ -252,6 +252,7 @@ def test_mark_is_one_at_one_step_of_each_window():
             "Masking LSTM LSTM Dense",
         ),
         ("--start random --units 7", (5, 5, 100), "LSTM Dense"),
+        ("--layers 2 --units 7", (5, 5, 100), "LSTM LSTM Dense"),
     ],
 )
 def test_options_reach_the_network(command, input_shape, layers):
@@ -273,6 +274,10 @@ def test_options_reach_the_network(command, input_shape, layers):
         bias = np.repeat([0, -2 if "-2" in command else 1, 0, 0], options.units)
         np.testing.assert_array_equal(memory.cell.bias, bias)
     assert memory.unroll is (input_shape[1] is not None and input_shape[1] <= 15)
+    recurrent = [part for part in model.layers if type(part) is keras.layers.LSTM]
+    for lower in recurrent[:-1]:
+        assert lower.return_sequences
+        assert (lower.units, lower.stateful) == (options.units, memory.stateful)
     rate = 0.01 if "0.01" in command else 0.001
     assert float(model.optimizer.learning_rate) == pytest.approx(rate)
 
@@ -487,13 +492,17 @@ def test_a_random_state_is_one_that_an_lstm_can_have():
 
 def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
     rng = np.random.default_rng(3)
-    means = rng.normal(size=(2, 1, 6))
-    deviations = rng.random((2, 1, 6)) + 0.5
-    before = means + deviations * rng.normal(size=(4, 2, 500, 6))
+    # The rows differ, but all get the mean and the deviation over all rows and batches.
+    before = rng.normal(size=(4, 2, 500, 6)) + rng.normal(size=(4, 2, 500, 6)) * 3
+    before += 5 * rng.normal(size=(2, 1, 6))
     state = extensions.state_of_start("similar", 1, before)
     assert state.shape == (2, 500, 6)
-    np.testing.assert_allclose(state.mean(axis=1), means[:, 0], atol=0.3)
-    np.testing.assert_allclose(state.std(axis=1), deviations[:, 0], rtol=0.2)
+    means, deviations = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
+    for rows in state[:, :250], state[:, 250:]:
+        np.testing.assert_allclose(rows.mean(axis=1), means, atol=0.8)
+        np.testing.assert_allclose(rows.std(axis=1), deviations, rtol=0.2)
+    first, second = state[:, 0] - means, state[:, 1] - means
+    assert np.abs(first - second).max() > 1  # Each row is drawn by itself.
 
 
 def test_training_from_other_states_is_training_on_each_batch(capsys):
@@ -504,13 +513,32 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
     extensions.train(ours, options)
     random.seed(2)
     X, y = generate_data(options)
+    losses = []
     for batch in np.split(np.arange(20), 4):  # The first sequence starts from zero.
         extensions.reset_states(reference)
-        reference.train_on_batch(X[batch], y[batch])
+        reference.reset_metrics()
+        losses.append(reference.train_on_batch(X[batch], y[batch])[0])
     for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-5)
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("Epoch 1/1 - loss: 4.6")
+    assert line.startswith(f"Epoch 1/1 - loss: {np.mean(losses):.4f}")
+
+
+def test_the_results_of_an_epoch_are_the_means_of_its_batches(capsys):
+    options = parse("--start random --epochs 2 --units 2")
+    model = build_model(options)
+    losses = iter([1, 2, 3, 4, 0, 0, 0, 2])
+    model.reset_metrics = mock.Mock()
+    model.train_on_batch = lambda *data, return_dict: {
+        "loss": next(losses),
+        "accuracy": 0.5,
+    }
+    extensions.train(model, options)
+    assert model.reset_metrics.call_count == 8
+    assert capsys.readouterr().out.splitlines() == [
+        "Epoch 1/2 - loss: 2.5000 - accuracy: 0.5000",
+        "Epoch 2/2 - loss: 0.5000 - accuracy: 0.5000",
+    ]
 
 
 def test_fit_gets_an_answer_for_each_time_step_of_a_list():

@@ -88,6 +88,23 @@ def test_cells_of_marks_are_the_medians_of_the_file():
         np.testing.assert_allclose(row, expected)
 
 
+def test_each_row_of_marks_is_named_as_its_command():
+    assert len(pictures.MARKS) == 7
+    for command, name in pictures.MARKS.items():
+        options = parse(command)
+        from_zero = options.stateless or options.burn_in > 0
+        is_same = name.startswith("the same")
+        assert (
+            name.startswith("zero state" if from_zero else "carried state") or is_same
+        )
+        assert name.endswith("windows of 2 to 5") is (options.shortest == 2)
+        assert name.endswith("then burn-in") is (options.burn_in == 10)
+        assert name.endswith("marked") is (options.mark == "first")
+        assert is_same is name.endswith("never reset") is options.never_reset
+        two_batches = options.batch_size == 10 and options.learning_rate == 0.005
+        assert (is_same or name.endswith("2 batches of 10")) is two_batches
+
+
 def test_the_picture_of_marks_was_drawn_from_the_file():
     with Image.open(pictures.FOLDER / "marks.png") as picture:
         assert picture.text["Description"] == pictures.marks().to_csv()
@@ -100,7 +117,7 @@ def test_marks_are_drawn_where_they_belong():
     assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
     np.testing.assert_array_equal(axis.images[0].get_array(), shares)
     names = [label.get_text() for label in axis.get_yticklabels()]
-    assert names == ["1  a", "2  b"]
+    assert names == ["a  1", "b  2"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "3"]
 
 

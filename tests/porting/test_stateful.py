@@ -524,6 +524,30 @@ def test_program_of_the_guide_trains_a_network_that_looks_back(run, capsys):
     assert float(capsys.readouterr().out) > 0.95
 
 
+def test_program_of_the_guide_draws_each_length_anew_for_each_epoch(run, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        keras.Model, "fit", lambda model, *data, **how: calls.append((*data, how))
+    )
+    run(LENGTHS.replace("20_000", "3_000"), {})
+    assert len(calls) == 14
+    drawn = []
+    for X, y, how in calls:
+        is_hidden = (X == -1).all(axis=2)
+        lengths = 10 - is_hidden.sum(axis=1)
+        assert set(lengths) == {*range(2, 11)}
+        assert (np.diff(is_hidden.astype(int), axis=1) <= 0).all()  # the first ones
+        assert (y.argmax(axis=1) == X[:, -2].argmax(axis=1)).all()
+        assert how == {"batch_size": 50}
+        drawn.append(tuple(lengths))
+    assert len(set(drawn)) == 14
+
+
+def test_the_shortest_window_of_the_guide_is_the_lag_plus_1():
+    sentence = re.search(r"the answer reaches plus 1 \(for the\s+value (.*?)\)", GUIDE)
+    assert sentence[1] == "three steps back, 4"
+
+
 def test_ids_are_hidden_as_the_guide_says():
     size, condition = re.search(
         r"`first` has\s+`size=(.*?)`, and the condition is `(.*?)`", GUIDE

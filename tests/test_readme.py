@@ -209,6 +209,7 @@ def test_each_error_of_the_guide_is_that_of_its_lengths():
         for name, options in LENGTHS.items()
     }
     assert dict(rows) == {k: results.error(v.median()) for k, v in late.items()}
+    assert "`real values`" in GUIDE  # So all its errors must be in that table, too.
 
 
 def test_readme_names_the_positions_that_a_batch_of_part_3_holds():

@@ -118,7 +118,10 @@ def main(command=None):
     yhat = answers[:, options.lag :]
     late = relative_error(y[:, -25:].ravel(), yhat[:, -25:].ravel())
     print(f"Error fed one value at a time: {late:.6f}")  # the last 25 answers
-    by_number = [f"{error:.6f}" for error in relative_error(y, yhat)]
+    first = slice(50 - options.lag)  # the answers to the first 50 values
+    by_number = [
+        f"{error:.6f}" for error in relative_error(y[:, first], yhat[:, first])
+    ]
     print("Error by number:", *["-"] * options.lag, *by_number)
 
 

@@ -492,17 +492,15 @@ def test_a_random_state_is_one_that_an_lstm_can_have():
 
 def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
     rng = np.random.default_rng(3)
-    # The rows differ, but all get the mean and the deviation over all rows and batches.
-    before = rng.normal(size=(4, 2, 500, 6)) + rng.normal(size=(4, 2, 500, 6)) * 3
-    before += 5 * rng.normal(size=(2, 1, 6))
+    before = rng.normal(size=(4, 2, 500, 6)) + 5 * rng.normal(size=(2, 1, 6))
+    before[:, :, 250:] += 10  # The rows differ, but their new states do not:
     state = extensions.state_of_start("similar", 1, before)
     assert state.shape == (2, 500, 6)
     means, deviations = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
     for rows in state[:, :250], state[:, 250:]:
-        np.testing.assert_allclose(rows.mean(axis=1), means, atol=0.8)
+        np.testing.assert_allclose(rows.mean(axis=1), means, atol=1.5)
         np.testing.assert_allclose(rows.std(axis=1), deviations, rtol=0.2)
-    first, second = state[:, 0] - means, state[:, 1] - means
-    assert np.abs(first - second).max() > 1  # Each row is drawn by itself.
+    assert len(np.unique(state)) == state.size  # Each number is drawn by itself.
 
 
 def test_training_from_other_states_is_training_on_each_batch(capsys):

@@ -296,9 +296,8 @@ def train_from_other_states(model, options):
     """Train on one new sequence per epoch; set the state before each batch."""
     h, c = model.layers[0].states
     batches = new_batches(options)
-    before = np.zeros(
-        (options.batches, 2, *h.shape)
-    )  # There is no sequence before yet.
+    # There is no sequence before the first one.
+    before = np.zeros((options.batches, 2, *h.shape))
     for epoch in range(options.epochs):
         ended, results = [], []
         for number in range(options.batches):

@@ -84,10 +84,10 @@ def train(options):
     X, y = windows_of(values, options)
     if options.draw_once:
         X = shortened(X, options.shortest)
+    drawn_anew = options.shortest and not options.draw_once
     train_on_windows = compile_training_pass(model, batch_size=50, jit_compile=True)
     for _ in range(options.epochs):
-        anew = options.shortest and not options.draw_once
-        windows = shortened(X, options.shortest) if anew else X
+        windows = shortened(X, options.shortest) if drawn_anew else X
         order = np.random.permutation(len(X))
         train_on_windows(windows[order], y[order])
     return model

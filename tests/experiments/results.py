@@ -74,13 +74,15 @@ COLUMNS = {
 }
 GRIDS = {
     "usual": {
-        "LSTM(50), windows of 2, lag 1": usual("--context 2", 14, ""),
+        "LSTM(50), windows of 2, lag 1": usual("--context 2", remedies=[]),
         "LSTM(50), windows of 5, lag 1": usual("", 14, [TEN, FROM_2, EACH]),
         "LSTM(50), windows of 10, lag 1": usual(LONG, 14, ["", FROM_2, EACH]),
         "LSTM(50), windows of 20, lag 1": usual(LONGER),
-        "LSTM(50), windows of 30, lag 1": usual("--context 30 --length 60", 14, ""),
+        "LSTM(50), windows of 30, lag 1": usual(
+            "--context 30 --length 60", remedies=[]
+        ),
         "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
-        "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3", 14, ""),
+        "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3", remedies=[]),
         "LSTM(50), windows of 5, lag 3": usual("--lag 3"),
         "LSTM(50), windows of 5, lag 3, 100 epochs": ["", usual("--lag 3", 100)[1]],
         "LSTM(50), windows of 10, lag 3, 28 epochs": only_several(LAG_3),

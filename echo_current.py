@@ -16,7 +16,9 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if find_spec("matplotlib_inline") is None:  # A notebook's MPLBACKEND would fail here.
+# A notebook sets MPLBACKEND. "import keras" loads pyplot, which refuses that backend if
+# matplotlib_inline is not installed here.
+if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
     gc.disable()  # Only for speed: the imports make hardly any garbage to search for.
@@ -131,6 +133,8 @@ def main():
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
     if args.plot and not args.plot.parent.is_dir():
         parser.error(f"--plot is {args.plot}: its folder does not exist")
+    if args.plot and args.plot.is_dir():
+        parser.error(f"--plot is {args.plot}: a folder has this name")
     try:
         generate_data(sequence)  # checks the integers
     except ValueError as error:

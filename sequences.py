@@ -122,8 +122,8 @@ def generate_data_lag(sequence=None):
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
     # Only the first 4 rows are incomplete. The article counts 5, so its code drops the fifth,
     # too, which is complete: 1 2 3 4 5 -> 4. So do we.
-    # Only for speed: in a copy, each window is in one piece.
-    values = df.to_numpy()[5:].copy()
+    windows = df.to_numpy()[5:]
+    values = windows.copy()  # Only for speed: in a copy, each window is in one piece.
     X = values.reshape(len(values), 5, 100)
     y = encoded[4:-1]
     return X, y

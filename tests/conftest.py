@@ -6,7 +6,6 @@ import importlib
 import io
 import os
 from typing import NamedTuple
-from unittest import mock
 
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,47 +19,58 @@ import tensorflow as tf
 from tests.scripts import SCRIPTS
 
 
+@contextlib.contextmanager
+def eagerly():
+    """Let TensorFlow compile nothing: for a few batches, this is faster."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 class Trained(NamedTuple):
     script: object  # the module
     model: keras.Model
     history: pd.DataFrame
-    sequences: list  # X and y of the first 4 epochs
-    weights: list  # after 3 epochs
+    sequences: list  # X and y of the first 3 epochs
+    weights: list  # after 2 epochs
     states: list  # of the LSTM, after fit
     lines: list  # that fit and evaluate have printed
-    tf_function: mock.Mock  # knows how fit has called tf.function
+    traces: int  # how often TensorFlow has traced the compiled pass
 
 
 def train(name):
     """Train a script's network in full, with seed 0."""
     script = importlib.import_module(name)
-    generate_data = script.generate_data
-    sequences, weights = [], []
+    generate_data, compile_fit = script.generate_data, script.compile_fit
+    sequences, weights, passes = [], [], []
 
-    def record():
+    def generate_and_record():
         X, y = generate_data()
-        if len(weights) < 4:
+        if len(sequences) < 3:
             sequences.append((X, y))
             weights.append(model.get_weights())
         return X, y
+
+    def compile_and_record(model):
+        passes.append(compile_fit(model))
+        return passes[0]
 
     keras.utils.set_random_seed(0)
     model = script.build_model()
     # The training must not start from the state that this leaves.
     script.predict(model, np.ones((5, *SCRIPTS[name].batch_shape[1:])))
-    model.train_step = mock.Mock(wraps=model.train_step)  # counts its calls
     with contextlib.redirect_stdout(io.StringIO()) as output:
-        with (
-            mock.patch.object(script, "generate_data", record),
-            mock.patch.object(tf, "function", wraps=tf.function) as tf_function,
-        ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(script, "generate_data", generate_and_record)
+            patch.setattr(script, "compile_fit", compile_and_record)
             history = script.fit(model)
         states = [np.array(state) for state in model.layers[0].states or []]
         script.evaluate(model)
     lines = output.getvalue().splitlines()
-    return Trained(
-        script, model, history, sequences, weights[3], states, lines, tf_function
-    )
+    traces = passes[0].experimental_get_tracing_count()
+    return Trained(script, model, history, sequences, weights[2], states, lines, traces)
 
 
 @pytest.fixture(scope="session")

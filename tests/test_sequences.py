@@ -32,6 +32,14 @@ def test_sequences_are_random_values_of_the_given_range():
     assert set(generate_sequence(1000, n_unique=2)) == {0, 1}
 
 
+def test_all_values_are_equally_likely():
+    random.seed(1)
+    counts = np.bincount(generate_sequence(20_000))
+    # 200 on average, with a standard deviation of 14.
+    assert len(counts) == 100
+    assert counts.min() > 140 and counts.max() < 260
+
+
 @pytest.mark.parametrize("n_unique", [100, np.int64(100)])
 def test_sequences_are_lists_of_the_ints_of_python(n_unique):
     sequence = generate_sequence(n_unique=n_unique)

@@ -78,11 +78,17 @@ CONFLICTS = {
 }
 
 
-def count(text):
-    """Return a whole number of at least 1; argparse reports the ValueError."""
-    if int(text) < 1:
-        raise ValueError
+def count(text, at_least=1):
+    """Return a whole number that is large enough; argparse reports the error."""
+    if int(text) < at_least:
+        message = f"{text} is too small: at least {at_least} is needed"
+        raise argparse.ArgumentTypeError(message)
     return int(text)
+
+
+def number(text):
+    """Return a whole number of at least 0."""
+    return count(text, at_least=0)
 
 
 def parse(command=None):
@@ -111,8 +117,10 @@ def parse(command=None):
     add("--start", choices=choices, help="start each batch from such a state")
     add("--list", type=count, metavar="N", help="fit all windows of one list")
     add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
-    add("--lead", type=count, default=0, metavar="N", help="values before each window")
-    add("--burn-in", type=count, default=0, metavar="N", help="same, without gradients")
+    add("--lead", type=number, default=0, metavar="N", help="values before each window")
+    add(
+        "--burn-in", type=number, default=0, metavar="N", help="same, without gradients"
+    )
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
@@ -146,6 +154,13 @@ def parse(command=None):
         parser.error(f"--shortest is {options.shortest}: at most --context is needed")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
+    # "not": of nan, no comparison is true.
+    if not 0 < options.learning_rate < np.inf:
+        rate = options.learning_rate
+        parser.error(f"--learning-rate is {rate}: a finite number above 0 is needed")
+    if options.forget_bias is not None and not np.isfinite(options.forget_bias):
+        bias = options.forget_bias
+        parser.error(f"--forget-bias is {bias}: a finite number is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
     if options.list and options.list < options.length:
@@ -389,6 +404,7 @@ def main(command=None):
     if options.seed is not None:
         keras.utils.set_random_seed(options.seed)
     model = build_model(options)
+    one_at_a_time(model)  # refuses a layer before the training, not after it
     train(model, options)
     evaluate(model, options)
     lag = options.lag

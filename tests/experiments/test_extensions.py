@@ -1,6 +1,5 @@
 """The experiments: their command lines, data, networks and training."""
 
-import functools
 import random
 import sys
 from unittest import mock
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 import echo_lag
 from sequences import generate_sequence, one_hot_decode, one_hot_encode
+from tests.conftest import eagerly
 from tests.experiments import extensions, fit_per_epoch
 from tests.experiments.extensions import build_model, generate_data, parse
 
@@ -31,33 +31,27 @@ def with_large_weights(model):
     return model
 
 
-@pytest.fixture
-def no_xla(monkeypatch):
-    """Train without XLA: for so few batches, it takes longer to compile than to run."""
-    without = functools.partial(extensions.compile_training_pass, jit_compile=False)
-    monkeypatch.setattr(
-        extensions, "compile_training_pass", lambda model, jit_compile: without(model)
-    )
-
-
 SAME_AS = {"echo_lag": "", "echo_lag_no_context": "--context 1 --batch-size 6"}
 
 
 @pytest.mark.parametrize("name", SAME_AS)
-def test_trains_as_the_script(name, trained, no_xla, capsys):
-    options = parse(f"{SAME_AS[name]} --epochs 3")
-    expected = [line.replace("/2000", "/3") for line in trained(name).lines[:3]]
+def test_trains_as_the_script(name, trained, capsys):
+    options = parse(f"{SAME_AS[name]} --epochs 2")
+    expected = [line.replace("/2000", "/2") for line in trained(name).lines[:2]]
     capsys.readouterr()
     keras.utils.set_random_seed(0)
-    extensions.train(build_model(options), options)
+    with eagerly():
+        extensions.train(build_model(options), options)
     assert capsys.readouterr().out.splitlines() == expected
 
 
 def test_a_run_prints_what_the_script_prints(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["echo_lag.py", "--seed=0", "--epochs=3"])
+    monkeypatch.setattr(echo_lag, "fit", eagerly()(echo_lag.fit))
+    monkeypatch.setattr(extensions, "train", eagerly()(extensions.train))
+    monkeypatch.setattr(sys, "argv", ["echo_lag.py", "--seed=0", "--epochs=2"])
     echo_lag.main()
     expected = capsys.readouterr().out.splitlines()
-    extensions.main("--seed 0 --epochs 3")
+    extensions.main("--seed 0 --epochs 2")
     *lines, one_at_a_time, by_number = capsys.readouterr().out.splitlines()
     assert lines == expected
     assert one_at_a_time.startswith("Accuracy fed one value at a time: 0.0")
@@ -81,13 +75,14 @@ def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
     "command",
     [
         "--through-time",
-        "--echo-sequence --lag 2 --batch-size 19",
+        "--echo-sequence --lag 2 --batch-size 3",
         "--burn-in 2 --mark first",
     ],
 )
-def test_training_gives_the_weights_of_fit(command, no_xla):
+@eagerly()
+def test_training_gives_the_weights_of_fit(command):
     keras.utils.set_random_seed(1)
-    options = parse(f"{command} --units 4 --unique 9 --epochs 3")
+    options = parse(f"{command} --units 4 --unique 9 --length 15 --epochs 2")
     ours, reference = build_model(options), build_model(options)
     before = ours.get_weights()
     reference.set_weights(before)
@@ -95,7 +90,7 @@ def test_training_gives_the_weights_of_fit(command, no_xla):
     random.seed(2)
     extensions.train(ours, options)
     random.seed(2)
-    fit_per_epoch.fit(reference, 3, lambda: generate_data(options), verbose=0)
+    fit_per_epoch.fit(reference, 2, lambda: generate_data(options), verbose=0)
     after = ours.get_weights()
     for got, expected in zip(after, reference.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
@@ -180,20 +175,42 @@ def test_at_a_lag_of_0_each_answer_counts(monkeypatch, capsys):
     assert by_number == f"Accuracy by number:{' 1.00' * 25}"
 
 
-@pytest.mark.parametrize("kind", ["drop", "mark", "mask", "echo"])
-@pytest.mark.parametrize(
+each_size = pytest.mark.parametrize(
     ("context", "lag"), [(1, 0), (1, 1), (2, 7), (5, 0), (5, 1), (5, 5), (20, 1)]
 )
-def test_framing_pair_by_pair(kind, context, lag):
+
+
+@each_size
+def test_windows_pair_by_pair(context, lag):
     s = generate_sequence(28)
-    before = [-1] * context + s  # A window ends at t + context.
-    option = "--echo-sequence" if kind == "echo" else f"--missing {kind}"
-    first = {"drop": max(context, lag), "echo": max(context, lag + context - 1)}
-    assert pairs(f"--length 28 --context {context} --lag {lag} {option}", s) == [
-        (before[t + 1 : t + 1 + context], before[t + 1 - lag : t + 1 - lag + context])
-        if kind == "echo"
-        else (before[t + 1 : t + 1 + context], s[t - lag])
-        for t in range(first.get(kind, lag), 28)
+    samples = pairs(f"--length 28 --context {context} --lag {lag}", s)
+    # A window ends with s[t]. Like the article, we drop the first complete one.
+    first = max(context, lag)
+    assert samples == [
+        (s[t - context + 1 : t + 1], s[t - lag]) for t in range(first, 28)
+    ]
+
+
+@each_size
+@pytest.mark.parametrize("option", ["--missing mark", "--missing mask"])
+def test_incomplete_windows_pair_by_pair(option, context, lag):
+    s = generate_sequence(28)
+    samples = pairs(f"--length 28 --context {context} --lag {lag} {option}", s)
+    filled = [-1] * context + s  # Here, a window ends with filled[t + context].
+    assert samples == [
+        (filled[t + 1 : t + 1 + context], s[t - lag]) for t in range(lag, 28)
+    ]
+
+
+@each_size
+def test_an_answer_for_each_time_step_pair_by_pair(context, lag):
+    s = generate_sequence(28)
+    samples = pairs(f"--length 28 --context {context} --lag {lag} --echo-sequence", s)
+    # A window begins with s[t], its answers with s[t - lag].
+    first = max(1, lag)
+    assert samples == [
+        (s[t : t + context], s[t - lag : t - lag + context])
+        for t in range(first, 28 - context + 1)
     ]
 
 
@@ -227,66 +244,142 @@ def test_mark_is_one_at_one_step_of_each_window():
     first, _ = generate_data(parse("--mark first --burn-in 2"))
     assert first.shape == (20, 7, 101)
     assert (first[:, :, 100] == [0, 0, 1, 0, 0, 0, 0]).all()
-    marks = np.concatenate([generate_data(parse("--mark random"))[0] for _ in range(9)])
-    assert set(marks[:, :, 100].sum(axis=1)) == {1}
-    assert set(marks[:, :, 100].argmax(axis=1)) == {0, 1, 2, 3, 4}
+
+
+def test_a_random_mark_is_drawn_for_each_window():
+    steps = []
+    for _ in range(9):
+        marks = generate_data(parse("--mark random"))[0][:, :, 100]
+        assert (marks.sum(axis=1) == 1).all()
+        steps.append(marks.argmax(axis=1))
+        assert len(set(steps[-1])) > 1  # also in one sequence
+    assert set(np.concatenate(steps)) == {0, 1, 2, 3, 4}
+
+
+def layers_of(command):
+    """Return the layers of a command's network; of BurnIn, the layer in it."""
+    layers = build_model(parse(command)).layers
+    return [getattr(layer, "layer", layer) for layer in layers]
 
 
 @pytest.mark.parametrize(
-    ("command", "input_shape", "layers"),
+    ("command", "input_shape"),
     [
-        ("--stateless --units 7", (5, 5, 100), "LSTM Dense"),
-        ("--lag 7 --learning-rate 0.01", (3, 5, 100), "LSTM Dense"),
-        ("--context 25 --missing mask", (4, 25, 100), "Masking LSTM Dense"),
-        ("--through-time", (1, None, 100), "LSTM Dense"),
-        ("--lead 5 --unique 7", (5, 10, 7), "LSTM Dense"),
-        ("--layer two-lstms --list 60", (None, 5, 100), "RNN Dense"),
-        ("--layer cut-gradients --units 7", (5, 5, 100), "RNN Dense"),
-        ("--layer normalized-lstm --stateless", (5, 5, 100), "Sequential Dense"),
-        ("--forget-bias -2 --units 7", (5, 5, 100), "LSTM Dense"),
-        ("--burn-in 2 --units 7 --mark first", (5, 7, 101), "BurnIn Dense"),
-        ("--stateless --shortest 2", (5, 5, 100), "Masking LSTM Dense"),
-        (
-            "--list 60 --shortest 3 --layers 2",
-            (None, 5, 100),
-            "Masking LSTM LSTM Dense",
-        ),
-        ("--start random --units 7", (5, 5, 100), "LSTM Dense"),
-        ("--layers 2 --units 7", (5, 5, 100), "LSTM LSTM Dense"),
+        ("", (5, 5, 100)),
+        ("--lag 7", (3, 5, 100)),
+        ("--context 25 --missing mask", (4, 25, 100)),
+        ("--through-time", (1, None, 100)),
+        ("--lead 5 --unique 7", (5, 10, 7)),
+        ("--burn-in 2 --mark first", (5, 7, 101)),
+        ("--list 60", (None, 5, 100)),
     ],
 )
-def test_options_reach_the_network(command, input_shape, layers):
-    options = parse(command)
-    model = build_model(options)
-    assert model.input_shape == input_shape
+def test_input_has_the_shape_of_a_batch(command, input_shape):
+    assert build_model(parse(command)).input_shape == input_shape
+
+
+@pytest.mark.parametrize(
+    ("command", "layers"),
+    [
+        ("", "LSTM Dense"),
+        ("--layer gru", "GRU Dense"),
+        ("--layer simple-rnn", "SimpleRNN Dense"),
+        ("--layer two-lstms", "RNN Dense"),
+        ("--layer cut-gradients", "RNN Dense"),
+        ("--layer normalized-lstm", "Sequential Dense"),
+        ("--layers 3", "LSTM LSTM LSTM Dense"),
+        ("--burn-in 2", "BurnIn Dense"),
+        ("--missing mask", "Masking LSTM Dense"),
+        ("--stateless --shortest 2", "Masking LSTM Dense"),
+        ("--list 60 --shortest 3 --layers 2", "Masking LSTM LSTM Dense"),
+    ],
+)
+def test_layers_are_those_of_the_options(command, layers):
+    model = build_model(parse(command))
     assert [type(layer).__name__ for layer in model.layers] == layers.split()
-    if "Masking" in layers:
-        assert model.layers[0].mask_value == extensions.MISSING
-    memory, dense = model.layers[-2:]
-    memory = getattr(memory, "layer", memory)  # of BurnIn
-    assert dense.kernel.shape == (options.units, options.unique)
-    from_zero = {"--stateless", "--list", "--burn-in"} & set(command.split())
-    memory = getattr(memory, "layers", [memory])[0]  # of normalized-lstm
-    assert memory.stateful is (not from_zero)
-    assert memory.trainable_weights == memory.weights
-    if "LSTM" in layers:
-        # The gates: input, forget, candidate, output.
-        bias = np.repeat([0, -2 if "-2" in command else 1, 0, 0], options.units)
-        np.testing.assert_array_equal(memory.cell.bias, bias)
-    assert memory.unroll is (input_shape[1] is not None and input_shape[1] <= 15)
-    recurrent = [part for part in model.layers if type(part) is keras.layers.LSTM]
-    for lower in recurrent[:-1]:
-        assert lower.return_sequences
-        assert (lower.units, lower.stateful) == (options.units, memory.stateful)
-    rate = 0.01 if "0.01" in command else 0.001
-    assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("command", ["--missing mask", "--stateless --shortest 2"])
+def test_masking_looks_for_what_is_missing(command):
+    masking, *_ = layers_of(command)
+    assert masking.mask_value == extensions.MISSING
+
+
+@pytest.mark.parametrize("layer", extensions.LAYERS)
+def test_units_and_values_have_their_number(layer):
+    *_, dense = layers_of(f"--layer {layer} --units 7 --unique 9")
+    assert dense.kernel.shape == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("command", "keeps"),
+    [
+        ("", True),
+        ("--layer gru", True),
+        ("--layer two-lstms", True),
+        ("--layer cut-gradients", True),
+        ("--layer normalized-lstm", True),
+        ("--layers 2", True),
+        ("--start random", True),
+        ("--stateless", False),
+        ("--stateless --layers 2", False),
+        ("--stateless --layer normalized-lstm", False),
+        ("--stateless --shortest 2", False),
+        ("--list 60", False),
+        ("--burn-in 2", False),
+    ],
+)
+def test_recurrent_layers_keep_their_state_or_not(command, keeps):
+    parts = build_model(parse(command))._flatten_layers()
+    found = [part.stateful for part in parts if isinstance(part, keras.layers.RNN)]
+    assert set(found) == {keeps}
+
+
+def test_lower_layers_give_an_output_for_each_time_step():
+    first, second, third, _ = layers_of("--layers 3 --units 7")
+    assert [layer.units for layer in (first, second, third)] == [7, 7, 7]
+    assert first.return_sequences and second.return_sequences
+    assert not third.return_sequences
+
+
+@pytest.mark.parametrize(
+    ("command", "unrolled"),
+    [
+        ("--context 15", True),
+        ("--context 16", False),
+        ("--burn-in 10", True),
+        ("--burn-in 11", False),
+        ("--through-time", False),
+    ],
+)
+def test_up_to_15_time_steps_are_unrolled(command, unrolled):
+    layer, _ = layers_of(command)
+    assert layer.unroll is unrolled
+
+
+@pytest.mark.parametrize(
+    ("command", "bias"),
+    [("", 1), ("--forget-bias -2", -2), ("--forget-bias 0 --burn-in 1", 0)],
+)
+def test_forget_bias_is_that_of_one_gate(command, bias):
+    lstm, _ = layers_of(f"{command} --units 7")
+    # The gates: input, forget, candidate, output.
+    np.testing.assert_array_equal(lstm.cell.bias, np.repeat([0, bias, 0, 0], 7))
+
+
+@pytest.mark.parametrize(("command", "rate"), [("", 0.001), ("--learning-rate 2", 2)])
+def test_optimizer_is_adam_with_its_rate(command, rate):
+    optimizer = build_model(parse(command)).optimizer
+    assert type(optimizer) is keras.optimizers.Adam
+    assert float(optimizer.learning_rate) == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("layer", [*extensions.LAYERS, "gru --burn-in 2"])
 def test_train_says_which_weights_are_trained(layer):
     trained = {}
     for choice in "all", "dense", "recurrent-kernel", "all-but-recurrent-kernel":
-        model = build_model(parse(f"--layer {layer} --train {choice}"))
+        options = parse(f"--layer {layer} --train {choice} --units 4 --context 2")
+        model = build_model(options)
         *weights, kernel, bias = model.trainable_weights
         assert kernel is model.layers[-1].kernel
         assert bias is model.layers[-1].bias
@@ -299,6 +392,7 @@ def test_train_says_which_weights_are_trained(layer):
     assert trained["all-but-recurrent-kernel"] == others
 
 
+@eagerly()
 def test_weights_that_are_not_trained_stay():
     command = "--layer simple-rnn --units 9 --epochs 1 --train all-but-recurrent-kernel"
     options = parse(command)
@@ -340,8 +434,9 @@ def test_fed_one_at_a_time_each_value_gets_the_answer_that_follows_it(monkeypatc
     assert len(np.unique(sequences, axis=0)) == 30
 
 
+@eagerly()
 def test_never_reset_leaves_the_state_between_sequences():
-    options = parse("--never-reset --units 4 --unique 9 --epochs 3")
+    options = parse("--never-reset --units 4 --context 2 --length 12 --epochs 3")
     ours, reference = build_model(options), build_model(options)
     reference.set_weights(ours.get_weights())
     batches = extensions.new_batches(options)
@@ -384,6 +479,7 @@ def test_windows_of_several_lengths_hide_their_first_steps_in_a_copy():
 
 
 @pytest.mark.parametrize("option", ["", "--layer gru", "--layers 2"])
+@eagerly()
 def test_a_hidden_step_leaves_a_zero_state(option):
     command = f"{option} --units 4 --unique 9 --list 60 --context"
     longer = with_large_weights(build_model(parse(f"{command} 5 --shortest 1")))
@@ -460,9 +556,11 @@ def states_around(options, epochs):
     return np.reshape(before, shape), np.reshape(after, shape)
 
 
-START = "--units 6 --epochs 3 --start"
+# Three batches of 5 windows.
+START = "--units 6 --context 2 --length 17 --epochs 3 --start"
 
 
+@eagerly()
 def test_a_batch_starts_from_the_state_of_another_sequence():
     before, after = states_around(parse(f"{START} other-sequence"), 3)
     assert not before[:, 0].any()  # as after a reset
@@ -472,10 +570,11 @@ def test_a_batch_starts_from_the_state_of_another_sequence():
 
 
 @pytest.mark.parametrize("kind", ["random", "similar"])
+@eagerly()
 def test_a_batch_starts_from_a_new_random_state(kind):
     before, after = states_around(parse(f"{START} {kind}"), 3)
     rows = before[1:].swapaxes(2, 3).reshape(-1, 12)
-    assert len(np.unique(rows, axis=0)) == len(rows) == 40
+    assert len(np.unique(rows, axis=0)) == len(rows) == 30
     assert not np.isin(rows, after).any()
 
 
@@ -503,6 +602,7 @@ def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
     assert len(np.unique(state)) == state.size  # Each number is drawn by itself.
 
 
+@eagerly()
 def test_training_from_other_states_is_training_on_each_batch(capsys):
     options = parse(f"{START} other-sequence --epochs 1")
     ours, reference = build_model(options), build_model(options)
@@ -512,7 +612,7 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
     random.seed(2)
     X, y = generate_data(options)
     losses = []
-    for batch in np.split(np.arange(20), 4):  # The first sequence starts from zero.
+    for batch in np.split(np.arange(15), 3):  # The first sequence starts from zero.
         extensions.reset_states(reference)
         reference.reset_metrics()
         losses.append(reference.train_on_batch(X[batch], y[batch])[0])
@@ -547,6 +647,22 @@ def test_fit_gets_an_answer_for_each_time_step_of_a_list():
     assert X.shape == y.shape == (54, 5)
     assert (y[:, 2:] == X[:, :-2]).all()
     assert (y[2:, 0] == X[:-2, 0]).all()  # from before the window
+
+
+def test_a_layer_that_is_refused_is_refused_before_the_training(monkeypatch):
+    def with_pooling(units, **options):
+        layer = keras.layers.LSTM(units, **{**options, "return_sequences": True})
+        parts = [layer, keras.layers.GlobalAveragePooling1D()]
+        return keras.Sequential(parts)
+
+    monkeypatch.setitem(extensions.LAYERS, "gru", with_pooling)
+    monkeypatch.setattr(extensions, "train", lambda *_: pytest.fail("it trains"))
+    with pytest.raises(ValueError, match="may not treat each time step by itself"):
+        extensions.main("--layer gru")
+
+
+def test_zero_values_before_each_window_are_the_default():
+    assert vars(parse("--lead 0 --burn-in 0 --list 60")) == vars(parse("--list 60"))
 
 
 # An example of each option that does not go with some others.
@@ -594,7 +710,16 @@ def test_options_that_do_not_go_together(name, other, capsys):
     [
         ("--lag -1", "--lag is -1: 0 to 24 is needed"),
         ("--lag 25 --length 50", "--lag is 25: 0 to 24 is needed"),
-        ("--epochs 0", "--epochs: invalid count value: '0'"),
+        ("--epochs 0", "--epochs: 0 is too small: at least 1 is needed"),
+        ("--units x", "--units: invalid count value: 'x'"),
+        ("--lead -1", "--lead: -1 is too small: at least 0 is needed"),
+        ("--burn-in -1", "--burn-in: -1 is too small: at least 0 is needed"),
+        ("--learning-rate 0", "--learning-rate is 0.0: a finite number above 0 is"),
+        ("--learning-rate nan", "--learning-rate is nan: a finite number above 0 is"),
+        ("--learning-rate inf", "--learning-rate is inf: a finite number above 0 is"),
+        ("--forget-bias nan", "--forget-bias is nan: a finite number is needed"),
+        ("--forget-bias=-inf", "--forget-bias is -inf: a finite number is needed"),
+        ("--sed 1", "unrecognized arguments: --sed 1"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--context 25", "25 values: at least 26 are needed"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
@@ -604,12 +729,12 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--layer gru --start random", "--start is that of --layer lstm"),
         ("--shortest 2", "--shortest needs --stateless or --list"),
         ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),
-        ("--stateless --shortest 0", "--shortest: invalid count value: '0'"),
+        ("--stateless --shortest 0", "--shortest: 0 is too small: at least 1"),
         ("--same", "--same needs --burn-in or --lead"),
         ("--train kernel", "invalid choice: 'kernel'"),
     ],
 )
 def test_bad_command_line(command, message, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="^2$"):
         parse(command)
     assert message in capsys.readouterr().err

@@ -128,7 +128,7 @@ def main(arguments=None):
                 runs = list(pool.map(partial(run, *variants[todo]), [1, 2, 3]))
                 medians = [cell(column, runs) for column in columns]
                 by_hand = [cell(column, runs[:1]) for column in columns]  # seed 1
-                cells = [f"{median} ({one})" for median, one in zip(medians, by_hand)]
+                cells = [f"{many} ({one})" for many, one in zip(medians, by_hand)]
                 print(f"| {' | '.join([label, *cells])} |", flush=True)
 
 

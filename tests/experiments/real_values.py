@@ -107,7 +107,7 @@ def main(command=None):
     sequences = np.random.random((100, 200))
     samples = [windows_of(values, options) for values in sequences]
     X, y = map(np.concatenate, zip(*samples))
-    yhat = model.predict(X, verbose=0)[:, 0]
+    yhat = model.predict_on_batch(X)[:, 0]
     print(f"Error over 100 new sequences: {relative_error(y, yhat):.6f}")
 
     network = one_at_a_time(model, batch_size=100)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -145,6 +146,67 @@ def test_a_script_that_a_row_does_not_fit_is_an_error_before_any_run(clone, caps
     assert "|" not in output
     assert "error: echo_lag.py has this 0 times, not once:\nLSTM(50\n" in error
     assert "Restore the scripts, or go back to the branch main." in error
+
+
+def test_a_run_is_that_of_the_changed_scripts_with_its_seed():
+    texts = {
+        "echo_lag.py": "import sys, sequences, tests.scripts\n"
+        "print('Accuracy over 100 new sequences:', sequences.VALUE, *sys.argv[1:])",
+        "sequences.py": "VALUE = 'changed'",
+    }
+    measured = exercises.run(tuple(texts.items()), "echo_lag.py --epochs 9", 3)
+    assert measured["accuracy"] == "changed --epochs 9 --seed 3"
+
+
+def test_a_row_is_run_with_its_scripts_and_three_seeds(monkeypatch):
+    ran = []
+
+    def run(texts, command, seed):
+        ran.append((dict(texts)["echo_lag.py"].count("GRU(50"), command, seed))
+        return RUN
+
+    monkeypatch.setattr(exercises, "run", run)
+    exercises.main(["1"])
+    for seed in 1, 2, 3:
+        assert ran.count((1, "echo_lag.py", seed)) == 1  # the row GRU
+        assert ran.count((0, "echo_lag.py", seed)) == 3  # the others
+
+
+def commands_of_the_sheet(pattern):
+    """Return the lines of EXERCISES.md that begin with a pattern, as git commands."""
+    return [shlex.split(line) for line in re.findall(rf"(?m)^{pattern}.*", SHEET)]
+
+
+def test_git_commands_of_the_sheet_keep_the_changes(clone):
+    def git(*arguments):
+        done = subprocess.run(
+            ["git", *arguments], cwd=clone, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    script = clone / "echo_lag.py"
+    before = script.read_text("utf-8")
+    branch = git("branch", "--show-current").strip()
+    texts, _ = variant("A")
+    script.write_text(dict(texts)["echo_lag.py"], "utf-8")
+    *_, printed = [git(*command[1:]) for command in commands_of_the_sheet("git ")]
+    assert re.search("`(1 file changed, .*?)`", SHEET)[1] in printed
+    # A change of the script is undone by the command of the sheet, change A is kept.
+    (restore,) = set(re.findall(r"`git (restore .*?)`", SHEET))
+    script.write_text("# changed", "utf-8")
+    git(*shlex.split(restore))
+    assert script.read_text("utf-8") == dict(texts)["echo_lag.py"]
+    # The way back to the branch main.
+    assert "`git switch main`" in SHEET
+    git("switch", branch)
+    assert script.read_text("utf-8") == before
+    (there,) = set(re.findall(r"`git (switch one-.*?)`", SHEET))
+    git(*there.split())
+    # A commit is undone, and the change stays.
+    (undo,) = set(re.findall(r"`git (reset .*?)`", SHEET))
+    git(*undo.split())
+    assert script.read_text("utf-8") == dict(texts)["echo_lag.py"]
+    assert git("rev-parse", "HEAD") == git("rev-parse", branch)
 
 
 @pytest.mark.parametrize("number", ["0", "7", "x"])

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from sequences import generate_data_lag_no_context, one_hot_decode
+from tests.conftest import eagerly
 from tests.experiments import extensions, pictures, results
 from tests.experiments.extensions import build_model, feed_one_at_a_time, parse
 from tests.scripts import SCRIPTS
@@ -194,6 +195,7 @@ def test_the_program_draws_each_picture_from_what_it_measures(
     assert text.count(".py: lowest of 20 seeds") == 3
 
 
+@eagerly()
 def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
     weights = []
     monkeypatch.setattr(

@@ -143,7 +143,7 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("--lag 0", "--lag: invalid count value: '0'"),
+        ("--lag 0", "--lag: 0 is too small: at least 1 is needed"),
         ("--lag 5", "--steps is 5: --lag + 1 to 25 is needed"),
         ("--steps 26", "--steps is 26: --lag + 1 to 25 is needed"),
         ("--burn-in -1", "--burn-in is -1: 0 to 20 is needed"),

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import time
 
 import keras
 import numpy as np
@@ -196,6 +197,31 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
     added = results.read_runs()[4:]
     assert set(added.accuracy) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
+
+
+def test_each_run_is_written_as_it_ends(file, monkeypatch):
+    def measure(command, seed):
+        if seed < 3:
+            return {"command": command, "seed": seed}
+        # The third run waits for the lines of the others, up to 10 s, and fails.
+        for _ in range(100):
+            if file.read_text("utf-8").count("b.py") == 2:
+                raise RuntimeError("two lines are there")
+            time.sleep(0.1)
+        raise RuntimeError("no two lines are there")
+
+    monkeypatch.setattr(results, "measure", measure)
+    with pytest.raises(RuntimeError, match="^two lines are there$"):
+        results.run_what_lacks([("b.py", 1), ("b.py", 2), ("b.py", 3)])
+    *_, before_last, last = file.read_text("utf-8").splitlines()
+    assert {before_last, last} == {"b.py,1", "b.py,2"}
+
+
+def test_a_run_has_one_thread_and_imports_from_this_repository(tmp_path):
+    code = (
+        "import os, sequences; print(os.environ['TF_NUM_INTRAOP_THREADS'], os.getcwd())"
+    )
+    assert results.run(["-c", code], tmp_path) == f"1 {tmp_path}\n"
 
 
 def test_cells_of_errors_are_medians_and_ranges():

@@ -85,6 +85,9 @@ def compile_fit(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
+    shape = model.input_shape[1:]  # of a sample
+    if X.shape[1:] != shape:
+        raise ValueError(f"X has shape {X.shape}: samples of shape {shape} are needed")
     return model.predict_on_batch(X)  # all samples in one batch
 
 

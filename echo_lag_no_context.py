@@ -94,6 +94,9 @@ def reset_states(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
+    shape = model.input_shape[1:]  # of a sample
+    if X.shape[1:] != shape:
+        raise ValueError(f"X has shape {X.shape}: samples of shape {shape} are needed")
     # As model.predict(X, batch_size=6). The last batch is filled up by the first samples.
     full = np.pad(X, [(0, -len(X) % 6), (0, 0), (0, 0)], mode="wrap")
     batches = np.split(full, len(full) // 6)

@@ -1,10 +1,11 @@
 """What tests share: the environment that the scripts set, and the trained networks."""
 
 import contextlib
-import functools
 import importlib
 import io
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
@@ -30,7 +31,6 @@ def eagerly():
 
 
 class Trained(NamedTuple):
-    script: object  # the module
     model: keras.Model
     history: pd.DataFrame
     sequences: list  # X and y of the first 3 epochs
@@ -70,10 +70,21 @@ def train(name):
         script.evaluate(model)
     lines = output.getvalue().splitlines()
     traces = passes[0].experimental_get_tracing_count()
-    return Trained(script, model, history, sequences, weights[2], states, lines, traces)
+    return Trained(model, history, sequences, weights[2], states, lines, traces)
 
 
-@pytest.fixture(scope="session")
-def trained():
-    """Return a function: trained("echo_lag") trains once, and returns a Trained."""
-    return functools.cache(train)
+@pytest.fixture(scope="session", autouse=True)
+def trainings(request):
+    """Train the networks in a process beside the tests, if one of these needs them."""
+    if not any("trained" in test.fixturenames for test in request.session.items):
+        yield {}
+        return
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    yield {name: pool.submit(train, name) for name in SCRIPTS}
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def trained(trainings):
+    """Return a function: trained("echo_lag") returns a Trained, when it is there."""
+    return lambda name: trainings[name].result()

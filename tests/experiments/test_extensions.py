@@ -1,5 +1,6 @@
 """The experiments: their command lines, data, networks and training."""
 
+import importlib
 import random
 import sys
 from unittest import mock
@@ -31,20 +32,6 @@ def with_large_weights(model):
     return model
 
 
-SAME_AS = {"echo_lag": "", "echo_lag_no_context": "--context 1 --batch-size 6"}
-
-
-@pytest.mark.parametrize("name", SAME_AS)
-def test_trains_as_the_script(name, trained, capsys):
-    options = parse(f"{SAME_AS[name]} --epochs 2")
-    expected = [line.replace("/2000", "/2") for line in trained(name).lines[:2]]
-    capsys.readouterr()
-    keras.utils.set_random_seed(0)
-    with eagerly():
-        extensions.train(build_model(options), options)
-    assert capsys.readouterr().out.splitlines() == expected
-
-
 def test_a_run_prints_what_the_script_prints(monkeypatch, capsys):
     monkeypatch.setattr(echo_lag, "fit", eagerly()(echo_lag.fit))
     monkeypatch.setattr(extensions, "train", eagerly()(extensions.train))
@@ -56,19 +43,6 @@ def test_a_run_prints_what_the_script_prints(monkeypatch, capsys):
     assert lines == expected
     assert one_at_a_time.startswith("Accuracy fed one value at a time: 0.0")
     assert len(by_number.removeprefix("Accuracy by number: ").split()) == 25
-
-
-@pytest.mark.parametrize("name", SAME_AS)
-def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
-    script, model = trained(name).script, trained(name).model
-    options = parse(SAME_AS[name])
-    keras.utils.set_random_seed(2)
-    script.evaluate(model)
-    *_, expected = capsys.readouterr().out.splitlines()
-    keras.utils.set_random_seed(2)
-    extensions.evaluate(model, options)
-    *_, accuracy = capsys.readouterr().out.splitlines()
-    assert accuracy == expected
 
 
 @pytest.mark.parametrize(
@@ -738,3 +712,30 @@ def test_bad_command_line(command, message, capsys):
     with pytest.raises(SystemExit, match="^2$"):
         parse(command)
     assert message in capsys.readouterr().err
+
+
+SAME_AS = {"echo_lag": "", "echo_lag_no_context": "--context 1 --batch-size 6"}
+
+
+@pytest.mark.parametrize("name", SAME_AS)
+def test_trains_as_the_script(name, trained, capsys):
+    options = parse(f"{SAME_AS[name]} --epochs 2")
+    expected = [line.replace("/2000", "/2") for line in trained(name).lines[:2]]
+    capsys.readouterr()
+    keras.utils.set_random_seed(0)
+    with eagerly():
+        extensions.train(build_model(options), options)
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+@pytest.mark.parametrize("name", SAME_AS)
+def test_evaluates_a_trained_network_as_the_script(name, trained, capsys):
+    script, model = importlib.import_module(name), trained(name).model
+    options = parse(SAME_AS[name])
+    keras.utils.set_random_seed(2)
+    script.evaluate(model)
+    *_, expected = capsys.readouterr().out.splitlines()
+    keras.utils.set_random_seed(2)
+    extensions.evaluate(model, options)
+    *_, accuracy = capsys.readouterr().out.splitlines()
+    assert accuracy == expected

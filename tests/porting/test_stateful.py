@@ -406,64 +406,77 @@ def test_network_that_may_need_a_whole_sequence_is_an_error(chain, message):
         one_at_a_time(sequential(*chain))
 
 
-OVER_TIME = layers.Activation(lambda X: X - keras.ops.mean(X, axis=1, keepdims=True))
+def sums(X):
+    return keras.ops.cumsum(X, axis=1)
+
+
+SUMS, AFTER_LSTM = layers.Activation(sums), LSTM(4, return_sequences=True)
 EACH_STEP = np.array([[1.0], [2.0], [3.0]])
-GROUPS = layers.GroupNormalization(2)
+CAUSAL = {"padding": "causal", "dilation_rate": 8}
 
 
 @pytest.mark.parametrize(
-    "chain",
+    ("shape", "chain"),
     [
-        [OVER_TIME, LSTM(3)],
-        [LSTM(3, return_sequences=True), OVER_TIME],
-        [Dense(3, activation=OVER_TIME.activation), LSTM(3)],
-        [layers.Rescaling(EACH_STEP), LSTM(3)],
-        [LSTM(3, return_sequences=True), layers.Rescaling(1, offset=EACH_STEP)],
-        [GROUPS, LSTM(3)],
-        [LSTM(4, return_sequences=True), GROUPS, GRU(3), Dense(2)],
-        [BurnIn(LSTM(4, return_sequences=True), 1), layers.GroupNormalization(4)],
+        (ANY, [SUMS, LSTM(3)]),
+        (ANY, [AFTER_LSTM, SUMS]),
+        (ANY, [BurnIn(LSTM(4, return_sequences=True), 1), SUMS]),
+        (ANY, [Dense(3, activation=sums), LSTM(3)]),
+        (ANY, [layers.Activation(keras.ops.arccosh), SUMS, LSTM(3)]),  # gives NaN
+        (FIXED, [layers.Rescaling(EACH_STEP), LSTM(3)]),
+        (FIXED, [AFTER_LSTM, layers.Rescaling(1, offset=EACH_STEP)]),
+        (ANY, [layers.GroupNormalization(1), LSTM(3)]),
+        (ANY, [AFTER_LSTM, layers.GroupNormalization(2), GRU(3), Dense(2)]),
+        ((2, 40, 3), [layers.Conv1D(3, 2, **CAUSAL), LSTM(3)]),
     ],
 )
-def test_network_that_answers_otherwise_one_step_at_a_time_is_an_error(
-    chain, monkeypatch
+def test_a_layer_that_mixes_time_steps_is_an_error_even_if_it_is_in_the_list(
+    shape, chain, monkeypatch
 ):
-    # As if a user had added this layer to the list.
-    added = (*stateful.PER_STEP_LAYERS, layers.GroupNormalization)
+    added = (*stateful.PER_STEP_LAYERS, layers.GroupNormalization, layers.Conv1D)
     monkeypatch.setattr(stateful, "PER_STEP_LAYERS", added)
-    with pytest.raises(ValueError, match="does not treat each time step by itself"):
-        one_at_a_time(sequential(*chain))
+    with pytest.raises(ValueError, match="may not treat each time step by itself"):
+        one_at_a_time(sequential(*chain, shape=shape))
 
 
-@pytest.mark.parametrize("steps", [1, 60])
+WORDS = layers.StringLookup(vocabulary=["a", "b"])
+INTEGERS = layers.IntegerLookup(vocabulary=[5, 6], num_oov_indices=0)
+OF_IMAGES = [layers.Conv2D(3, 3), layers.GlobalAveragePooling2D()]
+
+
 @pytest.mark.parametrize(
-    "ids",
+    ("shape", "dtype", "chain"),
     [
-        Embedding(1, 2),
-        Embedding(2, 2),
-        Embedding(2, 2, mask_zero=True),
-        Embedding(9, 2, mask_zero=True),
-        layers.TimeDistributed(Embedding(2, 2)),
+        ((None, 60), None, [Embedding(1, 2)]),
+        ((None, None), None, [Embedding(9, 2, mask_zero=True)]),
+        ((None, None), "int32", [layers.Rescaling(1, -1000), Embedding(2, 2)]),
+        ((None, None), "string", [WORDS, Embedding(3, 2)]),
+        ((None, None), "int64", [INTEGERS, Embedding(2, 2)]),
+        (
+            (None, None, None, None, 2),
+            None,
+            [layers.TimeDistributed(p) for p in OF_IMAGES],
+        ),
+        ((None, 1, 3), None, [Dense(2)]),
     ],
 )
-def test_the_comparison_takes_ids_that_exist(ids, steps):
-    shape = (None, steps)
-    chain = [LSTM(3, return_sequences=True), LSTM(3)]
-    if isinstance(ids, layers.TimeDistributed):
-        shape, chain = (
-            (None, steps, 4),
-            [layers.TimeDistributed(layers.Flatten()), *chain],
-        )
-    assert one_at_a_time(sequential(ids, *chain, shape=shape))
+def test_layers_are_given_only_what_they_can_take(shape, dtype, chain, monkeypatch):
+    added = (*stateful.PER_STEP_LAYERS, layers.StringLookup, layers.IntegerLookup)
+    monkeypatch.setattr(stateful, "PER_STEP_LAYERS", added)
+    inputs = keras.Input(batch_shape=shape, dtype=dtype)
+    assert one_at_a_time(keras.Sequential([inputs, *chain, LSTM(3)]))
 
 
-def test_the_comparison_leaves_states_and_random_numbers_alone():
-    model = sequential(LSTM(3, stateful=True), Dense(2))
+def test_one_at_a_time_leaves_states_and_random_numbers_alone():
+    # With dropout, a call in training would draw random numbers.
+    model = sequential(layers.Dropout(0.5), LSTM(3, stateful=True, dropout=0.5))
     model.predict_on_batch(np.ones((2, 3, 4)))
-    before = [state.numpy() for state in states(model)]
+    before = [variable.numpy() for variable in (*states(model), *model.variables)]
     np.random.seed(1)
     random.seed(1)
     network = one_at_a_time(model, 2)
-    assert all(map(np.array_equal, before, states(model)))
+    after = [variable.numpy() for variable in (*states(model), *model.variables)]
+    assert all(map(np.array_equal, before, after))
     assert not any(map(np.any, states(network)))
     drawn = np.random.random(), random.random()
     np.random.seed(1)
@@ -472,11 +485,9 @@ def test_the_comparison_leaves_states_and_random_numbers_alone():
 
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_float16", "mixed_bfloat16"])
-def test_networks_of_other_precision_are_compared_alike(policy):
-    options = {"dtype": policy, "return_sequences": True}
-    chain = [layers.SimpleRNN(60, **options), GRU(60, **options), LSTM(60, **options)]
-    model = sequential(*chain, Dense(9, activation="softmax", dtype=policy))
-    # Large weights make errors of rounding large, too.
+def test_errors_of_rounding_are_none_of_a_layer(policy):
+    norms = [layers.BatchNormalization(dtype=policy), LSTM(9, dtype=policy)]
+    model = sequential(Dense(512, "softmax", dtype=policy), *norms, shape=(7, 60, 256))
     model.set_weights([4 * array for array in model.get_weights()])
     assert one_at_a_time(model, batch_size=7)
 

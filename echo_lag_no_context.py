@@ -15,8 +15,8 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A notebook sets MPLBACKEND. "import keras" loads pyplot, which refuses that backend if
-# matplotlib_inline is not installed here.
+# "import keras" also imports Matplotlib, and this refuses the MPLBACKEND of a notebook if
+# matplotlib_inline is not installed.
 if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
@@ -94,9 +94,9 @@ def reset_states(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
-    shape = model.input_shape[1:]  # of a sample
-    if X.shape[1:] != shape:
-        raise ValueError(f"X has shape {X.shape}: samples of shape {shape} are needed")
+    needed = model.input_shape[1:]
+    if X.shape[1:] != needed:
+        raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
     # As model.predict(X, batch_size=6). The last batch is filled up by the first samples.
     full = np.pad(X, [(0, -len(X) % 6), (0, 0), (0, 0)], mode="wrap")
     batches = np.split(full, len(full) // 6)
@@ -151,7 +151,7 @@ def main():
     if args.plot and not args.plot.parent.is_dir():
         parser.error(f"--plot is {args.plot}: its folder does not exist")
     if args.plot and args.plot.is_dir():
-        parser.error(f"--plot is {args.plot}: a folder has this name")
+        parser.error(f"--plot is {args.plot}: a file is needed, not a folder")
     try:
         generate_data(sequence)  # checks the integers
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What tests share: the environment that the scripts set, and the trained networks."""
+"""What tests share: the environment of the scripts, `eagerly`, and trained networks."""
 
 import contextlib
 import importlib
@@ -55,7 +55,7 @@ def train(name):
 
     def compile_and_record(model):
         passes.append(compile_fit(model))
-        return passes[0]
+        return passes[-1]
 
     keras.utils.set_random_seed(0)
     model = script.build_model()
@@ -76,15 +76,13 @@ def train(name):
 @pytest.fixture(scope="session", autouse=True)
 def trainings(request):
     """Train the networks in a process beside the tests, if one of these needs them."""
-    if not any("trained" in test.fixturenames for test in request.session.items):
-        yield {}
-        return
+    needed = any("trained" in test.fixturenames for test in request.session.items)
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    yield {name: pool.submit(train, name) for name in SCRIPTS}
+    yield {name: pool.submit(train, name) for name in SCRIPTS if needed}
     pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture
 def trained(trainings):
-    """Return a function: trained("echo_lag") returns a Trained, when it is there."""
+    """Return a function: trained("echo_lag") waits for this training, and returns it."""
     return lambda name: trainings[name].result()

@@ -264,6 +264,12 @@ def test_the_check_says_that_part_4_without_its_state_counts(
     assert float(share) < 0.4
 
 
+def test_the_script_that_readme_changes_is_restored():
+    (changed,) = re.findall(r"`stateful=False` in the LSTM layer of `(.*?)`", ONE_LINE)
+    (restored,) = re.findall(r"`git restore (.*?)` undoes the change", ONE_LINE)
+    assert changed == restored == "echo_lag.py"
+
+
 def test_the_commands_of_readme_are_those_that_it_shows():
     set_up, run, tests = re.findall(r"(?m)^(?:python3|\.venv).*", README)
     assert set_up.endswith("-r requirements.txt && .venv/bin/python echo_lag.py")

@@ -82,8 +82,12 @@ def test_fit_is_that_of_the_article(name, trained):
 
 
 @each_script
-def test_fit_is_compiled_once_by_xla(name, trained, monkeypatch):
+def test_fit_is_traced_once(name, trained):
     assert trained(name).traces == 1
+
+
+@each_script
+def test_fit_is_compiled_by_xla(name, monkeypatch):
     monkeypatch.setattr(tf, "function", function := mock.Mock())
     script = importlib.import_module(name)
     script.compile_fit(script.build_model())
@@ -222,7 +226,7 @@ def test_predict_makes_one_call_for_each_batch(name):
     # model.predict would give the same, but each call takes a hundred times as long.
     script = importlib.import_module(name)
     model = script.build_model()
-    model.predict_on_batch = mock.Mock(wraps=lambda X: np.zeros((len(X), 100)))
+    model.predict_on_batch = mock.Mock(side_effect=lambda X: np.zeros((len(X), 100)))
     batch_shape = SCRIPTS[name].batch_shape
     n_batches = 7 if batch_shape[0] else 1
     samples = 7 * (batch_shape[0] or 5)
@@ -233,7 +237,17 @@ def test_predict_makes_one_call_for_each_batch(name):
 
 @each_script
 @pytest.mark.parametrize(
-    "shape", [(20, 7, 100), (20, 0, 100), (20, 500), (100,), (), (20, 5, 100, 1)]
+    "shape",
+    [
+        (20, 7, 100),
+        (20, 0, 100),
+        (20, 1, 99),
+        (20, 5, 99),
+        (20, 500),
+        (100,),
+        (),
+        (20, 5, 100, 1),
+    ],
 )
 def test_predict_of_a_wrong_shape_is_an_error(shape, name):
     script = importlib.import_module(name)
@@ -242,8 +256,6 @@ def test_predict_of_a_wrong_shape_is_an_error(shape, name):
     message = f"X has shape {shape}: samples of shape {needed} are needed"
     with pytest.raises(ValueError, match=re.escape(message)):
         script.predict(model, np.zeros(shape))
-    with pytest.raises(ValueError, match="are needed"):
-        script.predict(model, np.zeros((20, needed[0], 99)))
 
 
 @each_script
@@ -418,8 +430,7 @@ def test_too_few_integers_are_an_error_before_training(name, run, capsys):
         ("1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
         ("-- 1 2 3 4 5 -1", "-1 is not an integer from 0 to 99"),
         ("1 2 3 4 5 six", "argument sequence: invalid int value: 'six'"),
-        ("--sed 1", "unrecognized arguments: --sed"),
-        ("1 2 3 4 5 6 --sed 1", "unrecognized arguments: --sed 1"),
+        ("--sed 1", "unrecognized arguments: --sed"),  # 1 is taken as the sequence.
     ],
 )
 def test_bad_option_is_an_error_before_training(name, options, message, run, capsys):
@@ -438,7 +449,9 @@ def test_plot_into_a_folder_is_an_error_before_training(name, run, tmp_path, cap
         run(name, f"--plot {folder}")
     output, error = capsys.readouterr()
     assert output == ""
-    assert error.endswith(f"error: --plot is {folder}: a folder has this name\n")
+    assert error.endswith(
+        f"error: --plot is {folder}: a file is needed, not a folder\n"
+    )
 
 
 @each_script
@@ -461,7 +474,7 @@ def test_script_from_the_shell_of_another_folder(name, shells, trained):
 
 
 @pytest.mark.parametrize(("module", "kept"), [(pytest, True), (None, False)])
-def test_the_plots_of_a_notebook_are_left_alone(module, kept, monkeypatch):
+def test_mplbackend_is_kept_if_matplotlib_inline_is_there(module, kept, monkeypatch):
     # find_spec looks here first. Any module will do; None means that there is none.
     monkeypatch.setitem(sys.modules, "matplotlib_inline", module)
     monkeypatch.setenv("MPLBACKEND", NOTEBOOK)

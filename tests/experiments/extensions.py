@@ -86,7 +86,7 @@ def count(text, at_least=1):
     return int(text)
 
 
-def number(text):
+def whole(text):
     """Return a whole number of at least 0."""
     return count(text, at_least=0)
 
@@ -117,10 +117,8 @@ def parse(command=None):
     add("--start", choices=choices, help="start each batch from such a state")
     add("--list", type=count, metavar="N", help="fit all windows of one list")
     add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
-    add("--lead", type=number, default=0, metavar="N", help="values before each window")
-    add(
-        "--burn-in", type=number, default=0, metavar="N", help="same, without gradients"
-    )
+    add("--lead", type=whole, default=0, metavar="N", help="values before each window")
+    add("--burn-in", type=whole, default=0, metavar="N", help="same, without gradients")
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
@@ -154,12 +152,10 @@ def parse(command=None):
         parser.error(f"--shortest is {options.shortest}: at most --context is needed")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
-    # "not": of nan, no comparison is true.
-    if not 0 < options.learning_rate < np.inf:
-        rate = options.learning_rate
+    rate, bias = options.learning_rate, options.forget_bias
+    if rate <= 0 or not np.isfinite(rate):
         parser.error(f"--learning-rate is {rate}: a finite number above 0 is needed")
-    if options.forget_bias is not None and not np.isfinite(options.forget_bias):
-        bias = options.forget_bias
+    if bias is not None and not np.isfinite(bias):
         parser.error(f"--forget-bias is {bias}: a finite number is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")

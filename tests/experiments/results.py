@@ -7,11 +7,11 @@ real_values.py and its options, or options of extensions.py alone. It runs with 
 3, ... A run ends as a line of results.csv, so what was stopped goes on where it was. To
 measure again, delete lines there.
 
-To try one first, run it by hand, with the seeds that you like:
+To try an experiment first, run its command by hand, with the seeds that you like:
 
     python -m tests.experiments.extensions --lag 2 --seed 1
 
-Once a table has its command, the tests fail until results.csv has the runs of all its seeds.
+Once its command stands in a table, the tests fail until this program has come to its end.
 """
 
 import argparse

@@ -63,13 +63,6 @@ def test_each_change_belongs_to_a_row():
     assert len(exercises.CHANGES) == SHEET.count("```diff")
 
 
-def test_git_says_of_change_a_what_the_sheet_says():
-    lines = exercises.CHANGES["A"].splitlines()
-    added = sum(line.startswith("+") for line in lines)
-    assert not any(line.startswith("-") for line in lines)
-    assert f"`1 file changed, {added} insertions(+)`" in SHEET
-
-
 def test_a_row_shows_the_median_and_the_run_by_hand(monkeypatch, capsys):
     def run(texts, command, seed):
         return {"accuracy": f"0.{seed}", "epochs_to_95": 10.0 * seed}
@@ -117,7 +110,7 @@ def clone(tmp_path, monkeypatch):
     for file in ROOT.glob("*.py"):
         shutil.copy(file, tmp_path)
     me = "-c user.name=Me -c user.email=me@example.com"
-    for command in "init -q", "add .", f"{me} commit -q -m Scripts":
+    for command in "init -q -b main", "add .", f"{me} commit -q -m Scripts":
         subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
     monkeypatch.setattr(exercises, "ROOT", tmp_path)
     monkeypatch.setattr(exercises, "run", lambda texts, command, seed: RUN)
@@ -172,41 +165,52 @@ def test_a_row_is_run_with_its_scripts_and_three_seeds(monkeypatch):
         assert ran.count((0, "echo_lag.py", seed)) == 3  # the others
 
 
-def commands_of_the_sheet(pattern):
-    """Return the lines of EXERCISES.md that begin with a pattern, as git commands."""
-    return [shlex.split(line) for line in re.findall(rf"(?m)^{pattern}.*", SHEET)]
+CHANGED_BY_A = dict(variant("A")[0])["echo_lag.py"]
 
 
-def test_git_commands_of_the_sheet_keep_the_changes(clone):
-    def git(*arguments):
-        done = subprocess.run(
-            ["git", *arguments], cwd=clone, check=True, capture_output=True, text=True
-        )
-        return done.stdout
+@pytest.fixture
+def git(clone):
+    """Make change A, and commit it as EXERCISES.md says; return a function for git.
 
-    script = clone / "echo_lag.py"
-    before = script.read_text("utf-8")
-    branch = git("branch", "--show-current").strip()
-    texts, _ = variant("A")
-    script.write_text(dict(texts)["echo_lag.py"], "utf-8")
-    *_, printed = [git(*command[1:]) for command in commands_of_the_sheet("git ")]
-    assert re.search("`(1 file changed, .*?)`", SHEET)[1] in printed
-    # A change of the script is undone by the command of the sheet, change A is kept.
+    git("status") returns what `git status` prints. git.printed is what the commit printed.
+    """
+
+    def run(command):
+        arguments = shlex.split(f"git {command}")
+        options = {"cwd": clone, "capture_output": True, "text": True}
+        return subprocess.run(arguments, check=True, **options).stdout
+
+    (clone / "echo_lag.py").write_text(CHANGED_BY_A, "utf-8")
+    *_, run.printed = [run(line) for line in re.findall(r"(?m)^git (.*)", SHEET)]
+    return run
+
+
+def test_the_commit_of_change_a_prints_what_the_sheet_says(git):
+    said = re.search(r"says `(1 file changed, .*?)`", SHEET)[1]
+    assert said in git.printed
+
+
+def test_the_sheet_undoes_a_change_but_not_change_a(git, clone):
     (restore,) = set(re.findall(r"`git (restore .*?)`", SHEET))
-    script.write_text("# changed", "utf-8")
-    git(*shlex.split(restore))
-    assert script.read_text("utf-8") == dict(texts)["echo_lag.py"]
-    # The way back to the branch main.
-    assert "`git switch main`" in SHEET
-    git("switch", branch)
-    assert script.read_text("utf-8") == before
-    (there,) = set(re.findall(r"`git (switch one-.*?)`", SHEET))
-    git(*there.split())
-    # A commit is undone, and the change stays.
-    (undo,) = set(re.findall(r"`git (reset .*?)`", SHEET))
-    git(*undo.split())
-    assert script.read_text("utf-8") == dict(texts)["echo_lag.py"]
-    assert git("rev-parse", "HEAD") == git("rev-parse", branch)
+    (clone / "echo_lag.py").write_text("# another change", "utf-8")
+    git(restore)
+    assert (clone / "echo_lag.py").read_text("utf-8") == CHANGED_BY_A
+
+
+def test_the_sheet_leads_to_the_scripts_without_change_a_and_back(git, clone):
+    leave, come_back = re.findall(r"`git (switch .*?)`", SHEET)
+    git(leave)
+    unchanged = dict(variant("none")[0])["echo_lag.py"]
+    assert (clone / "echo_lag.py").read_text("utf-8") == unchanged
+    git(come_back)
+    assert (clone / "echo_lag.py").read_text("utf-8") == CHANGED_BY_A
+
+
+def test_a_commit_that_the_sheet_undoes_keeps_the_changes(git, clone):
+    (undo,) = re.findall(r"`git (reset .*?)`", SHEET)
+    git(undo)
+    assert git("rev-parse HEAD") == git("rev-parse main")
+    assert (clone / "echo_lag.py").read_text("utf-8") == CHANGED_BY_A
 
 
 @pytest.mark.parametrize("number", ["0", "7", "x"])

@@ -217,11 +217,29 @@ def test_each_run_is_written_as_it_ends(file, monkeypatch):
     assert {before_last, last} == {"b.py,1", "b.py,2"}
 
 
-def test_a_run_has_one_thread_and_imports_from_this_repository(tmp_path):
-    code = (
-        "import os, sequences; print(os.environ['TF_NUM_INTRAOP_THREADS'], os.getcwd())"
-    )
-    assert results.run(["-c", code], tmp_path) == f"1 {tmp_path}\n"
+def test_a_run_that_fails_ends_the_others(file, monkeypatch):
+    started = []
+
+    def measure(command, seed):
+        started.append(seed)
+        time.sleep(0.1)
+        raise RuntimeError("it fails")
+
+    monkeypatch.setattr(results, "measure", measure)
+    with pytest.raises(RuntimeError, match="it fails"):
+        results.run_what_lacks([("b.py", seed) for seed in range(50)])
+    assert len(started) < 10
+    assert file.read_text("utf-8") == RUNS
+
+
+def test_a_run_has_one_thread():
+    code = "import os; print(os.environ['TF_NUM_INTRAOP_THREADS'])"
+    assert results.run(["-c", code]) == "1\n"
+
+
+def test_a_run_imports_from_this_repository_in_any_folder(tmp_path):
+    code = "import os, sequences; print(os.getcwd())"
+    assert results.run(["-c", code], tmp_path) == f"{tmp_path}\n"
 
 
 def test_cells_of_errors_are_medians_and_ranges():

@@ -1,6 +1,7 @@
 """What tests share: the environment of the scripts, `eagerly`, and trained networks."""
 
 import contextlib
+import functools
 import importlib
 import io
 import multiprocessing
@@ -31,13 +32,14 @@ def eagerly():
 
 
 class Trained(NamedTuple):
-    model: keras.Model
+    weights: list
+    early_weights: list  # after 2 epochs
     history: pd.DataFrame
     sequences: list  # X and y of the first 3 epochs
-    weights: list  # after 2 epochs
     states: list  # of the LSTM, after fit
     lines: list  # that fit and evaluate have printed
     traces: int  # how often TensorFlow has traced the compiled pass
+    model: object = None  # a network with these weights, in the process of the tests
 
 
 def train(name):
@@ -70,7 +72,8 @@ def train(name):
         script.evaluate(model)
     lines = output.getvalue().splitlines()
     traces = passes[0].experimental_get_tracing_count()
-    return Trained(model, history, sequences, weights[2], states, lines, traces)
+    all_weights = model.get_weights(), weights[2]
+    return Trained(*all_weights, history, sequences, states, lines, traces)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,7 +85,16 @@ def trainings(request):
     pool.shutdown(cancel_futures=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trained(trainings):
     """Return a function: trained("echo_lag") waits for this training, and returns it."""
-    return lambda name: trainings[name].result()
+
+    @functools.cache
+    def wait(name):
+        training = trainings[name].result()
+        # To send the model itself would draw random numbers when it arrives.
+        model = importlib.import_module(name).build_model()
+        model.set_weights(training.weights)
+        return training._replace(model=model)
+
+    return wait

@@ -76,22 +76,38 @@ def train(name):
     return Trained(*all_weights, history, sequences, states, lines, traces)
 
 
+def run_program(code):
+    """Run a program; return what it prints."""
+    keras.utils.set_random_seed(1)
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(code, {"__name__": "__main__"})  # noqa: S102
+    return output.getvalue()
+
+
+# What runs in a process beside the tests: a name, and a function with its arguments. A file
+# of tests adds what it needs.
+BESIDE = {}
+
+
 @pytest.fixture(scope="session", autouse=True)
-def trainings(request):
-    """Train the networks in a process beside the tests, if one of these needs them."""
-    needed = any("trained" in test.fixturenames for test in request.session.items)
+def beside(request):
+    """Start what runs beside the tests; return a function that waits for a result."""
+    needed = dict(BESIDE)
+    if any("trained" in test.fixturenames for test in request.session.items):
+        needed |= {name: (train, name) for name in SCRIPTS}
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    yield {name: pool.submit(train, name) for name in SCRIPTS if needed}
+    started = {name: pool.submit(*job) for name, job in needed.items()}
+    yield lambda name: started[name].result()
     pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")
-def trained(trainings):
+def trained(beside):
     """Return a function: trained("echo_lag") waits for this training, and returns it."""
 
     @functools.cache
     def wait(name):
-        training = trainings[name].result()
+        training = beside(name)
         # To send the model itself would draw random numbers when it arrives.
         model = importlib.import_module(name).build_model()
         model.set_weights(training.weights)

@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.experiments.extensions import MISSING, count, shortened
-from tests.porting.stateful import BurnIn, compile_training_pass, one_at_a_time
+from tests.experiments.extensions import MISSING, BurnIn, count, make_reader, shortened
+from tests.porting.stateful import compile_training_pass
 
 LAYERS = {
     "lstm": keras.layers.LSTM,
@@ -39,15 +39,17 @@ def parse(command=None):
     add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
     add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
     add("--draw-once", action="store_true", help="their lengths, for all epochs")
+    add("--each-step", action="store_true", help="an answer for each time step")
     add("--epochs", type=count, default=14, metavar="N", help="passes over the list")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
-    if not options.lag < options.steps <= 25:
-        parser.error(f"--steps is {options.steps}: --lag + 1 to 25 is needed")
+    if not options.lag < options.steps <= 50:
+        parser.error(f"--steps is {options.steps}: --lag + 1 to 50 is needed")
     if not 0 <= options.burn_in <= 20:
         parser.error(f"--burn-in is {options.burn_in}: 0 to 20 is needed")
-    if options.shortest and options.burn_in:
-        parser.error("--shortest and --burn-in do not go together")
+    remedies = ("burn_in", "shortest", "each_step")
+    if sum(bool(vars(options)[name]) for name in remedies) > 1:
+        parser.error("only one of --burn-in, --shortest and --each-step is possible")
     if options.shortest and options.shortest > options.steps:
         parser.error(f"--shortest is {options.shortest}: at most --steps is needed")
     if options.draw_once and not options.shortest:
@@ -57,22 +59,32 @@ def parse(command=None):
     return options
 
 
+def answers_to(values, options):
+    """Return the right answer to each value but the first K, (..., time steps - K)."""
+    windows = sliding_window_view(values, options.lag + 1, axis=-1)
+    return windows.mean(axis=-1) if options.mean else windows[..., 0]
+
+
 def windows_of(values, options):
-    """Return all windows of a sequence, (samples, time steps, 1), and their targets."""
-    length = options.burn_in + options.steps
-    windows = sliding_window_view(values, length)
-    return windows[..., np.newaxis], targets_of(windows, options)
+    """Return all windows of a sequence, (samples, time steps, 1), and their right answers."""
+    steps = options.burn_in + options.steps
+    windows = sliding_window_view(values, steps)
+    y = answers_to(values, options)[steps - 1 - options.lag :]
+    return windows[..., np.newaxis], y
 
 
-def targets_of(windows, options):
-    """Return the right answer to each window, (..., time steps), at its last time step."""
-    values = windows[..., -1 - options.lag :]
-    return values.mean(axis=-1) if options.mean else values[..., 0]
+def windows_with_many_answers(values, options):
+    """Return windows as `windows_of`, from value K on, and an answer to each time step."""
+    windows = sliding_window_view(values[options.lag :], options.steps)
+    y = sliding_window_view(answers_to(values, options), options.steps)
+    return windows[..., np.newaxis], y[..., np.newaxis]
 
 
 def train(options):
     """Return the network, trained on 20,000 windows of one list, as Keras's `fit` does."""
-    layer = LAYERS[options.layer](50)
+    layer = LAYERS[options.layer](
+        50, return_sequences=options.each_step, return_state=options.burn_in > 0
+    )
     model = keras.Sequential()
     model.add(keras.Input((options.burn_in + options.steps, 1)))
     if options.shortest:
@@ -80,8 +92,12 @@ def train(options):
     model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
     model.add(keras.layers.Dense(1))
     model.compile("adam", "mse")
-    values = np.random.random(20_000 + model.input_shape[1] - 1)
-    X, y = windows_of(values, options)
+    n_values = 20_000 + model.input_shape[1] - 1
+    if options.each_step:
+        values = np.random.random(options.lag + n_values)
+        X, y = windows_with_many_answers(values, options)
+    else:
+        X, y = windows_of(np.random.random(n_values), options)
     if options.draw_once:
         X = shortened(X, options.shortest)
     drawn_anew = options.shortest and not options.draw_once
@@ -107,15 +123,14 @@ def main(command=None):
     sequences = np.random.random((100, 200))
     samples = [windows_of(values, options) for values in sequences]
     X, y = map(np.concatenate, zip(*samples))
-    yhat = model.predict_on_batch(X)[:, 0]
+    yhat = model.predict_on_batch(X)[..., 0]
+    if options.each_step:
+        yhat = yhat[:, -1]
     print(f"Error over 100 new sequences: {relative_error(y, yhat):.6f}")
 
-    network = one_at_a_time(model, batch_size=100)
-    steps = sequences.T[:, :, np.newaxis, np.newaxis]  # batches of one time step
-    answers = np.hstack([network.predict_on_batch(X) for X in steps])
+    answers = make_reader(model).predict(sequences[..., np.newaxis], verbose=0)[..., 0]
     # The first answers ask for values that the network was never shown.
-    y = targets_of(sliding_window_view(sequences, options.lag + 1, axis=1), options)
-    yhat = answers[:, options.lag :]
+    y, yhat = answers_to(sequences, options), answers[:, options.lag :]
     late = relative_error(y[:, -25:].ravel(), yhat[:, -25:].ravel())
     print(f"Error fed one value at a time: {late:.6f}")  # the last 25 answers
     first = slice(50 - options.lag)  # the answers to the first 50 values

@@ -38,6 +38,20 @@ def test_relative_error():
     assert relative_error(y, yhat) == pytest.approx(1 - r_squared, rel=1e-5)
 
 
+@pytest.mark.parametrize("option", ["", "--mean"])
+def test_many_answers_pair_by_pair(option):
+    s = np.random.random(20)
+    options = parse(f"--lag 3 --steps 4 --each-step {option}")
+    X, y = real_values.windows_with_many_answers(s, options)
+    assert X.shape == y.shape == (14, 4, 1)
+    # The first window begins with the value whose answer is the first value.
+    for start, (window, answers) in enumerate(zip(X[:, :, 0], y[:, :, 0]), start=3):
+        assert window.tolist() == s[start : start + 4].tolist()
+        ends = range(start, start + 4)
+        right = [s[t - 3 : t + 1].mean() if option else s[t - 3] for t in ends]
+        assert answers == pytest.approx(right)
+
+
 @pytest.fixture
 def trained_on(monkeypatch):
     """Return a list, to which each pass of a training adds its X and y."""
@@ -69,6 +83,15 @@ def test_options_reach_the_network_and_its_training(option, trained_on):
     (first, _), (second, _), _ = trained_on
     assert not np.array_equal(first, second)  # in another order,
     assert np.array_equal(np.sort(first, axis=0), np.sort(second, axis=0))  # the same
+
+
+def test_an_answer_for_each_step_reaches_the_network_and_its_training(trained_on):
+    options = parse("--lag 2 --steps 4 --epochs 2 --each-step")
+    model = real_values.train(options)
+    assert model.output_shape == (None, 4, 1)
+    for X, y in trained_on:
+        assert X.shape == y.shape == (20_000, 4, 1)
+        assert (y[:, 2:] == X[:, :2]).all()
 
 
 @pytest.mark.parametrize("option", ["", "--draw-once"])
@@ -116,21 +139,31 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     assert shares[:2] == ["-", "-"] and "-" not in shares[2:]
 
 
+def test_the_last_answer_to_a_window_is_measured_if_there_are_many(monkeypatch, capsys):
+    layer = keras.layers.SimpleRNN(2, activation="linear", return_sequences=True)
+    model = keras.Sequential([keras.Input((5, 1)), layer, keras.layers.Dense(1)])
+    layer.set_weights([np.array([[1.0, 0]]), np.array([[0, 1.0], [0, 0]]), np.zeros(2)])
+    model.layers[1].set_weights([np.array([[0], [1.0]]), np.zeros(1)])
+    monkeypatch.setattr(real_values, "train", lambda options: model)
+    real_values.main("--seed 3 --each-step")
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "Error over 100 new sequences: 0.000000",
+        "Error fed one value at a time: 0.000000",
+    ]
+
+
+class RightUpTo175:
+    """Answers rightly up to number 175, then with 0.5; and so at number 40."""
+
+    def predict(self, X, verbose):
+        answers = np.roll(X, 1, axis=1)
+        answers[:, 39] = answers[:, 175:] = 0.5
+        return answers
+
+
 @pytest.mark.usefixtures("trained_on")
 def test_late_answers_are_the_last_25(monkeypatch, capsys):
-    class Network:
-        """Answers rightly up to number 175, then with 0.5; and so at number 40."""
-
-        number = 0
-        previous = None
-
-        def predict_on_batch(self, X):
-            self.number += 1
-            right, self.previous = self.previous, X[:, 0]
-            early = 1 < self.number <= 175 and self.number != 40
-            return right if early else np.full((100, 1), 0.5)
-
-    monkeypatch.setattr(real_values, "one_at_a_time", lambda *_, **__: Network())
+    monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
     real_values.main("--seed 4")
     _, late, by_number = capsys.readouterr().out.splitlines()
     assert float(late.split()[-1]) == pytest.approx(1, abs=0.01)
@@ -140,15 +173,31 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
     ]
 
 
+def test_the_seed_repeats_a_run(monkeypatch, capsys):
+    monkeypatch.setattr(real_values, "compile_training_pass", compile_nothing)
+    printed = []
+    for seed in 5, 5, 6:
+        real_values.main(f"--seed {seed}")
+        printed.append(capsys.readouterr().out)
+    first, same, other = printed
+    assert first == same
+    assert first != other
+
+
+def compile_nothing(model, batch_size, jit_compile):
+    return lambda X, y: None
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
         ("--lag 0", "--lag: 0 is too small: at least 1 is needed"),
-        ("--lag 5", "--steps is 5: --lag + 1 to 25 is needed"),
-        ("--steps 26", "--steps is 26: --lag + 1 to 25 is needed"),
+        ("--lag 5", "--steps is 5: --lag + 1 to 50 is needed"),
+        ("--steps 51", "--steps is 51: --lag + 1 to 50 is needed"),
         ("--burn-in -1", "--burn-in is -1: 0 to 20 is needed"),
         ("--burn-in 21", "--burn-in is 21: 0 to 20 is needed"),
-        ("--shortest 2 --burn-in 1", "--shortest and --burn-in do not go together"),
+        ("--shortest 2 --burn-in 1", "only one of --burn-in, --shortest and --each-"),
+        ("--shortest 2 --each-step", "only one of --burn-in, --shortest and --each-"),
         ("--shortest 6", "--shortest is 6: at most --steps is needed"),
         ("--draw-once", "--draw-once needs --shortest"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),

@@ -16,8 +16,7 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# "import keras" also imports Matplotlib, and this refuses the MPLBACKEND of a notebook if
-# matplotlib_inline is not installed.
+# Keras imports Matplotlib, which refuses a notebook's MPLBACKEND without matplotlib_inline.
 if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
@@ -67,10 +66,10 @@ def fit(model, epochs=EPOCHS):
 
 # Only for speed: this does the article's line, so you need not read it.
 def compile_fit(model):
-    """Return one function for the line of the article, without fit's set-up."""
-    # If Adam's and the metric's variables exist before, TensorFlow compiles only once.
+    """Return one function for the line of the article, without set-up and shuffling."""
+    # Make the variables of Adam and of the metric now, or TensorFlow compiles twice.
     model.optimizer.build(model.trainable_variables)
-    model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # reset below
+    model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
     @tf.function(jit_compile=True)
     def fit_sequence(X, y):
@@ -134,10 +133,8 @@ def main():
         parser.error(f"--seed is {args.seed}: 0 to 2**32 - 1 is needed")
     if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
-    if args.plot and not args.plot.parent.is_dir():
-        parser.error(f"--plot is {args.plot}: its folder does not exist")
-    if args.plot and args.plot.is_dir():
-        parser.error(f"--plot is {args.plot}: a file is needed, not a folder")
+    if args.plot and (args.plot.is_dir() or not args.plot.parent.is_dir()):
+        parser.error(f"--plot is {args.plot}: a file in an existing folder is needed")
     try:
         generate_data(sequence)  # checks the integers
     except ValueError as error:

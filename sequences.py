@@ -84,7 +84,7 @@ def generate_data_current(sequence=None):
     """
     encoded = _encode(sequence, at_least=1)
     X = encoded.reshape(len(encoded), 1, 100)
-    y = encoded.copy()
+    y = encoded.copy()  # If you change X later, y stays.
     return X, y
 
 
@@ -102,7 +102,7 @@ def generate_data_lag_no_context(sequence=None):
     """
     encoded = _encode(sequence, at_least=2)
     X = encoded[1:].reshape(len(encoded) - 1, 1, 100)
-    y = encoded[:-1].copy()
+    y = encoded[:-1].copy()  # If you change X later, y stays.
     return X, y
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import mock
 
 import keras
@@ -21,6 +22,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from sequences import one_hot_decode, one_hot_encode
+from tests import conftest
 from tests.experiments import fit_per_epoch
 from tests.scripts import SCRIPTS
 
@@ -34,35 +36,37 @@ ECHOES = {
     "echo_lag": "[92, 65]",
 }
 
+A_FILE = "a file in an existing folder is needed"  # of --plot
+
 each_script = pytest.mark.parametrize("name", SCRIPTS)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def shells(tmp_path_factory):
-    """Start each script from the shell of another folder: they run beside other tests.
+def run_in_a_shell(name):
+    """Run a script from the shell of another folder; return what it prints, and its plot.
 
-    Yields: a dict from the names to the folders and the processes.
+    It runs beside the tests, with nothing but what a script needs.
     """
-    started = {}
-    for name in SCRIPTS:
-        alone, folder = tmp_path_factory.mktemp(name), tmp_path_factory.mktemp("shell")
-        for file in f"{name}.py", "sequences.py":  # All that a script needs.
+    with TemporaryDirectory() as alone, TemporaryDirectory() as folder:
+        for file in f"{name}.py", "sequences.py":
             shutil.copy(ROOT / file, alone)
         foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
         options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"
-        process = subprocess.Popen(
-            [sys.executable, "-i", alone / f"{name}.py", *options.split()],
+        done = subprocess.run(
+            [sys.executable, "-i", Path(alone, f"{name}.py"), *options.split()],
             cwd=folder,
             env={**os.environ, **foreign, "MPLBACKEND": NOTEBOOK},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            # What Python reads after the script has run.
+            input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), "
+            "gc.isenabled()\n",
+            capture_output=True,
+            check=True,
             text=True,
         )
-        started[name] = folder, process
-    yield started
-    for _, process in started.values():
-        process.kill()
+        return done.stdout, Path(folder, "curves.png").read_bytes()
+
+
+for script in SCRIPTS:
+    conftest.BESIDE[f"shell {script}"] = run_in_a_shell, script
 
 
 @each_script
@@ -190,6 +194,7 @@ def test_accuracies_are_those_of_the_article(trained):
     assert part_2.history.loss.iloc[-1] < 0.12
     assert float(part_4.lines[-1].split()[-1]) >= 0.99
     assert part_4.history.accuracy[-100:].mean() >= 0.95
+    assert 0.1 < part_4.history.loss[-100:].mean() < 0.25
     # In part 3, of 2,400 answers, 24 are right by chance, with a standard deviation of 4.9.
     assert float(part_3.lines[-1].split()[-1]) < 0.02
     # A network that knows nothing spreads its bets over 100 classes: a loss of ln 100.
@@ -208,6 +213,18 @@ def test_predict_is_the_predict_of_keras_from_a_reset_state(name, trained):
     expected = model.predict(X, batch_size=batch_size, verbose=0)
     assert len(yhat) == len(X)
     np.testing.assert_allclose(yhat, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["echo_lag_no_context", "echo_lag"])
+def test_predict_starts_from_a_zero_state_whatever_is_there(name, trained):
+    script, model = importlib.import_module(name), trained(name).model
+    X, _ = script.generate_data()
+    answers = []
+    for number in 0, 1:
+        for state in model.layers[0].states:
+            state.assign(np.full(state.shape, number))
+        answers.append(script.predict(model, X))
+    np.testing.assert_array_equal(*answers)
 
 
 @each_script
@@ -402,17 +419,15 @@ def test_command_with_all_options(name, file, run, tmp_path):
     keras.utils.set_random_seed.assert_called_once_with(0)
 
 
-@each_script
+@pytest.mark.parametrize("name", ["echo_lag_no_context", "echo_lag"])
 def test_too_few_integers_are_an_error_before_training(name, run, capsys):
     fewest = SCRIPTS[name].fewest
-    too_few = "7 " * (fewest - 1)
-    if too_few:  # Without any, the script draws a sequence.
-        with pytest.raises(SystemExit, match="^2$"):
-            run(name, too_few)
-        output, error = capsys.readouterr()
-        assert output == ""
-        message = f"at least {fewest} integers are needed, not {fewest - 1}"
-        assert error.endswith(f"{name}.py: error: {message}\n")
+    with pytest.raises(SystemExit, match="^2$"):
+        run(name, "7 " * (fewest - 1))
+    output, error = capsys.readouterr()
+    assert output == ""
+    message = f"at least {fewest} integers are needed, not {fewest - 1}"
+    assert error.endswith(f"{name}.py: error: {message}\n")
 
 
 @each_script
@@ -424,7 +439,7 @@ def test_too_few_integers_are_an_error_before_training(name, run, capsys):
         ("--epochs 1.5", "argument --epochs: invalid int value: '1.5'"),
         ("--seed 4294967296", "--seed is 4294967296: 0 to 2**32 - 1 is needed"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
-        ("--plot LICENSE/a.png", "--plot is LICENSE/a.png: its folder does not exist"),
+        ("--plot LICENSE/a.png", f"--plot is LICENSE/a.png: {A_FILE}"),
         ("--plot a.xyz", "--plot is a.xyz: .png, .svg or .pdf is needed"),
         ("--plot curves", "--plot is curves: .png, .svg or .pdf is needed"),
         ("1 2 3 4 5 100", "100 is not an integer from 0 to 99"),
@@ -449,18 +464,12 @@ def test_plot_into_a_folder_is_an_error_before_training(name, run, tmp_path, cap
         run(name, f"--plot {folder}")
     output, error = capsys.readouterr()
     assert output == ""
-    assert error.endswith(
-        f"error: --plot is {folder}: a file is needed, not a folder\n"
-    )
+    assert error.endswith(f"error: --plot is {folder}: {A_FILE}\n")
 
 
 @each_script
-def test_script_from_the_shell_of_another_folder(name, shells, trained):
-    folder, process = shells[name]
-    # What Python reads after the script has run.
-    output, _ = process.communicate(
-        "os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), gc.isenabled()\n"
-    )
+def test_script_from_the_shell_of_another_folder(name, beside, trained):
+    output, plot = beside(f"shell {name}")
     *epochs, expected, predicted, accuracy, afterwards = output.splitlines()
     same_seed = trained(name).lines[:3]
     assert epochs == [
@@ -470,7 +479,7 @@ def test_script_from_the_shell_of_another_folder(name, shells, trained):
     assert predicted.count(",") == expected.count(",")
     assert re.fullmatch(r"Accuracy over 100 new sequences: 0\.\d{4}", accuracy)
     assert afterwards == "('-1', 'tensorflow', True)"
-    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert plot.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("module", "kept"), [(pytest, True), (None, False)])
@@ -498,7 +507,7 @@ def found_in(scripts, lines):
         "import gc.*?# Prepare",
         r"# Fit the model by hand.*?fit_sequence = compile_fit\(model\)\n",
         r"        loss, accuracy = .*?\n\n\n",  # the end of fit
-        "# If Adam.*?for i in",
+        "# Make the variables.*?for i in",
         "# Predict a new sequence.*?are needed",
         "def evaluate.*",  # plot, main
     ],

@@ -1,0 +1,50 @@
+"""Train echo_lag.py as it stands in this folder, then let its network read on.
+
+    python -m tests.experiments.read_on --seed 1
+
+This prints what echo_lag.py prints. Then the network reads 100 new sequences of 25, one value
+at a time, and keeps its state: how many of its answers are right after each number of values?
+"""
+
+import argparse
+
+import echo_lag
+from tests.experiments.extensions import read_on
+
+
+def parse(arguments=None):
+    """Return the options of a list of arguments, or the shell's."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--seed", type=int, metavar="N", help="same seed, same output")
+    add("--lag", type=int, default=1, metavar="K", help="the value K before is right")
+    options = parser.parse_args(arguments)
+    if options.seed is not None and not 0 <= options.seed < 2**32:
+        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
+    if not 1 <= options.lag <= 24:
+        parser.error(f"--lag is {options.lag}: 1 to 24 is needed")
+    return options
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    if options.seed is not None:
+        echo_lag.keras.utils.set_random_seed(options.seed)
+    model = echo_lag.build_model()
+    echo_lag.fit(model)
+    echo_lag.evaluate(model)
+
+    lag = options.lag
+    sequences, answers = read_on(model, n_sequences=100, length=25)
+    # The first `lag` answers ask for values that the network was never shown.
+    right = answers[:, lag:] == sequences[:, :-lag]
+    print("Share of right answers, fed one value at a time:")
+    for number, share in enumerate(right.mean(axis=0), start=lag + 1):
+        print(f"after {number:2} values   {share:.2f}")
+    print(f"Accuracy fed one value at a time: {right.mean():.4f}")
+
+
+if __name__ == "__main__":
+    main()

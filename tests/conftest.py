@@ -6,7 +6,11 @@ import importlib
 import io
 import multiprocessing
 import os
+import runpy
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
@@ -76,11 +80,24 @@ def train(name):
     return Trained(*all_weights, history, sequences, states, lines, traces)
 
 
-def run_program(code):
-    """Run a program; return what it prints."""
+def run_program(code, changed_script=None):
+    """Run a program; return what it prints.
+
+    changed_script: a text that the program imports in place of echo_lag.py.
+    """
     keras.utils.set_random_seed(1)
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        exec(code, {"__name__": "__main__"})  # noqa: S102
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        # TensorFlow reads the source of functions, so each text needs a file.
+        program = Path(folder, "program.py")
+        program.write_text(code, "utf-8")
+        if changed_script:
+            Path(folder, "echo_lag.py").write_text(changed_script, "utf-8")
+            patch.syspath_prepend(folder)
+            sys.modules.pop("echo_lag", None)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            runpy.run_path(str(program))
+        if changed_script:
+            sys.modules.pop("echo_lag", None)
     return output.getvalue()
 
 

@@ -1,8 +1,9 @@
-"""README.md and the report: their numbers, their links, their lists and their code."""
+"""The pages: their figures, what they say of them, their commands, code and links."""
 
+import importlib
 import re
-import runpy
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import keras
@@ -12,262 +13,433 @@ import pytest
 import echo_lag
 import sequences
 from sequences import one_hot_decode
+from tests import conftest
 from tests.experiments import results
 from tests.experiments.exercises import tables
-from tests.experiments.extensions import parse
 from tests.experiments.pictures import marks
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-ONE_LINE = re.sub(r"\s+", " ", README)
-REPORT = results.REPORT.read_text("utf-8")
-GUIDE = (ROOT / "tests" / "porting" / "README.md").read_text("utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "tests").rglob("*.md"))]
+PAGES = {
+    str(file.relative_to(ROOT)): file.read_text("utf-8")
+    for file in [ROOT / "README.md", *sorted((ROOT / "tests").rglob("*.md"))]
+}
+README, GUIDE = PAGES["README.md"], PAGES["tests/porting/README.md"]
+REPORT = PAGES["tests/experiments/README.md"]
+each_page = pytest.mark.parametrize("page", PAGES)
 RUNS = dict(list(results.read_runs().groupby("command")))
+
+
+def percent(command, column):
+    """Return the median of a command's runs as a text."""
+    return results.percent(RUNS[command][column].median())
+
+
+def stored(command, kind, back=None):
+    """Return a figure of inside.png, as pictures.py printed it: after ten values, or one back.
+
+    back: how far back the value is; None: value 4, after ten values.
+    """
+    printed = (ROOT / "tests/experiments/pictures.txt").read_text("utf-8")
+    picture = printed[printed.index("inside.png: ") :]
+    _, _, *lines = (
+        picture[picture.index(f"{command}: {kind}") :].split("\n\n")[0].splitlines()
+    )
+    shares = np.array([[int(cell) for cell in line.split()[1:]] for line in lines])
+    if back is None:
+        return shares[9, 3]
+    diagonal = np.diagonal(shares, -back)
+    return diagonal.min() if kind == "lowest" else diagonal.max()
+
+
+def stored_range(back):
+    """Return how much of the value so far back is found with the carried state."""
+    low, high = (stored("--lag 1", kind, back) for kind in ("lowest", "highest"))
+    return f"{low} to {high} %"
+
+
+# The figures in the text of each section, in their order: what was measured, and, as a text,
+# what was not (the article's, a version, a setting or the outcome of a sum).
+FIGURES = {
+    "README.md": {
+        "The task": ["1 %", "100 %", "0 to 4 %", "95 to 100 %", "1 %"],
+        "Run it": ["3.10", "3.13"],
+        "Why part 3 fails": [
+            percent("--context 1 --batch-size 1", "one_at_a_time"),
+            percent("--through-time --epochs 4000", "one_at_a_time"),
+        ],
+        "What part 4 has learned": [
+            percent("--stateless", "accuracy"),
+            percent("--lag 1", "accuracy"),
+            "80 %",
+        ],
+        "Does your network count?": ["1.0"],
+    },
+    "tests/porting/README.md": {
+        "Recurrent networks of your own": ["3.8.0", "3.15.1"],
+        "An answer at each step": ["100 %"],
+        "Windows of several lengths": ["3.16"],
+        "Also check": ["3.15"],
+        "Numbers that change without a word": ["3.15", "2.15", "2.10"],
+    },
+    "tests/experiments/README.md": {
+        "How to read the tables": [
+            *["95 %", "20", "95 %"],
+            results.range_of(RUNS["--lag 1"].one_at_a_time),
+            *[
+                "95 %",
+                "2,000",
+                *re.findall(r"[\d.]+", RUNS["--lag 1"].versions.iloc[0]),
+            ],
+        ],
+        "The article's extensions": ["95 %", "80 %"],
+        "How does the lag matter?": ["20,000"],
+        "Questions from readers": ["3.15", "1.9"],
+        "When does it count?": ["0.005"],
+        "Does the usual training count?": ["14", "80 %", "90 %"],
+        "What does the network store?": [
+            f"{stored('--stateless', 'median')} %",
+            f"{stored('--stateless', 'lowest')} to {stored('--stateless', 'highest')} %",
+            f"{stored('--lag 1', 'lowest', 0)} %",
+            stored_range(1),
+            stored_range(2),
+        ],
+    },
+    "tests/experiments/EXERCISES.md": {
+        "Exercises: predict, run, compare": ["0.0704", "7.0 %", "95 %", "20", "95 %"],
+        "3. The mark": ["80 %"],
+        "5. Part 3 in batches of 1": [f"{2300 / 24:.1f} %"],  # 23 of 24
+    },
+    "tests/experiments/ANSWERS.md": {
+        "Answers to the exercises": ["1 %"],
+        "6. Your own numbers": ["95 %"],
+    },
+}
+# A share in %, alone or as a range; a number with a point, or of epochs.
+FIGURE = r"\d[\d,]*(?:\.\d+)*(?: to \d[\d.,]*)? %|\d+(?:\.\d+)+|\d[\d,]*(?= epochs)"
+
+
+def text_of(page):
+    """Return a page without its code, tables and targets of links."""
+    text = re.sub(r"(?s)```.*?```", "", page)
+    text = re.sub(r"(?m)^\|.*\n", "", text)
+    return re.sub(r"`[^`]*`|\]\([^)]*\)", "", text)
+
+
+def figures_of(page):
+    """Return the figures in the text of each section that has any."""
+    figures = {}
+    for section in re.split(r"(?m)^#+ ", text_of(page)):
+        heading, _, text = section.partition("\n")
+        found = re.findall(FIGURE, re.sub(r"\s+", " ", text))
+        if found:
+            figures[heading] = found
+    return figures
+
+
+@each_page
+def test_each_figure_in_a_text_is_what_was_measured(page):
+    assert figures_of(PAGES[page]) == FIGURES.get(page, {})
+
 
 # The command of each row of README that has figures of ours.
 ROWS = {
     "2 `echo_current.py`": "echo_current.py",
     "3 `echo_lag_no_context.py`": "echo_lag_no_context.py",
     "4 `echo_lag.py`": "echo_lag.py",
-    "in batches of 6, as in the tutorial (2,000 epochs)": "--context 1 --batch-size 6",
-    "in batches of 1 (2,000 epochs)": "--context 1 --batch-size 1",
-    "on each sequence as one long sample, with the gradients between its steps cut "
-    "(20,000 epochs)": "--through-time --layer cut-gradients --epochs 20000",
-    "on each sequence as one long sample (4,000 epochs)": "--through-time --epochs 4000",
 }
 
-# The article's headings, in its order.
-HEADINGS = [
-    "Generate and Encode Random Sequences",
-    "Echo Current Observation",
-    "Echo Lag Observation Without Context",
-    "The Beginner's Mistake",
-    "Echo Lag Observation",
-    "Extensions",
-]
 
-# The command of each figure in README's sentences, and what of it was measured.
-PROSE = [
-    ("both are right: {} and", "--stateless", "accuracy"),
-    ("both are right: 100.0 % and {} (5 runs", "--lag 1", "accuracy"),
-    (
-        "with windows of 2 to 10, {} of the answers are right",
-        "--list 20000 --epochs 14 --context 10 --length 30 --shortest 2",
-        "one_at_a_time",
+def test_each_accuracy_in_a_row_is_that_of_its_script():
+    heading, _, *rows = tables(README)["1"]
+    assert heading[-1] == "accuracy on new sequences"
+    assert {row[0]: row[-1] for row in rows} == {
+        name: percent(command, "accuracy") for name, command in ROWS.items()
+    }
+
+
+def test_what_a_script_sees_stands_in_its_row():
+    _, _, *rows = tables(README)["1"]
+    seen = [row[1].split(" → ")[0] for row in rows]
+    assert seen == ["a value", "a value", "the current value and the 4 before it"]
+
+
+def test_the_sample_output_is_that_of_its_command():
+    command = re.search(r"(?m)^\.venv/bin/python (.*) --seed 1$", README)[1]
+    assert command == results.SAMPLE
+    values = [int(value) for value in command.split()[1:]]
+    echo = one_hot_decode(sequences.generate_data_lag(values)[1])
+    accuracy = RUNS[command].accuracy.item()
+    sample = re.search(r"(?s)```\n(Expected: .*?)\n```", README)[1]
+    assert sample.splitlines() == [
+        f"Expected:  {echo}",
+        f"Predicted: {echo}",
+        f"Accuracy over 100 new sequences: {accuracy:.4f}",
+    ]
+
+
+# Where each heading of the article is, in its order: functions, and commands.
+HEADINGS = {
+    "Generate and Encode Random Sequences": (
+        {"generate_sequence", "one_hot_encode", "one_hot_decode"},
+        {"sequences"},
     ),
-]
-
-
-def numbers_of(text):
-    """Return the accuracies and the numbers of epochs in a text, and all errors.
-
-    An accuracy has one decimal. If a text names the table `real values`, all numbers with
-    two or five decimals are errors.
-    """
-    text = text.replace(",", "")
-    numbers = re.findall(r"\d+\.\d(?= %| to )|\d+(?= epochs)", text)
-    if "`real values`" in text:
-        numbers += re.findall(r"(?<![\d.])\d+\.(?:\d{2}|\d{5})(?![\d.])", text)
-    return set(numbers)
-
-
-def measured(section):
-    """Return what was measured with the commands and tables that a section names."""
-    known = []
-    for name in re.findall(r"`(.+?)`", section):
-        if name.startswith("real_values.py") and name in RUNS:
-            known += results.cells_of_errors(RUNS[name])
-        elif name in RUNS:
-            cells = results.cells_of_row(RUNS[name])
-            medians = [re.sub(r"\(.*\)", "", cell) for cell in cells]
-            known += [f"{cells[-1]} epochs", *medians, *re.findall(r"\d+", name)]
-        if name in results.tables_of(REPORT):
-            known += results.lines_of(name, REPORT)
-    return set(re.findall(r"[\d.]+", " ".join(known))) | {"2000"}
-
-
-@pytest.mark.parametrize("page", [REPORT, GUIDE], ids=["report", "guide"])
-def test_numbers_were_measured(page):
-    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
-    for section in re.split(r"^## ", text, flags=re.MULTILINE):
-        assert numbers_of(section) <= measured(section)
-
-
-def test_each_figure_in_a_row_is_that_of_its_command():
-    found = set()
-    for heading, _, *rows in tables(README).values():
-        for name, *cells in rows:
-            for column, cell in zip(heading[1:], cells, strict=True):
-                if column.startswith(("our accuracy", "accuracy")):
-                    is_new = "new sequences" in column
-                    shares = RUNS[ROWS[name]]["accuracy" if is_new else "one_at_a_time"]
-                    assert cell == results.percent(shares.median())
-                    found.add(name)
-    assert found == set(ROWS)
-
-
-@pytest.mark.parametrize(("sentence", "command", "column"), PROSE)
-def test_each_figure_in_a_sentence_is_that_of_its_command(sentence, command, column):
-    median = RUNS[command][column].median()
-    is_epochs = column == "epochs_to_95"
-    figure = f"{median:,.0f} epochs" if is_epochs else results.percent(median)
-    assert sentence.format(figure) in ONE_LINE
-
-
-def test_each_figure_in_a_sentence_of_readme_has_a_command():
-    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    lines = [line for line in text.splitlines() if not line.startswith("|")]
-    figures = re.findall(r"\d+\.\d %|[\d,]+ epochs", " ".join(lines))
-    assert len(figures) - figures.count("2,000 epochs") == len(PROSE)
-
-
-def test_epochs_of_a_row_are_those_of_its_command():
-    for name, command in ROWS.items():
-        for epochs in re.findall(r"([\d,]+) epochs", name):
-            assert parse(command).epochs == int(epochs.replace(",", ""))
-
-
-def table_of_a_picture(name, title):
-    """Return a table that pictures.py printed, as rows of whole numbers."""
-    printed = (ROOT / "tests/experiments/pictures.txt").read_text("utf-8")
-    picture = printed[printed.index(f"{name}.png: ") :]
-    _, _, *lines = picture[picture.index(title) :].split("\n\n")[0].splitlines()
-    return [[int(cell) for cell in line.split()[1:]] for line in lines]
-
-
-def test_figures_of_the_pictures_are_those_that_were_printed():
-    returned = table_of_a_picture("learned", "--stateless: median")
-    numbers = range(1, 11)
-    assert all(row[3] == max(row) for n, row in zip(numbers, returned) if n >= 4)
-    carried = table_of_a_picture("learned", "--lag 1: median")
-    assert all(row[n - 2] == max(row) for n, row in zip(numbers, carried) if n >= 2)
-    assert "returns the fourth, the other one the seventh." in ONE_LINE  # of eight
-    stored = {
-        name: table_of_a_picture("inside", f"--stateless: {name}")[9][3]
-        for name in ("median", "lowest", "highest")
-    }
-    low = np.array(table_of_a_picture("inside", "--lag 1: lowest"))
-    high = np.array(table_of_a_picture("inside", "--lag 1: highest"))
-    current, before, earlier = (
-        (np.diagonal(low, -back).min(), np.diagonal(high, -back).max())
-        for back in (0, 1, 2)
-    )
-    report = re.sub(r"\s+", " ", REPORT)
-    assert (
-        f"still found in {stored['median']} % of the sequences "
-        f"({stored['lowest']} to {stored['highest']} %)"
-    ) in report
-    assert f"the current value is found in at least {current[0]} %, the one" in report
-    assert f"one before in {before[0]} to {before[1]} %, and" in report
-    assert f"the one before that in {earlier[0]} to {earlier[1]} %" in report
-
-
-def test_readme_says_of_each_row_of_marks_what_the_file_shows():
-    shares = marks()
-    zero, several, burn_in, carried, marked, two_batches, never = shares.to_numpy()
-    for row in several, burn_in, carried, never:
-        assert row.min() > 0.8  # They look back.
-    assert "is right after 5 values, and rarely after more or fewer" in ONE_LINE
-    assert zero[5 - 2] > 0.95 and np.sort(zero)[-2] < 0.3
-    assert "input to 1 at the sixth value only. Counted from there, step 4" in ONE_LINE
-    assert f"step 4 is value {6 + 4 - 1}, so the answer after ten values is" in ONE_LINE
-    assert marked[10 - 2] > 0.95 and np.sort(marked)[-2] < 0.6
-    assert "The network counts in fives" in ONE_LINE
-    assert parse("--batch-size 10").batches == 2
-    assert "starts from zeros: now half of the windows." in ONE_LINE
-    assert parse("").batches == 4
-    assert "In part 4 as it is, a quarter of the windows start from" in ONE_LINE
-    fives = shares.columns % 5 == 0
-    assert two_batches[fives].min() > 0.9 and two_batches[~fives].max() < 0.3
-
-
-def test_rows_of_the_guide_are_those_of_the_report():
-    shown = re.findall(r"(?m)^\| (?:.* )?(?:LSTM|GRU|LSTMCell)\(50\), .*", GUIDE)
-    assert len(shown) == 7
-    assert set(shown) <= set(results.lines_of("usual", REPORT))
-
-
-# The command of each row of the guide's table of lengths.
-LENGTHS = {
-    "5 only": "",
-    "4 and 5": "--shortest 4",
-    "4 to 7": "--steps 7 --shortest 4",
-    "10 only": "--steps 10",
-    "9 and 10": "--steps 10 --shortest 9",
-    "4 to 10": "--steps 10 --shortest 4",
-    "1 to 10": "--steps 10 --shortest 1",
-    "4 to 20": "--steps 20 --shortest 4",
+    "Echo Current Observation": ({"generate_data_current"}, {"echo_current"}),
+    "Echo Lag Observation Without Context": (
+        {"generate_data_lag_no_context"},
+        {"sequences", "echo_lag_no_context"},
+    ),
+    "The Beginner's Mistake": (set(), set()),
+    "Echo Lag Observation": ({"generate_data_lag"}, {"sequences", "echo_lag"}),
+    "Extensions": (set(), set()),
 }
 
 
-def test_each_error_of_the_guide_is_that_of_its_lengths():
-    _, _, *rows = tables(GUIDE[GUIDE.index("| windows of | late error |") :])["1"]
-    late = {
-        name: RUNS[f"real_values.py --lag 3 {options}".strip()].one_at_a_time
-        for name, options in LENGTHS.items()
+def test_readme_says_where_each_heading_of_the_article_is():
+    found = {
+        heading: (
+            set(re.findall(r"`(\w+)`", functions)),
+            set(re.findall(r"`(\w+)\.py`", commands)),
+        )
+        for heading, functions, commands in tables(README)["2"][2:]
     }
-    assert dict(rows) == {k: results.error(v.median()) for k, v in late.items()}
-    assert "`real values`" in GUIDE  # So all its errors must be in that table, too.
+    assert [*found.items()] == [*HEADINGS.items()]
+    public = [name for name in vars(sequences) if name.startswith(("gen", "one_hot"))]
+    assert set.union(*(functions for functions, _ in found.values())) == set(public)
+    assert set.union(*(commands for _, commands in found.values())) == {
+        "sequences",
+        *SCRIPTS,
+    }
 
 
-def test_readme_names_the_positions_that_a_batch_of_part_3_holds():
+def test_the_guide_shows_rows_of_the_report():
+    part = GUIDE[GUIDE.index("### What the remedies do") :]
+    heading, _, *rows = tables(part)["1"]
+    assert heading[1:] == results.COLUMNS["real values"]
+    shown = [f"| {' | '.join(row)} |" for row in rows]
+    _, _, *lines = results.lines_of("real values", REPORT)
+    assert len(shown) >= 4
+    assert [line for line in lines if line in shown] == shown
+
+
+def test_a_function_of_keras_gives_what_the_guide_says():
+    (row,) = [
+        line for line in GUIDE.splitlines() if line.startswith("| `hard_sigmoid`")
+    ]
+    _, _, keras_2, keras_3, what_to_do, _ = row.split("|")
+    one = keras.ops.convert_to_tensor(1.0)
+    assert float(keras.activations.hard_sigmoid(one)) == pytest.approx(
+        float(keras_3), abs=0.001
+    )
+    formula = re.search(r"`(keras\.ops\.clip.*?)`", what_to_do)[1]
+    old = eval(formula, {"keras": keras, "x": one})
+    assert float(old) == pytest.approx(float(keras_2))
+
+
+NAMES = {
+    (page, name)
+    for page, text in PAGES.items()
+    for name in re.findall(r"keras\.[a-z]\w*(?:\.\w+)*", text)
+    if not re.search(rf"'{name}|/{name}", text)  # no message, no file
+}
+
+
+@pytest.mark.parametrize(("page", "name"), sorted(NAMES))
+def test_each_name_of_keras_exists(page, name):
+    found = keras
+    for part in name.split(".")[1:]:
+        found = getattr(found, part)
+
+
+def code_of(page):
+    """Return the pieces of code in a page: lines of blocks, and what stands in a text."""
+    blocks = re.findall(r"(?s)```\w*\n(.*?)```", page)
+    lines = [line for block in blocks for line in block.splitlines()]
+    inline = re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", page))
+    return lines + [re.sub(r"\s+", " ", code) for code in inline]
+
+
+class Parsed(Exception):
+    """The arguments of a command are right."""
+
+
+COMMANDS = [
+    (page, command.split(" -m ")[1].split(" > ")[0])
+    for page, text in PAGES.items()
+    for command in code_of(text)
+    if " -m tests." in command
+]
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_each_command_of_a_page_is_one(page, command, monkeypatch):
+    parse_args = ArgumentParser.parse_args
+
+    def parse_and_stop(*arguments):
+        parse_args(*arguments)
+        raise Parsed
+
+    module, *arguments = command.split()
+    monkeypatch.setattr(ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(Parsed):
+        importlib.import_module(module).main()
+
+
+OPTIONS = [
+    code
+    for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT))
+    if code.startswith(("--", "real_values.py --"))
+]
+
+
+@pytest.mark.parametrize("code", OPTIONS)
+def test_the_report_speaks_of_what_was_measured(code):
+    code = re.sub(r" [NK]$", "", code)  # of an option's value
+    assert any(f" {code} " in f" {command} " for command in RUNS)
+
+
+def test_the_line_of_the_report_echoes_34(trained, capsys):
+    code = [code for code in code_of(REPORT) if "34" in code and "print" in code]
+    (line,) = code
+    names = {"model": trained("echo_current").model, **vars(sequences)}
+    eval(line, names)
+    *_, echo = capsys.readouterr().out.splitlines()
+    assert echo == "[34]"
+
+
+@pytest.fixture(scope="module")
+def rows_of_marks():
+    """Return which answers are right, by the names of the rows of marks.png."""
+    return dict(zip(marks().index, marks().to_numpy()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["zero state, an answer each step", "zero state, then burn-in", "carried state"],
+)
+def test_a_row_of_marks_looks_back(name, rows_of_marks):
+    assert rows_of_marks[name].min() > 0.95
+
+
+def test_the_zero_state_of_marks_counts_to_five(rows_of_marks):
+    shares = rows_of_marks["zero state"]
+    assert shares[5 - 2] > 0.95 and np.sort(shares)[-2] < 0.3
+
+
+def test_the_mark_of_marks_is_counted_from(rows_of_marks):
+    shares = rows_of_marks["carried state, marked"]
+    assert shares[10 - 2] > 0.95 and np.sort(shares)[-2] < 0.6
+
+
+@pytest.mark.parametrize(
+    "command", ["--echo-sequence --stateless", "--burn-in 10", "--lag 1"]
+)
+def test_what_looks_back_does_so_over_1000_values(command):
+    assert RUNS[command].late.min() > 0.99
+
+
+def test_two_values_of_burn_in_do_not_hide_the_zeros():
+    assert RUNS["--burn-in 2"].one_at_a_time.max() < 0.2
+
+
+def test_some_networks_count_in_larger_batches():
+    shares = RUNS["--batch-size 10 --learning-rate 0.005"].one_at_a_time
+    assert shares.max() < 0.3
+
+
+def returned(command):
+    """Return the medians of learned.png: which value windows of 1 to 10 return, in %."""
+    printed = (ROOT / "tests/experiments/pictures.txt").read_text("utf-8")
+    picture = printed[printed.index("learned.png: ") :]
+    table = picture[picture.index(f"{command}: median") :].split("\n\n")[0]
+    return [list(map(int, line.split()[1:])) for line in table.splitlines()[2:]]
+
+
+def test_the_zero_state_network_returns_the_fourth_of_eight_values():
+    row = returned("--stateless")[8 - 1]
+    assert row[4 - 1] == max(row) > 50
+
+
+def test_the_carried_state_network_returns_the_seventh_of_eight_values():
+    row = returned("--lag 1")[8 - 1]
+    assert row[7 - 1] == max(row) > 90
+
+
+def test_the_zero_state_network_returns_hardly_any_of_two_or_three_values():
+    for row in returned("--stateless")[1:3]:
+        assert max(row) <= 20
+
+
+@pytest.mark.parametrize("command", ["--stateless", "--lag 1"])
+def test_in_a_window_of_1_a_network_returns_the_value_itself(command):
+    assert returned(command)[0][0] > 50
+
+
+def test_an_answer_each_step_of_5_can_be_right_in_80_percent():
+    accuracies = RUNS["--echo-sequence --stateless"].accuracy
+    assert accuracies.between(0.795, 0.805).all()
+
+
+def test_positions_of_part_3_are_those_of_its_batches():
     X, _ = sequences.generate_data_lag_no_context(range(1, 26))
     values = [position for (position,) in one_hot_decode(X)]
-    first, second = values[:6], values[6:12]
-    assert f"The first batch holds positions {first[0]} to {first[-1]} of" in ONE_LINE
-    assert f"the second {second[0]} to {second[-1]}. So position 8, in" in ONE_LINE
-    before = values[values.index(8) - 6]
-    assert f"gets the state of position {before}, not of 7." in ONE_LINE
+    batches = re.findall(r"(\d+) to (\d+)", README[README.index("**The state comes") :])
+    (first, last), (second, end) = [tuple(map(int, pair)) for pair in batches[:2]]
+    assert (first, last) == (values[0], values[5])
+    assert (second, end) == (values[6], values[11])
+    gets, echo = re.search(
+        r"state of position (\d+)\..*?position (\d+)", README
+    ).groups()
+    assert int(gets) == values[values.index(8) - 6]
+    assert int(echo) == 8 - 1
 
 
-def test_readme_names_the_positions_that_a_row_of_part_4_reads():
+def test_positions_of_part_4_are_those_of_its_first_row():
     X, _ = sequences.generate_data_lag(range(1, 26))
-    first, second = one_hot_decode(X)[0], one_hot_decode(X)[5]
-    reads = f"{first[0]} to {first[-1]}, then, in the next batch, {second[0]} to"
-    assert f"row 1 reads positions {reads} {second[-1]}." in ONE_LINE
+    part = README[README.index("row 1 reads positions") :]
+    for (first, last), window in zip(re.findall(r"(\d+) to\s+(\d+)", part), X[::5]):
+        found = one_hot_decode(window)
+        if found[0] <= 7:
+            assert [int(first), int(last)] == [found[0], found[-1]]
 
 
 CHECK, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_check_says_that_part_4_looks_back(trained, tmp_path, monkeypatch, capsys):
+def without_state():
+    """Return echo_lag.py with the change that README describes."""
+    script = (ROOT / "echo_lag.py").read_text("utf-8")
+    assert script.count("stateful=True") == 1
+    for old, new in {
+        "stateful=True": "stateful=False",
+        # At a higher rate, it learns sooner.
+        "EPOCHS = 2000": "EPOCHS = 250",
+        '"adam"': "keras.optimizers.Adam(0.005)",
+    }.items():
+        script = script.replace(old, new)
+    return script
+
+
+conftest.BESIDE["check without state"] = conftest.run_program, CHECK, without_state()
+
+
+def test_the_check_says_that_part_4_looks_back(trained, monkeypatch):
     weights = trained("echo_lag").model.get_weights()  # of part 4, with its defaults
     monkeypatch.setattr(echo_lag, "fit", lambda model: model.set_weights(weights))
-    file = tmp_path / "check.py"
-    file.write_text(CHECK, "utf-8")
-    runpy.run_path(str(file))
-    assert float(capsys.readouterr().out) > 0.95
+    assert float(conftest.run_program(CHECK).split()[-1]) > 0.95
 
 
-def test_the_check_says_that_part_4_without_its_state_counts(
-    tmp_path, monkeypatch, capsys
-):
-    # As README says: the check is saved beside the scripts, and echo_lag.py is changed.
-    text = (ROOT / "echo_lag.py").read_text("utf-8")
-    assert text.count("stateful=True") == 1
-    text = text.replace("stateful=True", "stateful=False")
-    # At a higher rate, it learns sooner.
-    text = text.replace("EPOCHS = 2000", "EPOCHS = 250")
-    text = text.replace('"adam"', "keras.optimizers.Adam(0.005)")
-    (tmp_path / "echo_lag.py").write_text(text, "utf-8")
-    (tmp_path / "check.py").write_text(CHECK, "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "echo_lag")
-    keras.utils.set_random_seed(0)
-    runpy.run_path(str(tmp_path / "check.py"))
-    *epochs, share = capsys.readouterr().out.splitlines()
-    assert len(epochs) == 250
-    accuracies = [float(line.split()[-1]) for line in epochs[-50:]]
+def test_the_check_says_that_part_4_without_its_state_counts(beside):
+    *epochs, share = beside("check without state").splitlines()
+    accuracies = [float(line.split()[-1]) for line in epochs[-51:-1]]
     assert np.mean(accuracies) > 0.97  # It is right on its windows.
     assert float(share) < 0.4
 
 
 def test_the_script_that_readme_changes_is_restored():
-    (changed,) = re.findall(r"`stateful=False` in the LSTM layer of `(.*?)`", ONE_LINE)
-    (restored,) = re.findall(r"`git restore (.*?)` undoes the change", ONE_LINE)
-    assert changed == restored == "echo_lag.py"
+    (changed,) = re.findall(r"`stateful=False` in the\s+LSTM layer of `(.*?)`", README)
+    assert f"`git restore {changed}`" in README
 
 
 def test_the_commands_of_readme_are_those_that_it_shows():
@@ -277,34 +449,10 @@ def test_the_commands_of_readme_are_those_that_it_shows():
     assert run == ".venv/bin/python echo_lag.py 8 3 14 15 92 65 35 89 79 --seed 1"
 
 
-def test_readme_says_where_each_heading_of_the_article_is():
-    rows = tables(README[README.index("## Beside the tutorial") :])["1"][2:]
-    functions = {name for _, cell, _ in rows for name in re.findall(r"`(\w+)`", cell)}
-    public = [name for name in vars(sequences) if name.startswith(("gen", "one_hot"))]
-    assert functions == set(public)
-    commands = {name for *_, cell in rows for name in re.findall(r"`(\w+)\.py`", cell)}
-    assert commands == {"sequences", *SCRIPTS}
-    assert [heading for heading, *_ in rows] == HEADINGS
-
-
-def test_an_error_typed_by_hand_is_noticed():
-    (section,) = [part for part in REPORT.split("\n## ") if "| `real values`: " in part]
-    prose = re.sub(r"^\|.*\n", "", section, flags=re.MULTILINE)
-    assert "`real values`" in prose
-    errors = {number for number in numbers_of(prose) if re.search(r"\.\d\d", number)}
-    assert len(errors) >= 4 and any(len(number) == 7 for number in errors)
-    known = measured(section)
-    for error in errors:
-        typed = "0.77777" if len(error) == 7 else "77.77"
-        assert error in known
-        assert numbers_of(section.replace(error, typed)) - known == {typed}
-    text = "`real values`: 22.31 and 0.00092, not 22.315 or 0.001"
-    assert numbers_of(text) == {"22.31", "0.00092"}
-
-
-@pytest.mark.parametrize("file", PAGES, ids=str)
-def test_links_lead_somewhere(file):
-    links = re.findall(r"\]\((?!http)(.*?)\)", file.read_text("utf-8"))
+@each_page
+def test_links_lead_somewhere(page):
+    file = ROOT / page
+    links = re.findall(r"\]\((?!http)(.*?)\)", PAGES[page])
     for link in links:
         name, _, anchor = link.partition("#")
         target = file.parent / name if name else file
@@ -315,8 +463,8 @@ def test_links_lead_somewhere(file):
             assert anchor in [heading.replace(" ", "-") for heading in plain], link
 
 
-@pytest.mark.parametrize("file", PAGES, ids=str)
-def test_no_line_of_a_paragraph_begins_a_list(file):
-    text = re.sub(r"```.*?```", "", file.read_text("utf-8"), flags=re.DOTALL)
+@each_page
+def test_no_line_of_a_paragraph_begins_a_list(page):
+    text = re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
     mark = r"(\d+\.|[-*]) | "  # of a list: a number, a dash, or an indent
     assert not re.search(rf"^(?!{mark}).+\n({mark})", text, re.MULTILINE)

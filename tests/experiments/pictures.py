@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from sklearn.linear_model import RidgeClassifier
 
 from tests.experiments import results
-from tests.experiments.extensions import build_model, feed_one_at_a_time, parse, train
+from tests.experiments.extensions import build_model, parse, read_on, train
 from tests.scripts import SCRIPTS
 
 FOLDER = Path(__file__).parents[2] / ".github"
@@ -32,16 +32,13 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
 
-# The rows of "marks": commands of results.csv, and what a window starts from.
-TWO_BATCHES = "--batch-size 10 --learning-rate 0.005"
+# The rows of "marks": commands of results.csv, and how each trains part 4.
 MARKS = {
     "--stateless": "zero state",
-    "--stateless --shortest 2": "zero state, windows of 2 to 5",
+    "--echo-sequence --stateless": "zero state, an answer each step",
     "--burn-in 10": "zero state, then burn-in",
     "--lag 1": "carried state",
     "--mark first": "carried state, marked",
-    TWO_BATCHES: "carried state, 2 batches of 10",
-    f"{TWO_BATCHES} --never-reset": "the same, never reset",
 }
 
 # The networks of "learned" and "inside", and their titles.
@@ -123,7 +120,7 @@ def marks():
 
 def draw_marks(shares):
     """Draw what `marks` returns."""
-    figure = Figure(figsize=(11.5, 4.4), dpi=140, layout="constrained")
+    figure = Figure(figsize=(11.5, 3.4), dpi=140, layout="constrained")
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     write_cells(axis, shares, fontsize=11)
@@ -219,7 +216,7 @@ def main():
     returned, found = {}, {}
     for command in LEARNED:
         models = [trained(command, seed) for seed in range(1, 6)]
-        returned[command] = [learned(*feed_one_at_a_time(model)) for model in models]
+        returned[command] = [learned(*read_on(model)) for model in models]
         found[command] = [stored(model) for model in models]
     print(
         "learned.png: a row is the values in the window, a column which one it returns"

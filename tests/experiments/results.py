@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 REPORT = Path(__file__).with_name("README.md")
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
-ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "real values"
+ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "lengths"
 
 
 def lags(options, *epochs):
@@ -47,58 +47,114 @@ def pair(options, other):
     return [options, f"{options} {other}"]
 
 
-def usual(options="", epochs=14, remedies=("--burn-in 10",)):
-    """Return the commands for Keras's usual training: as it is, and with each remedy."""
-    command = f"--list 20000 --epochs {epochs} {options}".strip()
-    return [command, *(f"{command} {remedy}" if remedy else "" for remedy in remedies)]
-
-
-def only_several(options):
-    """Return what `usual` returns for lag 3, with windows of 4 time steps on alone."""
-    return ["", "", f"--list 20000 --epochs 28 {options} --shortest 4"]
+def remedies(command, *options):
+    """Return a command with each of these options; None stays: an empty cell."""
+    return [None if o is None else f"{command} {o}".strip() for o in options]
 
 
 # Tables with a command in each cell: their columns, and the commands of each row.
 PART_3 = "--context 1 --batch-size 1"
 BIAS, GRU, SIMPLE = "--forget-bias -1", "--layer gru", "--layer simple-rnn"
-TEN, NEVER, FAST = "--burn-in 10", "--never-reset", "--learning-rate 0.005"
-LONG, LONGER = "--context 10 --length 30", "--context 20 --length 50"
-TWO, EACH = f"--layers 2 {LONG}", "--echo-sequence"
-FROM_2, LAG_3 = "--shortest 2", f"{LONG} --lag 3"
+NEVER, FAST = "--never-reset", "--learning-rate 0.005"
+LIST, LONG_LIST = "--list 20000 --epochs 14", "--list 20000 --epochs 28"
+TEN, TWENTY = "--context 10 --length 30", "--context 20 --length 50"
 LAGS = ["lag 1", "lag 2", "lag 3", "lag 4"]
+EACH, EACH_STEP = "--echo-sequence", "--each-step"
+BACK_3, BACK_10 = "real_values.py --lag 3", "real_values.py --lag 10"
+MEAN_3, MEAN_10 = f"{BACK_3} --mean", f"{BACK_10} --mean"
 COLUMNS = {
-    "usual": [
-        "as it is",
-        "BurnIn(layer, 10)",
-        "several lengths",
-        "an answer each step",
-    ],
+    "usual": ["as it is", "several lengths", "an answer each step"],
+    "real values": ["as it is", "several lengths", "burn-in", "an answer each step"],
     "trained": ["all weights are trained", "only the dense layer is trained"],
     "never reset": ["reset", "never reset"],
     "layers": LAGS,
-    "burn-in": LAGS,
 }
+
+
+def real_values(command, steps, *others):
+    """Return the commands for windows of so many steps: as they are, and each remedy."""
+    return [
+        f"{command} --steps {steps}",
+        *others,
+        f"{command} --steps {steps} {EACH_STEP}",
+    ]
+
+
+def lengths_and_burn_in(command, steps, shortest, burn_in):
+    """Return the commands of a row of "real values"; each reads so many steps."""
+    lengths = f"{command} --steps {steps} --shortest {shortest}"
+    rest = steps - burn_in
+    window = "" if rest == 5 else f" --steps {rest}"  # 5 is the default
+    with_burn_in = f"{command}{window} --burn-in {burn_in}"
+    return real_values(command, steps, lengths, with_burn_in)
+
+
+def other_layers(command, layer, steps):
+    """Return the commands of a row of "real values" without burn-in."""
+    command = f"{command} {layer}"
+    return real_values(command, steps, f"{command} --steps {steps} --shortest 4", None)
+
+
 GRIDS = {
     "usual": {
-        "LSTM(50), windows of 2, lag 1": usual("--context 2", remedies=[]),
-        "LSTM(50), windows of 5, lag 1": usual("", 14, [TEN, FROM_2, EACH]),
-        "LSTM(50), windows of 10, lag 1": usual(LONG, 14, ["", FROM_2, EACH]),
-        "LSTM(50), windows of 20, lag 1": usual(LONGER),
-        "LSTM(50), windows of 30, lag 1": usual(
-            "--context 30 --length 60", remedies=[]
+        "LSTM(50), windows of 2, lag 1": remedies(
+            f"{LIST} --context 2", "", None, EACH
         ),
-        "LSTM(50), windows of 5, lag 1, 10 values": usual("--unique 10"),
-        "LSTM(50), windows of 5, lag 1, 3 values": usual("--unique 3", remedies=[]),
-        "LSTM(50), windows of 5, lag 3": usual("--lag 3"),
-        "LSTM(50), windows of 5, lag 3, 100 epochs": ["", usual("--lag 3", 100)[1]],
-        "LSTM(50), windows of 10, lag 3, 28 epochs": only_several(LAG_3),
-        "two layers LSTM(50), windows of 10, lag 1": usual(TWO, 14, ["", FROM_2]),
-        "RNN of two LSTMCell(50), windows of 5, lag 1": usual("--layer two-lstms"),
-        "GRU(50), windows of 5, lag 3, 28 epochs": usual(f"{GRU} --lag 3", 28),
-        "GRU(50), windows of 10, lag 3, 28 epochs": only_several(f"{GRU} {LAG_3}"),
-        "GRU(50), windows of 10, lag 2": usual(f"{GRU} {LONG} --lag 2"),
-        "GRU(50), windows of 20, lag 1": usual(f"{GRU} {LONGER}"),
-        "SimpleRNN(50), windows of 20, lag 1": usual(f"{SIMPLE} {LONGER}"),
+        "LSTM(50), windows of 5, lag 1": remedies(LIST, "", "--shortest 2", EACH),
+        "LSTM(50), windows of 10, lag 1": remedies(
+            f"{LIST} {TEN}", "", "--shortest 2", EACH
+        ),
+        "LSTM(50), windows of 20, lag 1": remedies(f"{LIST} {TWENTY}", "", None, EACH),
+        "LSTM(50), windows of 30, lag 1": [f"{LIST} --context 30 --length 60"],
+        "LSTM(50), windows of 5, lag 1, 10 values": remedies(
+            f"{LIST} --unique 10", "", None, EACH
+        ),
+        "LSTM(50), windows of 5, lag 1, 3 values": [f"{LIST} --unique 3"],
+        "LSTM(50), windows of 5, lag 3": [f"{LIST} --lag 3"],
+        "LSTM(50), windows of 10, lag 3, 28 epochs": remedies(
+            f"{LONG_LIST} {TEN} --lag 3", None, "--shortest 4"
+        ),
+        "LSTM(50), windows of 20, lag 3, 112 epochs": remedies(
+            f"--list 20000 --epochs 112 {TWENTY} --lag 3", None, None, EACH
+        ),
+        "two layers LSTM(50), windows of 10, lag 1": remedies(
+            f"{LIST} --layers 2 {TEN}", "", "--shortest 2", EACH
+        ),
+        "RNN of two LSTMCell(50), windows of 5, lag 1": remedies(
+            f"{LIST} --layer two-lstms", "", None, EACH
+        ),
+        "GRU(50), windows of 5, lag 3, 28 epochs": remedies(
+            f"{LONG_LIST} {GRU} --lag 3", "", None, EACH
+        ),
+        "GRU(50), windows of 10, lag 3, 28 epochs": remedies(
+            f"{LONG_LIST} {GRU} {TEN} --lag 3", None, "--shortest 4", EACH
+        ),
+        "GRU(50), windows of 20, lag 3, 28 epochs": remedies(
+            f"{LONG_LIST} {GRU} {TWENTY} --lag 3", None, "--shortest 4", EACH
+        ),
+        "GRU(50), windows of 10, lag 2": remedies(
+            f"{LIST} {GRU} {TEN} --lag 2", "", None, EACH
+        ),
+        "GRU(50), windows of 20, lag 1": [f"{LIST} {GRU} {TWENTY}"],
+        "SimpleRNN(50), windows of 20, lag 1": [f"{LIST} {SIMPLE} {TWENTY}"],
+    },
+    "real values": {
+        "value 3 steps back, LSTM, 10 steps": lengths_and_burn_in(BACK_3, 10, 4, 5),
+        "value 3 steps back, LSTM, 20 steps": lengths_and_burn_in(BACK_3, 20, 4, 10),
+        "value 10 steps back, LSTM, 20 steps": lengths_and_burn_in(BACK_10, 20, 11, 9),
+        "value 10 steps back, LSTM, 40 steps": lengths_and_burn_in(BACK_10, 40, 11, 20),
+        "mean of 4 values, LSTM, 10 steps": lengths_and_burn_in(MEAN_3, 10, 4, 5),
+        "mean of 4 values, LSTM, 20 steps": lengths_and_burn_in(MEAN_3, 20, 4, 10),
+        "mean of 11 values, LSTM, 20 steps": lengths_and_burn_in(MEAN_10, 20, 11, 9),
+        "mean of 11 values, LSTM, 40 steps": lengths_and_burn_in(MEAN_10, 40, 11, 20),
+        "value 3 steps back, GRU, 10 steps": other_layers(BACK_3, GRU, 10),
+        "value 3 steps back, GRU, 20 steps": other_layers(BACK_3, GRU, 20),
+        "mean of 4 values, GRU, 10 steps": other_layers(MEAN_3, GRU, 10),
+        "mean of 4 values, GRU, 20 steps": other_layers(MEAN_3, GRU, 20),
+        "value 3 steps back, SimpleRNN, 10 steps": other_layers(BACK_3, SIMPLE, 10),
+        "value 3 steps back, SimpleRNN, 20 steps": other_layers(BACK_3, SIMPLE, 20),
+        "mean of 4 values, SimpleRNN, 10 steps": other_layers(MEAN_3, SIMPLE, 10),
+        "mean of 4 values, SimpleRNN, 20 steps": other_layers(MEAN_3, SIMPLE, 20),
     },
     "trained": {
         "LSTM(50)": pair(PART_3, "--train dense"),
@@ -109,7 +165,7 @@ GRIDS = {
     "never reset": {
         "two batches of 10, rate 0.005": pair(f"--batch-size 10 {FAST}", NEVER),
         "the same at lag 2": pair(f"--batch-size 10 {FAST} --lag 2", NEVER),
-        "windows of 10": pair(LONG, NEVER),
+        "windows of 10": pair(TEN, NEVER),
     },
     "layers": {
         "LSTM(50)": lags("", 2000, 20000, 20000, 20000),
@@ -118,16 +174,13 @@ GRIDS = {
         "SimpleRNN(50)": lags(SIMPLE, 2000, 2000, 6000, 20000),
         "SimpleRNN(100)": lags(f"{SIMPLE} --units 100", 2000, 2000, 2000, 6000),
     },
-    "burn-in": {
-        "LSTM(50)": lags(TEN, 2000, 20000),
-        "LSTM(50), forget bias -1": lags(f"{TEN} {BIAS}", 2000, 6000, 12000),
-        "GRU(100)": lags(f"{TEN} {GRU} --units 100", 2000, 2000, 6000, 12000),
-        "SimpleRNN(50)": lags(f"{TEN} {SIMPLE}", 2000, 2000, 6000),
-    },
 }
 
+# The command of README's sample output, with --seed 1.
+SAMPLE = "echo_lag.py 8 3 14 15 92 65 35 89 79"
+
 # How many seeds the runs of a table have, if not 5.
-SEEDS = {"scripts": 20, "burn-in": 3, "layers": 3}
+SEEDS = {"scripts": 20, "real values": 3, "layers": 3}
 
 
 def tables_of(report):
@@ -151,7 +204,7 @@ def jobs_of(report):
         for command in commands_of(table, report):
             for seed in range(1, 1 + SEEDS.get(table, 5)):
                 jobs[command, seed] = None
-    return list(jobs)
+    return [*jobs, (SAMPLE, 1)]
 
 
 def run(arguments, folder=ROOT):
@@ -169,10 +222,12 @@ def measure(command, seed):
     arguments = [*command.split(), "--seed", str(seed)]
     if arguments[0] == "real_values.py":
         arguments = ["-m", "tests.experiments.real_values", *arguments[1:]]
-    elif not command.endswith(".py"):
+    elif arguments[0].startswith("--"):
         arguments = ["-m", "tests.experiments.extensions", *arguments]
-    measured = read(run(arguments))
-    return {"command": command, "seed": seed, **measured, "versions": versions()}
+    output = run(arguments)
+    late = late_share(output)
+    measured = {**read(output), "versions": versions(), "late": late}
+    return {"command": command, "seed": seed, **measured}
 
 
 @cache
@@ -197,6 +252,12 @@ def read(output):
         "epochs_to_95": epochs_to_95(pd.Series(epochs, dtype=float)),
         "by_number": shares.get("by number"),
     }
+
+
+def late_share(output):
+    """Return the accuracy at numbers 900 to 1,000 that a run printed; None if it did not."""
+    found = re.findall(r"^Accuracy at numbers 900 to 1000: (.+)$", output, re.MULTILINE)
+    return found[0] if found else None
 
 
 def epochs_to_95(curve):
@@ -273,6 +334,9 @@ def cells_of_row(runs):
 
 def cell_of_grid(command, runs):
     """Return the cell of a command: how well it has learned, and one value at a time."""
+    if command.startswith("real_values.py"):
+        late = f"{error(runs.one_at_a_time.min())} to {error(runs.one_at_a_time.max())}"
+        return f"{error(runs.accuracy.median())}: {late}"
     shares = range_of(runs.one_at_a_time)
     if "--list" in command:
         return f"{percent(runs.accuracy.median())}: {shares}"
@@ -325,7 +389,12 @@ def lines_of(table, report):
         heading = [str(number) for number in NUMBERS]
         for command in commands_of(table, report):
             lines.append([f"`{command}`", *cells_by_number(runs[command])])
-    elif table == "real values":
+    elif table == "late":
+        heading = ["numbers 2 to 25 (range)", "numbers 900 to 1,000 (range)"]
+        for command in commands_of(table, report):
+            measured = runs[command].one_at_a_time, runs[command].late
+            lines.append([f"`{command}`", *map(median_of, measured)])
+    elif table == "lengths":
         heading = ["new windows (range)", "late (range)", *map(str, ERROR_NUMBERS)]
         for command in commands_of(table, report):
             lines.append([f"`{command}`", *cells_of_errors(runs[command])])

@@ -1,5 +1,6 @@
 """The pictures: what they measure and where it is drawn."""
 
+import importlib
 import re
 import sys
 
@@ -12,7 +13,7 @@ from PIL import Image
 from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.conftest import eagerly
 from tests.experiments import extensions, pictures, results
-from tests.experiments.extensions import build_model, feed_one_at_a_time, parse
+from tests.experiments.extensions import build_model, parse, read_on
 from tests.scripts import SCRIPTS
 
 
@@ -43,7 +44,7 @@ def test_learned_compares_each_answer_with_each_value():
 
 
 def test_a_conveyor_belt_returns_the_value_before(conveyor_belt):
-    shares = pictures.learned(*feed_one_at_a_time(conveyor_belt))
+    shares = pictures.learned(*read_on(conveyor_belt))
     assert np.diagonal(shares, -1).min() == 1
     assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
     assert np.diagonal(shares)[1:].max() < 0.3
@@ -90,20 +91,25 @@ def test_cells_of_marks_are_the_medians_of_the_file():
 
 
 def test_each_row_of_marks_is_named_as_its_command():
-    assert len(pictures.MARKS) == 7
     for command, name in pictures.MARKS.items():
         options = parse(command)
         from_zero = options.stateless or options.burn_in > 0
-        is_same = name.startswith("the same")
-        assert (
-            name.startswith("zero state" if from_zero else "carried state") or is_same
-        )
-        assert name.endswith("windows of 2 to 5") is (options.shortest == 2)
-        assert name.endswith("then burn-in") is (options.burn_in == 10)
-        assert name.endswith("marked") is (options.mark == "first")
-        assert is_same is name.endswith("never reset") is options.never_reset
-        two_batches = options.batch_size == 10 and options.learning_rate == 0.005
-        assert (is_same or name.endswith("2 batches of 10")) is two_batches
+        start = "zero state" if from_zero else "carried state"
+        ends = {"": start}
+        ends["an answer each step"] = options.echo_sequence
+        ends["then burn-in"] = options.burn_in == 10
+        ends["marked"] = options.mark == "first"
+        first, _, change = name.partition(", ")
+        assert first == start
+        assert [end for end in ends if end and ends[end]] == [change] * bool(change)
+
+
+def test_each_row_of_marks_is_one_change_of_another():
+    given = [set(re.findall(r"--\S+", command)) for command in pictures.MARKS]
+    zero, each_step, burn_in, carried, marked = given
+    assert (zero, carried) == ({"--stateless"}, {"--lag"})  # --lag 1 is the default.
+    assert each_step == {"--stateless", "--echo-sequence"}
+    assert (burn_in, marked) == ({"--burn-in"}, {"--mark"})
 
 
 def test_the_picture_of_marks_was_drawn_from_the_file():
@@ -147,6 +153,18 @@ def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
     assert chance.get_label() == "chance: 1 %"
 
 
+def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
+    seeds = []
+    history = pd.DataFrame({"loss": [4.5, 4.4], "accuracy": [0.1, 0.2]})
+    script = importlib.import_module("echo_lag")
+    monkeypatch.setattr(script, "fit", lambda model: history)
+    monkeypatch.setattr(script, "build_model", lambda: None)
+    monkeypatch.setattr(pictures.keras.utils, "set_random_seed", seeds.append)
+    found = pictures.curves("echo_lag")
+    assert seeds == [*range(1, 21)]
+    assert [curve.tolist() for curve in found] == [[0.1, 0.2]] * 20
+
+
 def test_a_table_has_the_median_the_lowest_and_the_highest(capsys):
     runs = [np.full((1, 2), share) for share in (0.1, 0.9, 0.3)]
     pictures.print_table("a.py", runs, ["accuracy"], [100, 200])
@@ -166,15 +184,25 @@ def test_the_program_draws_each_picture_from_what_it_measures(
     shares = {"--stateless": counting, "--lag 1": looking_back}
     monkeypatch.setattr(pictures, "FOLDER", tmp_path)
     monkeypatch.setattr(pictures, "trained", lambda command, seed: command)
-    monkeypatch.setattr(pictures, "feed_one_at_a_time", lambda model: (model,))
+    monkeypatch.setattr(pictures, "read_on", lambda model: (model,))
     monkeypatch.setattr(pictures, "learned", shares.get)
     monkeypatch.setattr(pictures, "stored", lambda model: 1 - shares[model])
     runs = [pd.Series([0.25] * 300, index=range(1, 301))] * 20
     monkeypatch.setattr(pictures, "curves", lambda script: runs)
-    drawn = []
-    monkeypatch.setattr(
-        pictures, "draw_shares", lambda *data: drawn.append(data) or Figure()
-    )
+    drawn, files = [], []
+
+    def draw_shares(*data):
+        drawn.append(data)
+        return Figure(label=f"of {len(drawn)}")
+
+    save = Figure.savefig
+
+    def record(figure, file, **options):
+        files.append((figure.get_label(), file.name))
+        save(figure, file, **options)
+
+    monkeypatch.setattr(pictures, "draw_shares", draw_shares)
+    monkeypatch.setattr(Figure, "savefig", record)
     monkeypatch.setattr(sys, "argv", ["pictures.py"])
     pictures.main()
     assert {file.name for file in tmp_path.iterdir()} == {
@@ -183,6 +211,7 @@ def test_the_program_draws_each_picture_from_what_it_measures(
         "inside.png",
         "curves.png",
     }
+    assert [*files[1:3]] == [("of 1", "learned.png"), ("of 2", "inside.png")]
     (learned, *_), (inside, *_) = drawn
     for got, expected in [*zip(learned.values(), shares.values())]:
         assert np.array_equal(got, expected)
@@ -203,6 +232,8 @@ def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
         "evaluate",
         lambda model, options: weights.append(model.get_weights()),
     )
+    nothing = np.zeros((1, 1000), dtype=int)
+    monkeypatch.setattr(extensions, "read_on", lambda *_: (nothing, nothing))
     extensions.main("--epochs 1 --units 2 --seed 4")
     model = pictures.trained("--epochs 1 --units 2", 4)
     for got, expected in zip(model.get_weights(), *weights, strict=True):

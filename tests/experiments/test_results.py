@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import threading
 import time
 
 import keras
@@ -11,10 +12,11 @@ import pytest
 
 from tests.experiments import real_values, results
 from tests.experiments.extensions import parse
+from tests.scripts import SCRIPTS
 
 REPORT = results.REPORT.read_text("utf-8")
 RUNS = """\
-command,seed,accuracy,one_at_a_time,epochs_to_95,by_number,versions
+command,seed,accuracy,one_at_a_time,epochs_to_95,by_number,versions,late
 --lag 1,1,0.25,0.5,30,- 0.5,keras 3
 --lag 1,2,0.25,0.5,30,- 0.5,keras 3
 --lag 1,3,0.25,0.5,inf,- 0.5,keras 3
@@ -30,15 +32,25 @@ def file(tmp_path, monkeypatch):
     return results.FILE
 
 
-def test_the_file_holds_all_runs_of_the_tables_and_no_others():
+def test_the_file_holds_all_runs_of_the_tables_and_no_run_twice():
     runs = results.read_runs()
-    jobs = results.jobs_of(REPORT)
-    assert sorted(zip(runs.command, runs.seed)) == sorted(jobs)
-    for command, _ in jobs:
-        if command.startswith("real_values.py "):
-            assert real_values.parse(command.removeprefix("real_values.py "))
+    assert not runs.duplicated(["command", "seed"]).any()
+    assert set(results.jobs_of(REPORT)) <= set(zip(runs.command, runs.seed))
+
+
+def test_each_command_of_the_file_can_be_run_again():
+    for command in results.read_runs().command.unique():
+        program, _, options = command.partition(" ")
+        if program == "real_values.py":
+            assert real_values.parse(options)
+        elif program.startswith("--"):
+            assert parse(command)
         else:
-            assert command.endswith(".py") or parse(command)
+            assert program.removesuffix(".py") in SCRIPTS
+
+
+def test_the_last_column_of_the_file_is_the_late_one():
+    assert results.read_runs().columns[-1] == "late"
 
 
 def test_tables_of_the_report_are_those_of_the_file():
@@ -91,6 +103,22 @@ def test_a_table_by_number_has_the_medians_at_its_numbers(file, monkeypatch):
         "| --- | --- | --- | --- |",
         "| `--lag 1` | - | 20 % | 80 % |",
     ]
+
+
+def test_a_table_of_late_answers_has_both_shares(file):
+    header = RUNS.splitlines()[0]
+    rows = [f"--lag 1,{n},1,0.{n},9,- 1,keras 3,0.{n + 5}" for n in (1, 2, 3)]
+    file.write_text("\n".join([header, *rows, ""]), "utf-8")
+    report = "| `late`: command |\n|---|\n| `--lag 1` |\n"
+    assert results.lines_of("late", report)[2:] == [
+        "| `--lag 1` | 20.0 % (10.0 to 30.0 %) | 70.0 % (60.0 to 80.0 %) |"
+    ]
+
+
+def test_a_cell_of_real_values_has_the_error_on_windows_and_the_late_ones():
+    values = {"accuracy": [0.1, 0.0003, 0.2], "one_at_a_time": [2.5, 0.0004, 0.9]}
+    cell = results.cell_of_grid("real_values.py --lag 3", pd.DataFrame(values))
+    assert cell == "0.10: 0.00040 to 2.50"
 
 
 @pytest.mark.parametrize(
@@ -147,6 +175,9 @@ def test_run_is_read_from_what_it_prints():
         "Accuracy fed one value at a time: 0.25",
         "Accuracy by number: - 0.25",
     ]
+    assert results.late_share("\n".join(lines)) is None
+    lines += ["Accuracy at numbers 900 to 1000: 0.5"]
+    assert results.late_share("\n".join(lines)) == "0.5"
     extension = results.read("\n".join(lines))
     assert extension["epochs_to_95"] == 68
     assert extension["one_at_a_time"] == "0.25"
@@ -191,9 +222,10 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
         *(f"{extension} {seed}" for seed in (1, 2, 3)),
         *(f"-m tests.experiments.real_values --lag 2 --seed {seed}" for seed in (1, 2)),
         "a.py --seed 2",
+        f"{results.SAMPLE} --seed 1",
     ]
     printed = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert printed == [f"{number} of 6" for number in range(1, 7)]
+    assert printed == [f"{number} of 7" for number in range(1, 8)]
     added = results.read_runs()[4:]
     assert set(added.accuracy) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
@@ -215,6 +247,18 @@ def test_each_run_is_written_as_it_ends(file, monkeypatch):
         results.run_what_lacks([("b.py", 1), ("b.py", 2), ("b.py", 3)])
     *_, before_last, last = file.read_text("utf-8").splitlines()
     assert {before_last, last} == {"b.py,1", "b.py,2"}
+
+
+def test_two_runs_go_side_by_side(file, monkeypatch):
+    both = threading.Barrier(2, timeout=10)  # Alone, a run would wait in vain.
+
+    def measure(command, seed):
+        both.wait()
+        return {"command": command, "seed": seed}
+
+    monkeypatch.setattr(results, "measure", measure)
+    results.run_what_lacks([("b.py", 1), ("b.py", 2)])
+    assert file.read_text("utf-8").count("b.py") == 2
 
 
 def test_a_run_that_fails_ends_the_others(file, monkeypatch):

@@ -109,9 +109,10 @@ BESIDE = {}
 @pytest.fixture(scope="session", autouse=True)
 def beside(request):
     """Start what runs beside the tests; return a function that waits for a result."""
-    needed = dict(BESIDE)
+    needed = {}
     if any("trained" in test.fixturenames for test in request.session.items):
         needed |= {name: (train, name) for name in SCRIPTS}
+    needed |= BESIDE
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     started = {name: pool.submit(*job) for name, job in needed.items()}
     yield lambda name: started[name].result()

@@ -260,6 +260,26 @@ def test_check_takes_ids(run, capsys):
     assert len(re.findall(r"(?m)^.+: [\d.]+$", capsys.readouterr().out)) == 3
 
 
+@eagerly()
+def test_a_stateful_network_is_checked_by_a_copy(run, capsys):
+    names = run(NETWORK + CHECK, {})
+    carried = names["network"]((8, 10, 100), stateful=True)
+    shape = re.search(r"check a copy, `network\((.*?)\)` with", GUIDE)[1]
+    copy = names["network"](eval(shape, {"STEPS": 10}))
+    copy.set_weights(carried.get_weights())
+    names["check"](copy, X[0], X[0])
+    assert len(re.findall(r"(?m)^.+: [\d.]+$", capsys.readouterr().out)) == 3
+
+
+@pytest.mark.parametrize("shape", [(20,), (20, 2)])
+def test_windows_of_the_guide_are_all_windows(run, shape):
+    values = np.arange(np.prod(shape)).reshape(shape)
+    windows = run(CHECK, {})["windows_of"](values)
+    assert windows.shape == (11, 10, *shape[1:])
+    assert np.array_equal(windows[4], values[4:14])
+    assert np.array_equal(windows[-1], values[-10:])
+
+
 def both_ways(each_step):
     return layers.Bidirectional(LSTM(2, return_sequences=each_step))
 

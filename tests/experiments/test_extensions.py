@@ -31,6 +31,12 @@ def with_large_weights(model):
     return model
 
 
+def read_nothing(model, n_sequences=2, length=25):
+    """Return sequences and answers of zeros, at once."""
+    zeros = np.zeros((n_sequences, length), dtype=int)
+    return zeros, zeros
+
+
 SAME_AS = {"echo_lag": "", "echo_lag_no_context": "--context 1 --batch-size 6"}
 
 
@@ -39,8 +45,7 @@ def test_a_run_prints_what_the_script_prints(name, monkeypatch, capsys):
     script = importlib.import_module(name)
     monkeypatch.setattr(script, "fit", eagerly()(script.fit))
     monkeypatch.setattr(extensions, "train", eagerly()(extensions.train))
-    nothing = np.zeros((2, 1000), dtype=int)
-    monkeypatch.setattr(extensions, "read_on", lambda *_: (nothing, nothing))
+    monkeypatch.setattr(extensions, "read_on", read_nothing)
     monkeypatch.setattr(sys, "argv", ["script.py", "--seed=0", "--epochs=2"])
     script.main()
     expected = capsys.readouterr().out.splitlines()
@@ -219,6 +224,7 @@ def test_the_seed_is_set_after_the_options_are_read(monkeypatch):
     )
     monkeypatch.setattr(extensions, "train", lambda *_: order.append("train"))
     monkeypatch.setattr(extensions, "evaluate", lambda *_: order.append("evaluate"))
+    monkeypatch.setattr(extensions, "read_on", read_nothing)
     extensions.main("--seed 4 --units 2 --unique 10")
     assert order == [4, "model", "train", "evaluate"]
 

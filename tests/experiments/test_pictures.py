@@ -14,6 +14,7 @@ from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.conftest import eagerly
 from tests.experiments import extensions, pictures, results
 from tests.experiments.extensions import build_model, parse, read_on
+from tests.experiments.test_extensions import read_nothing
 from tests.scripts import SCRIPTS
 
 
@@ -232,8 +233,7 @@ def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
         "evaluate",
         lambda model, options: weights.append(model.get_weights()),
     )
-    nothing = np.zeros((1, 1000), dtype=int)
-    monkeypatch.setattr(extensions, "read_on", lambda *_: (nothing, nothing))
+    monkeypatch.setattr(extensions, "read_on", read_nothing)
     extensions.main("--epochs 1 --units 2 --seed 4")
     model = pictures.trained("--epochs 1 --units 2", 4)
     for got, expected in zip(model.get_weights(), *weights, strict=True):

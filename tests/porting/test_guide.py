@@ -174,13 +174,19 @@ def test_a_functional_network_with_an_embedding_is_copied(run):
     ids = keras.Input((10,), dtype="int32")
     model = keras.Model(ids, Dense(2)(LSTM(3)(Embedding(9, 4)(ids))))
     copy_of = run(COPY, {"model": sequential(LSTM(2), shape=(2, 3, 100))})["copy_of"]
-    inputs = eval(re.search(r"the first input is `(.*?)`", GUIDE)[1], {"keras": keras})
-    reader = copy_of(model, inputs, return_sequences=True)
+    found = re.search(
+        r"the inputs are `(.*?)` and, for a live stream,\s+`(.*?)`", GUIDE
+    )
+    any_length, one = (eval(code, {"keras": keras}) for code in found.groups())
+    reader = copy_of(model, any_length, return_sequences=True)
+    live = copy_of(model, one, stateful=True)
     sequence = np.arange(30)[np.newaxis] % 9
     first = model.predict_on_batch(sequence[:, :10])
-    np.testing.assert_allclose(
-        reader.predict_on_batch(sequence)[:, 9], first, atol=1e-6
-    )
+    answers = reader.predict_on_batch(sequence)[0]
+    np.testing.assert_allclose(answers[9], first[0], atol=1e-6)
+    for value, answer in zip(sequence[0], answers):
+        got = live.predict_on_batch(np.array([[value]]))[0]
+        np.testing.assert_allclose(got, answer, atol=1e-6)
 
 
 VALUES = np.random.default_rng(5).random(200)
@@ -209,9 +215,13 @@ def checked(run, capsys):
             model.layers[1].set_weights([np.eye(len(memory[1]))[:, -1:]])
             return model
 
-        check = run(CHECK.replace("STEPS = 10", "STEPS = 5"), {"network": network})
-        check["check"](network((None, 5, 1), each_step), values[:, None], right)
-        printed = re.findall(r"(?m)^(.+): ([\d.]+)$", capsys.readouterr().out)
+        check = run(CHECK.replace("STEPS = 10", "STEPS = 5"), {})["check"]
+        model, reader = network((None, 5, 1), each_step), network((None, None, 1), True)
+        reader.set_weights(
+            [0 * array for array in reader.get_weights()]
+        )  # to be copied
+        check(model, reader, values[:, None], right)
+        printed = re.findall(r"(?m)^(.+): (\S+)$", capsys.readouterr().out)
         return {name: float(error) for name, error in printed}
 
     return checked
@@ -255,20 +265,21 @@ def test_check_takes_ids(run, capsys):
         memory = LSTM(3, return_sequences=each_step)
         return sequential(Embedding(9, 2), memory, Dense(1), shape=shape)
 
-    check = run(CHECK, {"network": network})["check"]
-    check(network((None, 10)), np.arange(60) % 9, np.arange(60) / 9)
-    assert len(re.findall(r"(?m)^.+: [\d.]+$", capsys.readouterr().out)) == 3
+    model, reader = network((None, 10)), network((None, None), each_step=True)
+    run(CHECK, {})["check"](model, reader, np.arange(60) % 9, np.arange(60) / 9)
+    assert len(re.findall(r"(?m)^.+: \S+$", capsys.readouterr().out)) == 3
 
 
 @eagerly()
 def test_a_stateful_network_is_checked_by_a_copy(run, capsys):
     names = run(NETWORK + CHECK, {})
     carried = names["network"]((8, 10, 100), stateful=True)
-    shape = re.search(r"check a copy, `network\((.*?)\)` with", GUIDE)[1]
+    shape = re.search(r"such as\s+`network\((.*?)\)` with its weights", GUIDE)[1]
     copy = names["network"](eval(shape, {"STEPS": 10}))
     copy.set_weights(carried.get_weights())
-    names["check"](copy, X[0], X[0])
-    assert len(re.findall(r"(?m)^.+: [\d.]+$", capsys.readouterr().out)) == 3
+    reader = names["network"]((None, None, 100), each_step=True)
+    names["check"](copy, reader, X[0], X[0])
+    assert len(re.findall(r"(?m)^.+: \S+$", capsys.readouterr().out)) == 3
 
 
 @pytest.mark.parametrize("shape", [(20,), (20, 2)])
@@ -309,10 +320,10 @@ def test_check_refuses_a_layer_that_needs_all_time_steps_at_once(run, name):
         chain = [make(each_step) for make in MIXERS[name]]
         return sequential(*chain, Dense(1), shape=shape)
 
-    model = network((None, 10, 1))
-    check = run(CHECK, {"network": network})["check"]
+    model, reader = network((None, 10, 1)), network((None, None, 1), each_step=True)
+    check = run(CHECK, {})["check"]
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check(model, VALUES[:60, None], BEFORE[:60])
+        check(model, reader, VALUES[:60, None], BEFORE[:60])
     # A copy that reads the first window alone would agree with the model.
     window = VALUES[np.newaxis, :10, np.newaxis]
     copy = network((None, None, 1))
@@ -324,7 +335,8 @@ def test_check_refuses_a_layer_that_needs_all_time_steps_at_once(run, name):
 @pytest.fixture(scope="module")
 def errors(beside):
     """Return the errors that the smaller program of the guide has printed, by check."""
-    printed = re.findall(r"(?m)^(.+): ([\d.]+)$", beside("guide"))
+    printed = re.findall(r"(?m)^(.+): (\S+)$", beside("guide"))
+    assert [name for name, _ in printed] == 4 * ["on windows", "reading on", "naive"]
     shares = [float(error) for _, error in printed]
     return dict(zip(["as it is", *REMEDIES], np.reshape(shares, (-1, 3)), strict=True))
 
@@ -342,15 +354,33 @@ def test_a_remedy_of_the_guide_makes_it_look_back(errors, remedy):
     assert reading_on < 0.2 * naive
 
 
-def test_old_answers_of_a_network_with_many_answers_are_found(run):
+@pytest.mark.parametrize("outputs", [(), (1,), (3,)])
+def test_old_answers_of_a_network_with_many_answers_are_found(run, outputs):
     (line,) = re.findall("(?m)^assert .*", EACH_STEP)
-    model = sequential(LSTM(2, return_sequences=True), Dense(1), shape=(None, 5, 1))
-    y = np.ones((8, 5, 1))
-    run(line, {"model": model, "y": y})
+    X, y = np.ones((8, 5, 1)), np.ones((8, 5, *outputs))
+    run(line, {"X": X, "y": y})
     with pytest.raises(AssertionError):
-        run(line, {"model": model, "y": y[:, -1]})
+        run(line, {"X": X, "y": y[:, -1]})
+
+
+def test_keras_trains_on_old_answers_without_an_error():
+    model = sequential(LSTM(2, return_sequences=True), Dense(1), shape=(None, 5, 1))
     model.compile("sgd", "mse", run_eagerly=True)
-    model.fit(np.ones((8, 5, 1)), y[:, -1], verbose=0)  # trains without an error
+    model.fit(np.ones((8, 5, 1)), np.ones((8, 1)), verbose=0)
+
+
+def test_check_refuses_a_reader_with_one_answer(run):
+    model, reader = (sequential(both_ways(False), shape=(1, n, 1)) for n in (10, None))
+    with pytest.raises(AssertionError):
+        run(CHECK, {})["check"](model, reader, VALUES[:60, None], BEFORE[:60])
+
+
+def test_a_live_copy_of_a_network_with_many_answers_has_one_more_axis(run):
+    lstm = LSTM(5, return_sequences=True)
+    names = run(COPY, {"model": sequential(lstm, Dense(2), shape=(None, 10, 100))})
+    (taken,) = re.findall(r"`live.predict_on_batch\(...\)(\[.*?\])` then", GUIDE)
+    answer = names["live"].predict_on_batch(X[:, :1])
+    assert eval(f"answer{taken}", {"answer": answer}).shape == (2,)
 
 
 def test_numpy_roll_wraps_around():

@@ -115,13 +115,13 @@ class OwnStep(keras.Model):
 
 def with_a_step_of_its_own():
     sequence = keras.Input(batch_shape=(2, 3, 4))
-    answer = Dense(2)(LSTM(3, stateful=True)(sequence))
+    answer = Dense(2)(LSTM(3, stateful=True, unroll=True)(sequence))
     return OwnStep(sequence, answer), "mse", {}
 
 
 def two_layers():
     first = LSTM(3, kernel_regularizer="l2", unroll=True, **CARRIED)
-    second = LSTM(3, stateful=True)
+    second = LSTM(3, stateful=True, unroll=True)
     model = sequential(first, second, Dense(3, trainable=False), Dense(2))
     return model, "mse", {"clipnorm": 0.1, "weight_decay": 0.1}
 
@@ -129,14 +129,15 @@ def two_layers():
 def masked():
     ids = Embedding(5, 3, mask_zero=True)
     softmax = Dense(2, activation="softmax")
-    model = sequential(ids, GRU(3, stateful=True), softmax, shape=(2, 3))
+    model = sequential(ids, GRU(3, stateful=True, unroll=True), softmax, shape=(2, 3))
     ema = {"use_ema": True, "ema_momentum": 0.5, "gradient_accumulation_steps": 2}
     return model, "sparse_categorical_crossentropy", ema
 
 
 def of_any_batch_size():
-    nested = keras.Sequential([LSTM(3), Dense(1)])
-    model = keras.Model([INPUTS], [nested(INPUTS)])
+    nested = keras.Sequential([LSTM(3, unroll=True), Dense(1)])  # unroll: only speed
+    inputs = keras.Input((3, 4), dtype="float64")
+    model = keras.Model([inputs], [nested(inputs)])
     # A loss of your own may take y, (n, 2), of another shape than the output, (n, 1).
     return model, lambda y, yhat: keras.ops.mean((y[:, 1:] - yhat) ** 2, axis=-1), {}
 

@@ -42,6 +42,16 @@ STATE = block("saved = [state.numpy()")
 EQUAL_IDS = block("class Adam(keras.optimizers.Adam):")
 
 
+SPANS = re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", GUIDE))
+
+
+def span(pattern):
+    """Return the only piece of code in the guide's text that has this pattern."""
+    pieces = {re.sub(r"\s+", " ", piece) for piece in SPANS}
+    (found,) = [piece for piece in pieces if re.fullmatch(pattern, piece)]
+    return found
+
+
 def smaller(program):
     """Return a program of the guide that learns to echo 30 values, in windows of 5."""
     for old, new in {
@@ -153,6 +163,19 @@ def test_the_loop_over_a_live_stream_gives_the_answers_to_a_whole_sequence(run):
     assert not any(np.any(state) for state in states(names["live"]))
 
 
+@eagerly()
+def test_a_causal_convolution_reads_on_but_not_value_by_value(run):
+    conv = layers.Conv1D(4, 3, padding="causal")
+    lstm = LSTM(3, return_sequences=True)
+    model = sequential(conv, lstm, shape=(None, 10, 100))
+    names = run(COPY, {"model": model})
+    answers = names["reader"].predict_on_batch(X)[0]
+    first = model.predict_on_batch(X[:, :10])[0]
+    np.testing.assert_allclose(answers[:10], first, atol=1e-6)
+    one_by_one = [names["live"].predict_on_batch(X[:, [n]])[0, 0] for n in range(10)]
+    assert np.abs(one_by_one - first).max() > 0.01
+
+
 @pytest.mark.parametrize("unroll", [False, True])
 @eagerly()
 def test_copies_of_a_network_answer_as_it_does(run, unroll):
@@ -174,10 +197,11 @@ def test_a_functional_network_with_an_embedding_is_copied(run):
     ids = keras.Input((10,), dtype="int32")
     model = keras.Model(ids, Dense(2)(LSTM(3)(Embedding(9, 4)(ids))))
     copy_of = run(COPY, {"model": sequential(LSTM(2), shape=(2, 3, 100))})["copy_of"]
-    found = re.search(
-        r"the inputs are `(.*?)` and, for a live stream,\s+`(.*?)`", GUIDE
+    found = (
+        span(r"keras\.Input\(\(None,\).*"),
+        span(r"keras\.Input\(batch_shape=.*int32.*"),
     )
-    any_length, one = (eval(code, {"keras": keras}) for code in found.groups())
+    any_length, one = (eval(code, {"keras": keras}) for code in found)
     reader = copy_of(model, any_length, return_sequences=True)
     live = copy_of(model, one, stateful=True)
     sequence = np.arange(30)[np.newaxis] % 9
@@ -274,8 +298,7 @@ def test_check_takes_ids(run, capsys):
 def test_a_stateful_network_is_checked_by_a_copy(run, capsys):
     names = run(NETWORK + CHECK, {})
     carried = names["network"]((8, 10, 100), stateful=True)
-    shape = re.search(r"such as\s+`network\((.*?)\)` with its weights", GUIDE)[1]
-    copy = names["network"](eval(shape, {"STEPS": 10}))
+    copy = eval(span(r"network\(\(None, STEPS.*"), {**names, "STEPS": 10})
     copy.set_weights(carried.get_weights())
     reader = names["network"]((None, None, 100), each_step=True)
     names["check"](copy, reader, X[0], X[0])
@@ -378,7 +401,7 @@ def test_check_refuses_a_reader_with_one_answer(run):
 def test_a_live_copy_of_a_network_with_many_answers_has_one_more_axis(run):
     lstm = LSTM(5, return_sequences=True)
     names = run(COPY, {"model": sequential(lstm, Dense(2), shape=(None, 10, 100))})
-    (taken,) = re.findall(r"`live.predict_on_batch\(...\)(\[.*?\])` then", GUIDE)
+    taken = span(r"live\.predict_on_batch\(\.\.\.\)\[.*").split("(...)")[1]
     answer = names["live"].predict_on_batch(X[:, :1])
     assert eval(f"answer{taken}", {"answer": answer}).shape == (2,)
 
@@ -407,9 +430,8 @@ def test_each_length_is_drawn_anew_for_each_epoch(run, monkeypatch):
 
 
 def test_ids_are_hidden_as_the_guide_says():
-    size, condition = re.search(
-        r"`first` has\s+`size=(.*?)`, and the condition is `(.*?)`", GUIDE
-    ).groups()
+    size = span("size=.*").removeprefix("size=")
+    condition = span(r"np\.arange\(STEPS\) < .*")
     names = {"X": np.arange(1, 401).reshape(100, 4), "STEPS": 4, "np": np}
     first = np.random.randint(4 - 2 + 1, size=eval(size, names))
     X = np.where(eval(condition, {**names, "first": first}), 0, names["X"])
@@ -435,7 +457,7 @@ def burn_in_of_the_guide(run, layer=None):
     code = BURN_IN[: BURN_IN.index("X, y =")]
     if layer:
         code = code.replace("keras.layers.LSTM(50, return_state=True)", "OTHER")
-        mapped = re.search(r"`(state = keras.tree.map_structure.*?)`", GUIDE)[1]
+        mapped = span("state = keras.tree.*")
         code = re.sub(r"(?m)^state = .*", mapped, code)
     names = run(code, {"keras": keras, "OTHER": layer})
     return names["model"], names
@@ -464,9 +486,10 @@ def test_a_network_with_burn_in_answers_as_one_without(run):
 
 
 def test_burn_in_of_two_cells_reads_its_time_steps_without_gradients(run):
-    cells, layer = re.search(r"`cells = (.*?)` and\s+`layer = (.*?)`", GUIDE).groups()
-    cells = eval(cells, {"keras": keras})
-    model, _ = burn_in_of_the_guide(run, eval(layer, {"keras": keras, "cells": cells}))
+    names = {"keras": keras}
+    names["cells"] = eval(span("cells = .*").removeprefix("cells = "), names)
+    layer = eval(span("layer = .*").removeprefix("layer = "), names)
+    model, _ = burn_in_of_the_guide(run, layer)
     assert reached_by_gradients(model) == [False] * 10 + [True] * 10
 
 
@@ -506,11 +529,8 @@ def test_the_saved_state_of_the_guide_is_restored(run):
 
 @eagerly()
 def test_validation_with_the_callback_of_the_guide_starts_from_zero():
-    hooks = re.search(
-        r"let a callback call `reset_states\(self.model\)` in\s+`(\w+)`."
-        r"\s+If such a\s+`fit` runs several epochs, let it do so in\s+`(\w+)`",
-        GUIDE,
-    ).groups()
+    assert span(r"reset_states\(self.model\)")
+    hooks = [span("on_test_.*"), span("on_epoch_.*")]
 
     def reset(callback, *_, **__):
         reset_states(callback.model)
@@ -541,8 +561,8 @@ def test_validation_with_the_callback_of_the_guide_starts_from_zero():
 
 
 def test_the_schedule_of_the_guide_is_the_decay_of_keras_2():
-    code = re.search(r"`(keras\.optimizers\.schedules\..*?)` as `learning_rate`", GUIDE)
-    schedule = eval(code[1], {"keras": keras, "lr": 0.1, "decay": 0.5})
+    code = span(r"keras\.optimizers\.schedules\..*")
+    schedule = eval(code, {"keras": keras, "lr": 0.1, "decay": 0.5})
     for step in 0, 1, 3:
         assert float(schedule(step)) == pytest.approx(0.1 / (1 + 0.5 * step))
 

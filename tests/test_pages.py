@@ -5,6 +5,7 @@ import re
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -14,9 +15,10 @@ import echo_lag
 import sequences
 from sequences import one_hot_decode
 from tests import conftest
-from tests.experiments import results
+from tests.experiments import exercises, extensions, results
 from tests.experiments.exercises import tables
-from tests.experiments.pictures import marks
+from tests.experiments.extensions import MISSING, generate_data, parse
+from tests.experiments.pictures import MARKS, marks
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
@@ -339,6 +341,114 @@ def test_the_mark_of_marks_is_counted_from(rows_of_marks):
 )
 def test_what_looks_back_does_so_over_1000_values(command):
     assert RUNS[command].late.min() > 0.99
+
+
+WORDS = dict(zip(["one", "two", "three", "four", "five", "six", "seven"], range(1, 8)))
+PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4}
+
+
+def number_in(page, words):
+    """Return the number that stands at _ in these few words of a page."""
+    pattern = re.escape(words).replace("_", r"(\w+)").replace(r"\ ", r"\s+")
+    (found,) = re.findall(pattern, page)
+    return WORDS[found.lower()] if found.lower() in WORDS else int(found)
+
+
+def test_networks_that_stay_right_are_named():
+    named = re.search(r"Networks ([\d, and]+)\s+stay right", README)[1]
+    late = [RUNS[command].late.min() for command in MARKS]
+    stay = [n for n, share in enumerate(late, start=1) if share > 0.99]
+    assert [int(n) for n in re.findall(r"\d", named)] == stay
+
+
+def test_nine_values_make_five_groups():
+    groups = number_in(README, "Nine values make _ groups")
+    assert groups == 9 - 5 + 1
+    # The first one is left out.
+    assert len(sequences.generate_data_lag(range(9))[0]) == groups - 1
+
+
+def test_one_batch_in_four_starts_from_zeros():
+    assert number_in(README, "one batch in _.") == parse("").batches
+
+
+def test_counting_networks_are_as_many_as_the_report_says():
+    gru = RUNS["--lag 4 --layer gru --units 100 --epochs 20000"].one_at_a_time
+    assert number_in(REPORT, "_ of three `GRU(100)`") == (gru < 0.5).sum()
+    tens = RUNS["--context 10 --length 30"].one_at_a_time
+    assert number_in(REPORT, "_ of five networks do not") == (tens < 0.9).sum()
+
+
+def test_shorter_windows_are_as_many_as_the_report_says():
+    for command in "", "--context 10 --length 30":
+        options = parse(f"--missing mask {command}")
+        X, _ = generate_data(options)
+        shorter = (X == MISSING).all(axis=2).any(axis=1).sum()
+        assert number_in(REPORT, f"where _ of {len(X)}") == shorter
+
+
+@pytest.mark.parametrize("page", [GUIDE, REPORT])
+def test_longer_windows_help_in_as_many_tasks_as_a_page_says(page):
+    rows = list(results.GRIDS["real values"].values())
+    longer = [RUNS[row[0]].one_at_a_time.median() for row in rows[1:8:2]]
+    assert number_in(page, "n _ of the four tasks") == sum(e < 0.1 for e in longer)
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "biased"),
+    [
+        ("lag 1 takes less than", "--lag 1", "--forget-bias -1"),
+        (
+            "lag 2 less than",
+            "--lag 2 --epochs 20000",
+            "--lag 2 --forget-bias -1 --epochs 6000",
+        ),
+    ],
+)
+def test_a_forget_bias_of_minus_1_takes_a_part_of_the_epochs(words, command, biased):
+    share = RUNS[biased].epochs_to_95.median() / RUNS[command].epochs_to_95.median()
+    part = re.search(rf"{words}\s+(?:a\s+)?(\w+)", REPORT)[1]
+    assert PARTS[part] == min(part for part in PARTS.values() if part > share)
+
+
+@pytest.mark.parametrize("page", ["README.md", "EXERCISES.md", "ANSWERS.md"])
+def test_the_mark_is_fed_with_the_sixth_value(page, monkeypatch):
+    reads = []
+    reader = mock.Mock(predict=lambda X, verbose: reads.append(X) or X[:, :, :100])
+    monkeypatch.setattr(extensions, "make_reader", lambda model: reader)
+    extensions.read_on(extensions.build_model(parse("--mark first")), 1)
+    ordinals = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"]
+    marked = ordinals[reads[0][0, :, 100].argmax()]
+    text = next(text for name, text in PAGES.items() if name.endswith(page))
+    part = text[
+        text.index("xtra input") if page == "README.md" else text.index("## 3.") :
+    ]
+    assert re.search(r"(\w+) value", part[part.index("th value") - 5 :])[1] == marked
+
+
+def test_keras_fills_a_batch_of_one_sample_as_the_guide_says():
+    samples, size, rows = map(
+        int,
+        re.search(
+            r"for (\d+) samples in\s+batches\s+of (\d+),\s+`predict`\s+returns\s+(\d+)",
+            GUIDE,
+        ).groups(),
+    )
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(size, 2, 1)), keras.layers.LSTM(1, stateful=True)]
+    )
+    yhat = model.predict(np.ones((samples, 2, 1)), batch_size=size, verbose=0)
+    assert len(yhat) == rows
+
+
+def test_programs_write_the_files_that_the_page_names():
+    rooms = PAGES["tests/README.md"]
+    for program, file in {
+        "exercises.py": exercises.FILE,
+        "results.py": results.FILE,
+    }.items():
+        (row,) = re.findall(rf"(?m)^\| `{program}` \|.*", rooms)
+        assert re.findall(r"`(\w+\.csv)`", row) == [file.name]
 
 
 def test_two_values_of_burn_in_do_not_hide_the_zeros():

@@ -114,6 +114,9 @@ GRIDS = {
         "LSTM(50), windows of 10, lag 3, 28 epochs": remedies(
             f"{LONG_LIST} {TEN} --lag 3", None, "--shortest 4"
         ),
+        "LSTM(50), windows of 20, lag 3, 112 epochs": remedies(
+            f"--list 20000 --epochs 112 {TWENTY} --lag 3", None, None, EACH
+        ),
         "two layers LSTM(50), windows of 10, lag 1": remedies(
             f"{LIST} --layers 2 {TEN}", "", "--shortest 2", EACH
         ),

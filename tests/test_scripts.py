@@ -50,11 +50,12 @@ def run_in_a_shell(name):
         for file in f"{name}.py", "sequences.py":
             shutil.copy(ROOT / file, alone)
         foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM")}
         options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"
         done = subprocess.run(
             [sys.executable, "-i", Path(alone, f"{name}.py"), *options.split()],
             cwd=folder,
-            env={**os.environ, **foreign, "MPLBACKEND": NOTEBOOK},
+            env={**plain, **foreign, "MPLBACKEND": NOTEBOOK},
             # What Python reads after the script has run.
             input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), "
             "gc.isenabled()\n",

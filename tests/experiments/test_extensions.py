@@ -46,10 +46,10 @@ def test_a_run_prints_what_the_script_prints(name, monkeypatch, capsys):
     monkeypatch.setattr(script, "fit", eagerly()(script.fit))
     monkeypatch.setattr(extensions, "train", eagerly()(extensions.train))
     monkeypatch.setattr(extensions, "read_on", read_nothing)
-    monkeypatch.setattr(sys, "argv", ["script.py", "--seed=0", "--epochs=2"])
+    monkeypatch.setattr(sys, "argv", ["script.py", "--seed=0", "--epochs=1"])
     script.main()
     expected = capsys.readouterr().out.splitlines()
-    extensions.main(f"{SAME_AS[name]} --seed 0 --epochs 2")
+    extensions.main(f"{SAME_AS[name]} --seed 0 --epochs 1")
     assert capsys.readouterr().out.splitlines()[: len(expected)] == expected
 
 

@@ -175,6 +175,7 @@ def test_late_answers_are_the_last_25(monkeypatch, capsys):
 
 def test_the_seed_repeats_a_run(monkeypatch, capsys):
     monkeypatch.setattr(real_values, "compile_training_pass", compile_nothing)
+    monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
     printed = []
     for seed in 5, 5, 6:
         real_values.main(f"--seed {seed}")

@@ -276,7 +276,8 @@ def test_a_run_that_fails_ends_the_others(file, monkeypatch):
     assert file.read_text("utf-8") == RUNS
 
 
-def test_a_run_has_one_thread():
+def test_a_run_has_one_thread(monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
     code = "import os; print(os.environ['TF_NUM_INTRAOP_THREADS'])"
     assert results.run(["-c", code]) == "1\n"
 

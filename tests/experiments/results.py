@@ -59,7 +59,7 @@ NEVER, FAST = "--never-reset", "--learning-rate 0.005"
 LIST, LONG_LIST = "--list 20000 --epochs 14", "--list 20000 --epochs 28"
 TEN, TWENTY = "--context 10 --length 30", "--context 20 --length 50"
 LAGS = ["lag 1", "lag 2", "lag 3", "lag 4"]
-EACH, EACH_STEP = "--echo-sequence", "--each-step"
+EACH = "--echo-sequence"
 BACK_3, BACK_10 = "real_values.py --lag 3", "real_values.py --lag 10"
 MEAN_3, MEAN_10 = f"{BACK_3} --mean", f"{BACK_10} --mean"
 COLUMNS = {
@@ -71,28 +71,12 @@ COLUMNS = {
 }
 
 
-def real_values(command, steps, *others):
-    """Return the commands for windows of so many steps: as they are, and each remedy."""
-    return [
-        f"{command} --steps {steps}",
-        *others,
-        f"{command} --steps {steps} {EACH_STEP}",
-    ]
-
-
-def lengths_and_burn_in(command, steps, shortest, burn_in):
-    """Return the commands of a row of "real values"; each reads so many steps."""
-    lengths = f"{command} --steps {steps} --shortest {shortest}"
-    rest = steps - burn_in
-    window = "" if rest == 5 else f" --steps {rest}"  # 5 is the default
-    with_burn_in = f"{command}{window} --burn-in {burn_in}"
-    return real_values(command, steps, lengths, with_burn_in)
-
-
-def other_layers(command, layer, steps):
-    """Return the commands of a row of "real values" without burn-in."""
-    command = f"{command} {layer}"
-    return real_values(command, steps, f"{command} --steps {steps} --shortest 4", None)
+def real_values(command, steps, shortest, burn_in=None):
+    """Return the commands of a row of "real values": each network reads so many steps."""
+    with_burn_in = f"{command} --steps {steps - (burn_in or 0)} --burn-in {burn_in}"
+    command = f"{command} --steps {steps}"
+    lengths, each_step = f"{command} --shortest {shortest}", f"{command} --each-step"
+    return [command, lengths, with_burn_in if burn_in else None, each_step]
 
 
 GRIDS = {
@@ -139,22 +123,30 @@ GRIDS = {
         "SimpleRNN(50), windows of 20, lag 1": [f"{LIST} {SIMPLE} {TWENTY}"],
     },
     "real values": {
-        "value 3 steps back, LSTM, 10 steps": lengths_and_burn_in(BACK_3, 10, 4, 5),
-        "value 3 steps back, LSTM, 20 steps": lengths_and_burn_in(BACK_3, 20, 4, 10),
-        "value 10 steps back, LSTM, 20 steps": lengths_and_burn_in(BACK_10, 20, 11, 9),
-        "value 10 steps back, LSTM, 40 steps": lengths_and_burn_in(BACK_10, 40, 11, 20),
-        "mean of 4 values, LSTM, 10 steps": lengths_and_burn_in(MEAN_3, 10, 4, 5),
-        "mean of 4 values, LSTM, 20 steps": lengths_and_burn_in(MEAN_3, 20, 4, 10),
-        "mean of 11 values, LSTM, 20 steps": lengths_and_burn_in(MEAN_10, 20, 11, 9),
-        "mean of 11 values, LSTM, 40 steps": lengths_and_burn_in(MEAN_10, 40, 11, 20),
-        "value 3 steps back, GRU, 10 steps": other_layers(BACK_3, GRU, 10),
-        "value 3 steps back, GRU, 20 steps": other_layers(BACK_3, GRU, 20),
-        "mean of 4 values, GRU, 10 steps": other_layers(MEAN_3, GRU, 10),
-        "mean of 4 values, GRU, 20 steps": other_layers(MEAN_3, GRU, 20),
-        "value 3 steps back, SimpleRNN, 10 steps": other_layers(BACK_3, SIMPLE, 10),
-        "value 3 steps back, SimpleRNN, 20 steps": other_layers(BACK_3, SIMPLE, 20),
-        "mean of 4 values, SimpleRNN, 10 steps": other_layers(MEAN_3, SIMPLE, 10),
-        "mean of 4 values, SimpleRNN, 20 steps": other_layers(MEAN_3, SIMPLE, 20),
+        "value 3 steps back, LSTM, 10 steps": real_values(BACK_3, 10, 4, 5),
+        "value 3 steps back, LSTM, 20 steps": real_values(BACK_3, 20, 4, 10),
+        "value 10 steps back, LSTM, 20 steps": real_values(BACK_10, 20, 11, 9),
+        "value 10 steps back, LSTM, 40 steps": real_values(BACK_10, 40, 11, 20),
+        "mean of 4 values, LSTM, 10 steps": real_values(MEAN_3, 10, 4, 5),
+        "mean of 4 values, LSTM, 20 steps": real_values(MEAN_3, 20, 4, 10),
+        "mean of 11 values, LSTM, 20 steps": real_values(MEAN_10, 20, 11, 9),
+        "mean of 11 values, LSTM, 40 steps": real_values(MEAN_10, 40, 11, 20),
+        "value 3 steps back, GRU, 10 steps": real_values(f"{BACK_3} {GRU}", 10, 4),
+        "value 3 steps back, GRU, 20 steps": real_values(f"{BACK_3} {GRU}", 20, 4),
+        "mean of 4 values, GRU, 10 steps": real_values(f"{MEAN_3} {GRU}", 10, 4),
+        "mean of 4 values, GRU, 20 steps": real_values(f"{MEAN_3} {GRU}", 20, 4),
+        "value 3 steps back, SimpleRNN, 10 steps": real_values(
+            f"{BACK_3} {SIMPLE}", 10, 4
+        ),
+        "value 3 steps back, SimpleRNN, 20 steps": real_values(
+            f"{BACK_3} {SIMPLE}", 20, 4
+        ),
+        "mean of 4 values, SimpleRNN, 10 steps": real_values(
+            f"{MEAN_3} {SIMPLE}", 10, 4
+        ),
+        "mean of 4 values, SimpleRNN, 20 steps": real_values(
+            f"{MEAN_3} {SIMPLE}", 20, 4
+        ),
     },
     "trained": {
         "LSTM(50)": pair(PART_3, "--train dense"),

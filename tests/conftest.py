@@ -96,10 +96,12 @@ def run_program(code, changed_script=None):
             Path(folder, "echo_lag.py").write_text(changed_script, "utf-8")
             patch.syspath_prepend(folder)
             sys.modules.pop("echo_lag", None)
-        with contextlib.redirect_stdout(io.StringIO()) as output:
-            runpy.run_path(str(program))
-        if changed_script:
-            sys.modules.pop("echo_lag", None)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                runpy.run_path(str(program))
+        finally:
+            if changed_script:  # Nobody else must import it, also after an error.
+                sys.modules.pop("echo_lag", None)
     return output.getvalue()
 
 

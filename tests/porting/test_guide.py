@@ -452,14 +452,14 @@ def test_layers_that_pass_no_mask_on_say_so():
 
 
 def burn_in_of_the_guide(run, layer=None):
-    """Return the guide's network with burn-in, untrained, and the names of its program."""
+    """Return the guide's network with burn-in, untrained; layer: in place of its LSTM."""
     code = BURN_IN[: BURN_IN.index("X, y =")]
     if layer:
         code = code.replace("keras.layers.LSTM(50, return_state=True)", "OTHER")
         mapped = span("state = keras.tree.*")
         code = re.sub(r"(?m)^state = .*", mapped, code)
     names = run(code, {"keras": keras, "OTHER": layer})
-    return names["model"], names
+    return names["model"]
 
 
 def reached_by_gradients(model):
@@ -472,12 +472,12 @@ def reached_by_gradients(model):
 
 
 def test_burn_in_reads_its_time_steps_without_gradients(run):
-    model, _ = burn_in_of_the_guide(run)
+    model = burn_in_of_the_guide(run)
     assert reached_by_gradients(model) == [False] * 10 + [True] * 10
 
 
 def test_a_network_with_burn_in_answers_as_one_without(run):
-    model, _ = burn_in_of_the_guide(run)
+    model = burn_in_of_the_guide(run)
     plain = run(NETWORK, {})["network"]((None, 20, 100))
     plain.set_weights(model.get_weights())
     expected = plain.predict_on_batch(X[:, :20])
@@ -488,7 +488,7 @@ def test_burn_in_of_two_cells_reads_its_time_steps_without_gradients(run):
     names = {"keras": keras}
     names["cells"] = eval(span("cells = .*").removeprefix("cells = "), names)
     layer = eval(span("layer = .*").removeprefix("layer = "), names)
-    model, _ = burn_in_of_the_guide(run, layer)
+    model = burn_in_of_the_guide(run, layer)
     assert reached_by_gradients(model) == [False] * 10 + [True] * 10
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import importlib
 import io
 import multiprocessing
@@ -17,6 +18,16 @@ os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Two processes side by side are faster with a thread each.
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
+if multiprocessing.parent_process() is None:
+    gc.disable()  # Only for speed, until all tests are imported.
+    # A process beside the tests, which imports TensorFlow while this one does.
+    POOL = ProcessPoolExecutor(
+        1,
+        multiprocessing.get_context("spawn"),
+        initializer=importlib.import_module,
+        initargs=["tests.conftest"],
+    )
+    POOL.submit(gc.freeze)
 
 import keras
 import numpy as np
@@ -25,6 +36,9 @@ import pytest
 import tensorflow as tf
 
 from tests.scripts import SCRIPTS
+
+# The tests run each compiled function few times, so to optimize it would cost more.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @contextlib.contextmanager
@@ -117,10 +131,11 @@ def beside(request):
     if any("trained" in test.fixturenames for test in request.session.items):
         needed |= {name: (train, name) for name in SCRIPTS}
     needed |= BESIDE
-    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    started = {name: pool.submit(*job) for name, job in needed.items()}
+    started = {name: POOL.submit(*job) for name, job in needed.items()}
+    gc.freeze()  # What is imported stays, so no collection need search it.
+    gc.enable()
     yield lambda name: started[name].result()
-    pool.shutdown(cancel_futures=True)
+    POOL.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")

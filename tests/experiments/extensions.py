@@ -224,11 +224,10 @@ def generate_data(options, sequence=None):
 
 def build_model(options):
     """Return the compiled network; without options, part 4's."""
-    model = keras.Sequential()
     batch_size = None if options.list else options.batch_size
-    model.add(keras.Input(batch_shape=(batch_size, *options.shape)))
+    layers = [keras.Input(batch_shape=(batch_size, *options.shape))]
     if options.missing == "mask" or options.shortest:
-        model.add(keras.layers.Masking(mask_value=MISSING))
+        layers.append(keras.layers.Masking(mask_value=MISSING))
     make_layer = functools.partial(
         LAYERS[options.layer],
         options.units,
@@ -236,23 +235,25 @@ def build_model(options):
         unroll=not options.through_time and options.shape[0] <= 15,
     )
     for _ in range(options.layers - 1):
-        model.add(make_layer(return_sequences=True))
+        layers.append(make_layer(return_sequences=True))
     many_answers = options.echo_sequence or options.through_time
     layer = make_layer(return_sequences=many_answers, return_state=options.burn_in > 0)
-    model.add(BurnIn(layer, options.burn_in) if options.burn_in else layer)
+    layers.append(BurnIn(layer, options.burn_in) if options.burn_in else layer)
     if options.layer == "normalized-lstm":
-        model.add(keras.layers.LayerNormalization())
+        layers.append(keras.layers.LayerNormalization())
+    # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
+    layers.append(keras.layers.Dense(options.unique, activation="softmax"))
+    model = keras.Sequential(layers)
     if options.forget_bias is not None:
         kernel, recurrent, bias = layer.get_weights()
         # The gates of Keras's LSTM: input, forget, candidate, output.
         bias[options.units : 2 * options.units] = options.forget_bias
         layer.set_weights([kernel, recurrent, bias])
-    for weight in model.trainable_weights:
+    *weights, _, _ = model.trainable_weights  # without those of Dense
+    for weight in weights:
         is_kernel = weight.name == "recurrent_kernel"
         part = "recurrent-kernel" if is_kernel else "all-but-recurrent-kernel"
         weight.trainable = options.train in ("all", part)
-    # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
-    model.add(keras.layers.Dense(options.unique, activation="softmax"))
     optimizer = keras.optimizers.Adam(options.learning_rate)
     model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     return model

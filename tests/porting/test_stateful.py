@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers
 from keras.layers import GRU, LSTM, RNN, Dense, Embedding, LSTMCell
 
+from tests import conftest
 from tests.conftest import eagerly
 from tests.porting import stateful
 from tests.porting.stateful import compile_training_pass, reset_states
@@ -142,17 +143,13 @@ def of_any_batch_size():
     return model, lambda y, yhat: keras.ops.mean((y[:, 1:] - yhat) ** 2, axis=-1), {}
 
 
-@pytest.mark.parametrize(
-    ("build", "lengths", "traces"),
-    [
-        # Traced for the first length and for the second, which serves all others, too.
-        (of_any_batch_size, [6, 8, 4], 2),
-        (two_layers, [6, 6], 1),
-        (masked, [6, 6], 1),
-        (with_a_step_of_its_own, [6, 6], 1),
-    ],
-)
-def test_training_pass_is_fit_and_a_reset(build, lengths, traces):
+def train_both_ways(build, lengths):
+    """Train by the pass and by Keras, on sequences of these lengths.
+
+    Returns: of each way, the results by length and the weights. Of the pass, also the states
+        that it has left, and how often it was traced.
+    """
+    keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
     schedule = keras.optimizers.schedules.InverseTimeDecay(0.05, 1, 0.1)
     (ours, loss, options), (fitted, _, _) = build(), build()
@@ -164,6 +161,7 @@ def test_training_pass_is_fit_and_a_reset(build, lengths, traces):
         model.compile(sgd, loss, metrics=["accuracy"], run_eagerly=True)
     ours.train_step = mock.Mock(wraps=ours.train_step)
     train_on_sequence = compile_training_pass(ours, np.int64(2))
+    results, expected, left = [], [], []
     for n in lengths:
         X, y = rng.normal(size=(n, 3, 4)), rng.normal(size=(n, 2))
         if build is masked:
@@ -171,12 +169,37 @@ def test_training_pass_is_fit_and_a_reset(build, lengths, traces):
         # The training must not start from this state.
         for state in states(ours):
             state.assign(np.ones(state.shape))
-        results = train_on_sequence(X.tolist(), y)
-        assert type(results["loss"]) is float
-        assert not any(np.any(state) for state in states(ours))
-        assert results == pytest.approx(fit_and_reset(fitted, X, y), rel=1e-4)
-    np.testing.assert_allclose(weights(ours), weights(fitted), rtol=0, atol=1e-5)
-    assert ours.train_step.call_count == traces
+        results.append(train_on_sequence(X.tolist(), y))
+        left += [state.numpy() for state in states(ours)]
+        expected.append(fit_and_reset(fitted, X, y))
+    by_pass = results, weights(ours), left, ours.train_step.call_count
+    return by_pass, (expected, weights(fitted))
+
+
+# Of each network: the lengths, and how often the pass is traced: for the first length and
+# for the second, which serves all others, too.
+NETWORKS = {
+    of_any_batch_size: ([6, 8, 4], 2),
+    two_layers: ([6, 6], 1),
+    masked: ([6, 6], 1),
+    with_a_step_of_its_own: ([6, 6], 1),
+}
+for build, (lengths, _) in NETWORKS.items():
+    conftest.BESIDE[f"pass {build.__name__}"] = train_both_ways, build, lengths
+
+
+@pytest.mark.parametrize("build", NETWORKS)
+def test_training_pass_is_fit_and_a_reset(build, beside):
+    by_pass, (expected, fitted) = beside(f"pass {build.__name__}")
+    results, trained, left, traces = by_pass
+    lengths, expected_traces = NETWORKS[build]
+    assert len(results) == len(lengths)
+    for got, of_fit in zip(results, expected, strict=True):
+        assert type(got["loss"]) is float
+        assert got == pytest.approx(of_fit, rel=1e-4)
+    np.testing.assert_allclose(trained, fitted, rtol=0, atol=1e-5)
+    assert not any(map(np.any, left))
+    assert traces == expected_traces
 
 
 # Keras 3.8 does not have the first one.

@@ -7,6 +7,7 @@ import importlib
 import io
 import multiprocessing
 import os
+import random
 import runpy
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -49,6 +50,16 @@ def eagerly():
         yield
     finally:
         tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def seed():
+    """Seed what Keras draws from, as keras.utils.set_random_seed does.
+
+    That seeds TensorFlow, too, which then forgets its kernels and takes seconds more.
+    """
+    random.seed(1)
+    np.random.seed(1)
 
 
 class Trained(NamedTuple):

@@ -41,35 +41,6 @@ A_FILE = "a file in an existing folder is needed"  # of --plot
 each_script = pytest.mark.parametrize("name", SCRIPTS)
 
 
-def run_in_a_shell(name):
-    """Run a script from the shell of another folder; return what it prints, and its plot.
-
-    It runs beside the tests, with nothing but what a script needs.
-    """
-    with TemporaryDirectory() as alone, TemporaryDirectory() as folder:
-        for file in f"{name}.py", "sequences.py":
-            shutil.copy(ROOT / file, alone)
-        foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
-        plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM")}
-        options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"
-        done = subprocess.run(
-            [sys.executable, "-i", Path(alone, f"{name}.py"), *options.split()],
-            cwd=folder,
-            env={**plain, **foreign, "MPLBACKEND": NOTEBOOK},
-            # What Python reads after the script has run.
-            input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), "
-            "gc.isenabled()\n",
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        return done.stdout, Path(folder, "curves.png").read_bytes()
-
-
-for script in SCRIPTS:
-    conftest.BESIDE[f"shell {script}"] = run_in_a_shell, script
-
-
 def train_as_the_article(name):
     """Train for 2 epochs by the article's own lines; return the weights and the history."""
     _, units, batch_shape, _, _ = SCRIPTS[name]
@@ -473,6 +444,35 @@ def test_plot_into_a_folder_is_an_error_before_training(name, run, tmp_path, cap
     output, error = capsys.readouterr()
     assert output == ""
     assert error.endswith(f"error: --plot is {folder}: {A_FILE}\n")
+
+
+def run_in_a_shell(name):
+    """Run a script from the shell of another folder; return what it prints, and its plot.
+
+    It runs beside the tests, with nothing but what a script needs.
+    """
+    with TemporaryDirectory() as alone, TemporaryDirectory() as folder:
+        for file in f"{name}.py", "sequences.py":
+            shutil.copy(ROOT / file, alone)
+        foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM")}
+        options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"
+        done = subprocess.run(
+            [sys.executable, "-i", Path(alone, f"{name}.py"), *options.split()],
+            cwd=folder,
+            env={**plain, **foreign, "MPLBACKEND": NOTEBOOK},
+            # What Python reads after the script has run.
+            input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), "
+            "gc.isenabled()\n",
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return done.stdout, Path(folder, "curves.png").read_bytes()
+
+
+for script in SCRIPTS:
+    conftest.BESIDE[f"shell {script}"] = run_in_a_shell, script
 
 
 @each_script

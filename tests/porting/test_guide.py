@@ -58,11 +58,11 @@ def smaller(program):
         "STEPS = 10": "STEPS = 5",
         "STEPS, N = 20, 10": "STEPS, N = 9, 4",
         "100": "30",
-        "20_000": "2_000",
+        "20_000": "1_500",
         "epochs=14": "epochs=8, verbose=0",
         "range(14)": "range(8)",
         "batch_size=50)": "batch_size=50, verbose=0)",
-        '"adam"': "keras.optimizers.Adam(0.02)",
+        '"adam"': "keras.optimizers.Adam(0.03)",
     }.items():
         program = program.replace(old, new)
     return program
@@ -75,9 +75,7 @@ PROGRAM = "\n".join([START, *REMEDIES.values()])
 conftest.BESIDE["guide"] = conftest.run_program, smaller(PROGRAM)
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(1)
+pytestmark = pytest.mark.usefixtures("seed")
 
 
 @pytest.fixture
@@ -372,8 +370,8 @@ def test_the_network_of_the_guide_counts(errors):
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_a_remedy_of_the_guide_makes_it_look_back(errors, remedy):
     on_windows, reading_on, naive = errors[remedy]
-    assert on_windows < 0.2 * naive
-    assert reading_on < 0.2 * naive
+    assert on_windows < 0.3 * naive
+    assert reading_on < 0.3 * naive
 
 
 @pytest.mark.parametrize("outputs", [(), (1,), (3,)])

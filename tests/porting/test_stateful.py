@@ -15,13 +15,10 @@ from tests.conftest import eagerly
 from tests.porting import stateful
 from tests.porting.stateful import compile_training_pass, reset_states
 
+pytestmark = pytest.mark.usefixtures("seed")
+
 CARRIED = {"stateful": True, "return_sequences": True}
 INPUTS = keras.Input((None, 4), dtype="float64")
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(1)
 
 
 def sequential(*chain, shape=(2, 3, 4)):

@@ -41,29 +41,20 @@ A_FILE = "a file in an existing folder is needed"  # of --plot
 each_script = pytest.mark.parametrize("name", SCRIPTS)
 
 
-def train_as_the_article(name):
-    """Train for 2 epochs by the article's own lines; return the weights and the history."""
-    _, units, batch_shape, _, _ = SCRIPTS[name]
-    generate_data = importlib.import_module(name).generate_data
+@each_script
+def test_fit_is_that_of_the_article(name, trained):
+    _, units, batch_shape, _, epochs = SCRIPTS[name]
+    ours, script = trained(name), importlib.import_module(name)
+    # The layers, the loss and the optimizer are the same, or other weights would result.
     keras.utils.set_random_seed(0)
     model = fit_per_epoch.build_model(units, batch_shape)
     model.run_eagerly = True  # For so few batches, faster than compiling.
-    history = fit_per_epoch.fit(model, 2, generate_data, verbose=0)
-    return model.get_weights(), history[["loss", "accuracy"]]
-
-
-for script in SCRIPTS:
-    conftest.BESIDE[f"article {script}"] = train_as_the_article, script
-
-
-@each_script
-def test_fit_is_that_of_the_article(name, beside, trained):
-    # The layers, the loss and the optimizer are the same, or other weights would result.
-    ours, (weights, history) = trained(name), beside(f"article {name}")
-    for got, expected in zip(ours.early_weights, weights, strict=True):
+    history = fit_per_epoch.fit(model, 2, script.generate_data, verbose=0)
+    for got, expected in zip(ours.early_weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+    history = history[["loss", "accuracy"]]
     np.testing.assert_allclose(ours.history[:2], history, rtol=1e-5)
-    assert list(ours.history.index) == [*range(1, SCRIPTS[name].epochs + 1)]
+    assert list(ours.history.index) == [*range(1, epochs + 1)]
 
 
 @each_script

@@ -45,6 +45,14 @@ class BurnIn(keras.layers.Layer):
         output, *_ = self.layer(X[:, self.n :], initial_state=state)
         return output
 
+    # Without these two, Keras would trace `call` to find out, which takes ten times as long.
+    def build(self, shape):
+        self.layer.build(shape)
+
+    def compute_output_shape(self, shape):
+        output_shape, *_ = self.layer.compute_output_shape(shape)
+        return output_shape
+
 
 def two_lstms(units, **options):
     """Return two LSTMs in one layer."""

@@ -583,6 +583,12 @@ def test_links_lead_somewhere(page):
 
 
 @each_page
+def test_a_link_to_an_exercise_leads_to_the_one_that_it_names(page):
+    links = re.findall(r"\[exercise\s+(\d)\]\([^)#]*#(\d)-", PAGES[page])
+    assert all(named == number for named, number in links)
+
+
+@each_page
 def test_no_line_of_a_paragraph_begins_a_list(page):
     text = re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
     mark = r"(\d+\.|[-*]) | "  # of a list: a number, a dash, or an indent

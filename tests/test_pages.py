@@ -28,6 +28,7 @@ PAGES = {
 }
 README, GUIDE = PAGES["README.md"], PAGES["tests/porting/README.md"]
 REPORT = PAGES["tests/experiments/README.md"]
+ANSWERS = PAGES["tests/experiments/ANSWERS.md"]
 each_page = pytest.mark.parametrize("page", PAGES)
 RUNS = dict(list(results.read_runs().groupby("command")))
 
@@ -347,11 +348,39 @@ WORDS = dict(zip(["one", "two", "three", "four", "five", "six", "seven"], range(
 PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4}
 
 
+def found_in(page, words, pattern=r"\w+"):
+    """Return what stands at _ in these few words of a page."""
+    words = re.escape(words).replace("_", f"({pattern})").replace(r"\ ", r"\s+")
+    (found,) = re.findall(words, page)
+    return found
+
+
 def number_in(page, words):
     """Return the number that stands at _ in these few words of a page."""
-    pattern = re.escape(words).replace("_", r"(\w+)").replace(r"\ ", r"\s+")
-    (found,) = re.findall(pattern, page)
-    return WORDS[found.lower()] if found.lower() in WORDS else int(found)
+    found = found_in(page, words).lower()
+    return WORDS[found] if found in WORDS else int(found)
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "command"),
+    [
+        (README, "zero-state network _", "--stateless"),
+        (README, "carried-state network _", "--lag 1"),
+        (README, "**Zero state:** it _", "--stateless"),
+        (README, "This is a mark, and the network _", "--mark first"),
+        (README, "in place of the LSTM _", "--layer simple-rnn --stateless"),
+        (ANSWERS, "the state was zero, and the LSTM _", "--burn-in 10"),
+        (ANSWERS, "With a new mark, it _", "--mark first"),
+        (REPORT, "part 4's LSTM is right on all windows, but it _", "--stateless"),
+        (REPORT, "as complete ones, and the network _", "--missing mark"),
+        (REPORT, "Marked, from a zero state, it _", "--missing mark --stateless"),
+        (REPORT, "**A SimpleRNN** _", "--layer simple-rnn --stateless"),
+    ],
+)
+def test_a_network_counts_or_looks_back_as_a_page_says(page, words, command):
+    looks_back = RUNS[command].one_at_a_time.min() > 0.9
+    said = found_in(page, words, "counts|looks back")
+    assert said == ("looks back" if looks_back else "counts")
 
 
 def test_networks_that_stay_right_are_named():
@@ -373,7 +402,8 @@ def test_one_batch_in_four_starts_from_zeros():
 
 
 def test_counting_networks_are_as_many_as_the_report_says():
-    gru = RUNS["--lag 4 --layer gru --units 100 --epochs 20000"].one_at_a_time
+    lag = number_in(REPORT, "of three `GRU(100)` at lag _ do")
+    gru = RUNS[f"--lag {lag} --layer gru --units 100 --epochs 20000"].one_at_a_time
     assert number_in(REPORT, "_ of three `GRU(100)`") == (gru < 0.5).sum()
     tens = RUNS["--context 10 --length 30"].one_at_a_time
     assert number_in(REPORT, "_ of five networks do not") == (tens < 0.9).sum()
@@ -452,13 +482,27 @@ def test_programs_write_the_files_that_the_page_names():
 
 
 def test_two_values_of_burn_in_do_not_hide_the_zeros():
-    runs = RUNS["--burn-in 2"]
+    runs = RUNS[f"--burn-in {number_in(README, 'Ten are enough, _ are not')}"]
     assert runs.one_at_a_time.max() < 0.2
     assert results.medians_by_number(runs)[7 - 1] > 0.95  # It counts.
 
 
 def test_a_simple_rnn_looks_back_from_a_zero_state():
     assert RUNS["--layer simple-rnn --stateless"].one_at_a_time.min() > 0.99
+
+
+def test_the_network_that_falls_late_is_named():
+    falling = set()
+    for line in results.lines_of("late", REPORT)[2:]:
+        command = re.search("`(.*?)`", line)[1]
+        early, late = RUNS[command].one_at_a_time.median(), RUNS[command].late.median()
+        if early > 0.9 and late < early - 0.02:
+            options = parse(command)
+            falling.add((options.layer.upper(), options.lag, options.context))
+    (named,) = re.findall(
+        r"exception\s+is\s+the (\w+) at lag (\d) in windows of (\d+)", REPORT
+    )
+    assert falling == {(named[0], int(named[1]), int(named[2]))}
 
 
 def test_some_networks_count_in_larger_batches():

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import echo_current
@@ -180,6 +181,52 @@ def test_change_f_trains_on_parts_of_one_list(monkeypatch):
     np.random.seed(1)
     values = np.random.randint(100, size=500).tolist()
     assert set(parts) == {tuple(values[start : start + 25]) for start in range(476)}
+
+
+def answers_kept(exercise, row):
+    """Return which share is right after 1, 2, ... values, for each run of a row."""
+    runs = [
+        run["by_number"].replace("-", "nan").split()
+        for run in exercises.read_runs()
+        if (run["exercise"], run["row"]) == (exercise, row)
+    ]
+    return np.array(runs, dtype=float)
+
+
+def test_the_lstm_is_right_again_where_the_answers_say():
+    low, high = map(int, re.search(r"between (\d+) and (\d+)\s+values", PAGE).groups())
+    for shares in answers_kept("2", "LSTM, zero state"):
+        assert low <= shares[5:].argmax() + 6 <= high
+
+
+def test_the_simple_rnn_is_right_after_as_many_values_as_the_answers_say():
+    found = re.search(
+        r"is\s+right after (\d+) values, too, and mostly wrong after more than (\d+)",
+        PAGE,
+    )
+    right, last = map(int, found.groups())
+    shares = answers_kept("4", "SimpleRNN(100), zero state")
+    assert right < last
+    assert (shares[:, right - 1 : last] > 0.9).all()
+    assert (shares[:, last:] < 0.5).all()
+
+
+def test_a_short_list_is_learned_by_heart():
+    n = re.search(r"But with ([\d,]+) numbers, most answers", PAGE)[1].replace(",", "")
+    shares = [
+        float(r["accuracy"])
+        for r in exercises.read_runs()
+        if r["row"].endswith(f" {n}")
+    ]
+    assert shares and max(shares) < 0.5
+
+
+def test_the_file_of_your_own_numbers_has_no_heading(tmp_path, monkeypatch):
+    code = re.search(r"`(pd\.read_csv\(.*?)`", SHEET)[1]
+    monkeypatch.chdir(tmp_path)
+    numbers = [*range(30, 60)]
+    (tmp_path / "my_numbers.csv").write_text("\n".join(map(str, numbers)), "utf-8")
+    assert eval(code, {"pd": pd}).tolist() == numbers
 
 
 def test_a_row_shows_the_median_and_the_run_by_hand(monkeypatch, capsys):

@@ -401,6 +401,34 @@ def test_one_batch_in_four_starts_from_zeros():
     assert number_in(README, "one batch in _.") == parse("").batches
 
 
+def test_cut_gradients_have_as_many_times_the_epochs_as_the_report_says():
+    cut = parse("--through-time --layer cut-gradients --epochs 20000")
+    uncut = parse("--through-time --epochs 4000")
+    times = number_in(REPORT, "the row with the cut has _ times as many")
+    assert times == cut.epochs / uncut.epochs
+
+
+def test_random_layers_are_named():
+    random_layer = "--context 1 --batch-size 1"
+    shares = {
+        "LSTM": RUNS[f"{random_layer} --train dense"].accuracy,
+        "GRU": RUNS[f"{random_layer} --layer gru --train dense"].accuracy,
+    }
+    assert shares[found_in(REPORT, "A random _ shows none")].max() < 0.05
+    assert shares[found_in(REPORT, "and a random _ few")].min() > 0.05
+
+
+def test_a_state_in_part_3_is_from_as_many_samples_before_as_the_sheet_says():
+    sheet = PAGES["tests/experiments/EXERCISES.md"]
+    before = number_in(sheet, "the sample _ before. In batches of 1")
+    assert before == SCRIPTS["echo_lag_no_context"].batch_shape[0]
+
+
+def test_the_shortest_length_is_the_lag_plus_1():
+    lag = number_in(GUIDE, "for the value _ steps back, 4")
+    assert number_in(GUIDE, "for the value three steps back, _") == lag + 1
+
+
 def test_counting_networks_are_as_many_as_the_report_says():
     lag = number_in(REPORT, "of three `GRU(100)` at lag _ do")
     gru = RUNS[f"--lag {lag} --layer gru --units 100 --epochs 20000"].one_at_a_time

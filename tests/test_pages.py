@@ -418,6 +418,14 @@ def test_random_layers_are_named():
     assert shares[found_in(REPORT, "and a random _ few")].min() > 0.05
 
 
+def test_a_smaller_simple_rnn_takes_more_epochs():
+    simple_rnn = "--lag 3 --layer simple-rnn"
+    small = RUNS[f"{simple_rnn} --epochs 6000"].epochs_to_95
+    large = RUNS[f"{simple_rnn} --units 100"].epochs_to_95
+    said = found_in(ANSWERS, "With 50 units, it takes _ epochs")
+    assert said == ("more" if small.min() > large.max() else "fewer")
+
+
 def test_a_state_in_part_3_is_from_as_many_samples_before_as_the_sheet_says():
     sheet = PAGES["tests/experiments/EXERCISES.md"]
     before = number_in(sheet, "the sample _ before. In batches of 1")

@@ -582,6 +582,17 @@ def test_first_step_with_equal_ids_is_as_in_the_table(run, name, row, guided):
     assert step == pytest.approx(float(times[1 if guided else 2]), abs=0.01)
 
 
+def test_the_old_epsilon_of_rmsprop_squared_is_about_the_same():
+    assert "about the same: the old epsilon squared" in GUIDE
+    epsilon, gradient = 0.1, 0.01
+    # The first step with epsilon outside the root; rho is 0.9.
+    old = gradient / (np.sqrt(0.1 * gradient**2) + epsilon)
+    weight = keras.Variable([0.0])
+    optimizer = keras.optimizers.RMSprop(1.0, epsilon=epsilon**2)
+    optimizer.apply([tf.constant([gradient])], [weight])
+    assert -weight.numpy() == pytest.approx([old], rel=0.05)
+
+
 def test_optimizer_of_the_guide_leaves_weights_without_a_gradient(run):
     used, unused = keras.Variable([1.0]), keras.Variable([1.0])
     with pytest.warns(UserWarning, match="Gradients do not exist"):

@@ -370,8 +370,8 @@ def test_the_network_of_the_guide_counts(errors):
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_a_remedy_of_the_guide_makes_it_look_back(errors, remedy):
     on_windows, reading_on, naive = errors[remedy]
-    assert on_windows < 0.3 * naive
-    assert reading_on < 0.3 * naive
+    assert on_windows < 0.2 * naive
+    assert reading_on < 0.2 * naive
 
 
 @pytest.mark.parametrize("outputs", [(), (1,), (3,)])

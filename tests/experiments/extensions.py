@@ -7,7 +7,7 @@ Without options, this trains and measures as echo_lag.py does, and with --contex
 sequences, one value at a time.
 
 A command line is all that describes an experiment. `parse` makes options of it, and every
-function takes them. To add one, add an option here, and its command to a table of README.md.
+function takes them. To add one, add an option here, and its command to experiments.csv.
 """
 
 import argparse
@@ -71,7 +71,6 @@ LAYERS = {
     "simple-rnn": keras.layers.SimpleRNN,
     "two-lstms": two_lstms,
     "cut-gradients": cut_gradients,
-    "normalized-lstm": keras.layers.LSTM,  # LayerNormalization comes after it
 }
 
 # Options that do not go together.
@@ -86,6 +85,7 @@ CONFLICTS = {
     "list": ["same", "mark", "batch-size", "stateless", "never-reset"],
     "stateless": ["burn-in", "never-reset"],
     "never-reset": ["burn-in"],
+    "parts-of": ["list", "start", "never-reset"],
 }
 
 
@@ -127,6 +127,7 @@ def parse(command=None):
     choices = ["random", "similar", "other-sequence"]
     add("--start", choices=choices, help="start each batch from such a state")
     add("--list", type=count, metavar="N", help="fit all windows of one list")
+    add("--parts-of", type=count, metavar="N", help="train on parts of one list")
     add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
     add("--lead", type=whole, default=0, metavar="N", help="values before each window")
     add("--burn-in", type=whole, default=0, metavar="N", help="same, without gradients")
@@ -168,8 +169,9 @@ def parse(command=None):
         parser.error(f"--forget-bias is {bias}: a finite number is needed")
     if not 0 <= options.lag < 25:
         parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
-    if options.list and options.list < options.length:
-        parser.error(f"--list is {options.list}: at least --length is needed")
+    for name, size in ("list", options.list), ("parts-of", options.parts_of):
+        if size and size < options.length:
+            parser.error(f"--{name} is {size}: at least --length is needed")
     try:
         X, _ = generate_data(options)
     except ValueError as error:
@@ -247,8 +249,6 @@ def build_model(options):
     many_answers = options.echo_sequence or options.through_time
     layer = make_layer(return_sequences=many_answers, return_state=options.burn_in > 0)
     layers.append(BurnIn(layer, options.burn_in) if options.burn_in else layer)
-    if options.layer == "normalized-lstm":
-        layers.append(keras.layers.LayerNormalization())
     # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
     layers.append(keras.layers.Dense(options.unique, activation="softmax"))
     model = keras.Sequential(layers)
@@ -284,17 +284,32 @@ def train(model, options):
         values = generate_sequence(options.list, options.unique)
         fit_list(model, options, *generate_data(options, values))
     elif options.never_reset:
-        how = {"steps_per_epoch": options.batches, "shuffle": False}
-        fit(model, options, new_batches(options), epochs=options.epochs, **how)
+        # From a generator, fit would draw sequences ahead, more of them or fewer by chance.
+        sequences = [generate_data(options) for _ in range(options.epochs)]
+        X, y = map(np.concatenate, zip(*sequences))
+        how = {"batch_size": options.batch_size, "steps_per_epoch": options.batches}
+        fit(model, options, X, y, epochs=options.epochs, shuffle=False, **how)
     elif options.start:
         train_from_other_states(model, options)
     else:
         train_on_sequence = compile_training_pass(model, jit_compile=True)
-        for epoch in range(options.epochs):
-            X, y = generate_data(options)
+        for epoch, sequence in zip(range(options.epochs), new_sequences(options)):
+            X, y = generate_data(options, sequence)
             if options.shortest:
                 X = shortened(X, options.shortest)
             print_epoch(options, epoch, train_on_sequence(X, y))
+
+
+def new_sequences(options):
+    """Yield a new sequence for each epoch or, with --parts-of, a part of one list."""
+    length, unique = options.length, options.unique
+    if not options.parts_of:
+        while True:
+            yield generate_sequence(length, unique)
+    values = generate_sequence(options.parts_of, unique)
+    while True:
+        start = random.randrange(len(values) - length + 1)
+        yield values[start : start + length]
 
 
 def fit_list(model, options, X, y):
@@ -373,20 +388,21 @@ def print_epoch(options, epoch, results):
 
 def evaluate(model, options):
     """Print the echo of a sequence and the accuracy on 100 new ones, as the scripts do."""
-
-    def answers():
-        X, y = generate_data(options)
-        reset_states(model)
-        batches = X.reshape(-1, options.batch_size, *X.shape[1:])
-        yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
-        return y.argmax(axis=-1), yhat.argmax(axis=-1)
-
-    y, yhat = answers()
+    y, yhat = answers(model, options)
     print("Expected: ", y.tolist())
     print("Predicted:", yhat.tolist())
-    right = np.concatenate([np.equal(*answers()) for _ in range(100)])
+    right = np.concatenate([np.equal(*answers(model, options)) for _ in range(100)])
     # In float32, as Keras's metrics, so that the last digit is rounded the same way.
     print(f"Accuracy over 100 new sequences: {right.mean(dtype='float32'):.4f}")
+
+
+def answers(model, options):
+    """Return the right answers to the windows of a new sequence, and those of the network."""
+    X, y = generate_data(options)
+    reset_states(model)
+    batches = X.reshape(-1, options.batch_size, *X.shape[1:])
+    yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    return y.argmax(axis=-1), yhat.argmax(axis=-1)
 
 
 def make_reader(model):

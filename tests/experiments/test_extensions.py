@@ -136,7 +136,6 @@ def test_masking_hides_what_is_missing():
         "--layer gru",
         "--layer two-lstms",
         "--layer cut-gradients",
-        "--layer normalized-lstm",
         "--layers 2",
         "--burn-in 2",
         "--echo-sequence",
@@ -351,7 +350,6 @@ def test_input_has_the_shape_of_a_batch(command, input_shape):
         ("--layer simple-rnn", "SimpleRNN Dense"),
         ("--layer two-lstms", "RNN Dense"),
         ("--layer cut-gradients", "RNN Dense"),
-        ("--layer normalized-lstm", "LSTM LayerNormalization Dense"),
         ("--layers 3", "LSTM LSTM LSTM Dense"),
         ("--burn-in 2", "BurnIn Dense"),
         ("--missing mask", "Masking LSTM Dense"),
@@ -383,12 +381,10 @@ def test_units_and_values_have_their_number(layer):
         ("--layer gru", True),
         ("--layer two-lstms", True),
         ("--layer cut-gradients", True),
-        ("--layer normalized-lstm", True),
         ("--layers 2", True),
         ("--start random", True),
         ("--stateless", False),
         ("--stateless --layers 2", False),
-        ("--stateless --layer normalized-lstm", False),
         ("--stateless --shortest 2", False),
         ("--list 60", False),
         ("--burn-in 2", False),
@@ -502,8 +498,10 @@ def test_never_reset_leaves_the_state_between_sequences():
     random.seed(2)
     for _ in range(3 * options.batches):
         reference.train_on_batch(*next(batches))
+    drawn_next = random.random()
     random.seed(2)
     extensions.train(ours, options)
+    assert random.random() == drawn_next  # It has drawn no more.
     for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-5)
     assert np.all(ours.layers[0].states[0])  # The last one is still there.
@@ -729,20 +727,9 @@ EXAMPLES = {
     "same": "--same --burn-in 2",
     "start": "--start random",
     "train": "--train dense",
+    "parts-of": "--parts-of 30",
 }
-DO_NOT_GO_TOGETHER = {
-    "layers": "burn-in forget-bias start train",
-    "shortest": "missing echo-sequence lead mark burn-in through-time",
-    "start": "missing burn-in list through-time stateless never-reset",
-    "missing": "echo-sequence lead mark burn-in list through-time",
-    "echo-sequence": "lead mark burn-in through-time",
-    "lead": "mark burn-in list through-time",
-    "through-time": "context mark burn-in list stateless never-reset",
-    "list": "same mark batch-size stateless never-reset",
-    "stateless": "burn-in never-reset",
-    "never-reset": "burn-in",
-}
-PAIRS = [(a, b) for a, others in DO_NOT_GO_TOGETHER.items() for b in others.split()]
+PAIRS = [(a, b) for a, others in extensions.CONFLICTS.items() for b in others]
 
 
 @pytest.mark.parametrize(("name", "other"), PAIRS)
@@ -773,6 +760,7 @@ def test_options_that_do_not_go_together(name, other, capsys):
         ("--context 25", "25 values: at least 26 are needed"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--list 20", "--list is 20: at least --length is needed"),
+        ("--parts-of 24", "--parts-of is 24: at least --length is needed"),
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
         ("--layer gru --start random", "--start is that of --layer lstm"),
         ("--shortest 2", "--shortest needs --stateless or --list"),

@@ -1,13 +1,17 @@
 """Does a network that predicts real values look back? The guide's check, by its errors.
 
     python -m tests.experiments.real_values --lag 3 --shortest 4 --steps 10
+    python -m tests.experiments.real_values --next --noise 0.1 --steps 24
 
 The values are uniform from 0 to 1. The target is the value K steps before or, with --mean,
-the mean of all values from there on. The network is trained on all windows of one list, in
-random order, each from a zero state. Then it gets 100 new sequences of 200 values: cut into
-windows, and one value at a time. An error is the mean squared error, divided by that of a
-naive answer, the mean of the targets: 0 if each answer is right, 1 if the answers are as
-bad as the naive one.
+the mean of all values from there on. With --next, the values are a season of 24 steps with
+noise, and the target is the value that comes next.
+
+The network is trained on all windows of one list, in random order, each from a zero state.
+Then it gets 100 new sequences of 200 values: cut into windows, and one value at a time. An
+error is the mean squared error, divided by that of a naive answer: 0 if each answer is right,
+1 if the answers are as bad as the naive one. That is the mean of the targets or, with --next,
+the last value.
 """
 
 import argparse
@@ -35,14 +39,27 @@ def parse(command=None):
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer, of 50 units")
     add("--lag", type=count, default=1, metavar="K", help="predict the value K before")
     add("--mean", action="store_true", help="predict the mean from there on")
+    add("--next", action="store_true", help="predict the next value of a season")
+    add("--noise", type=float, default=0.1, metavar="S", help="of the season")
+    add("--test-noise", type=float, metavar="S", help="the same, after the training")
     add("--steps", type=count, default=5, metavar="N", help="time steps of a window")
     add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
     add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
-    add("--draw-once", action="store_true", help="their lengths, for all epochs")
     add("--each-step", action="store_true", help="an answer for each time step")
     add("--epochs", type=count, default=14, metavar="N", help="passes over the list")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
+    if options.next:
+        if options.mean or options.lag != parser.get_default("lag"):
+            parser.error("--next does not go with --lag or --mean")
+        options.lag = 0  # Each value has an answer.
+    elif options.noise != parser.get_default("noise") or options.test_noise is not None:
+        parser.error("--noise and --test-noise need --next")
+    if options.test_noise is None:
+        options.test_noise = options.noise
+    for name, noise in ("noise", options.noise), ("test-noise", options.test_noise):
+        if not 0 <= noise < np.inf:
+            parser.error(f"--{name} is {noise}: a finite number from 0 on is needed")
     if not options.lag < options.steps <= 50:
         parser.error(f"--steps is {options.steps}: --lag + 1 to 50 is needed")
     if not 0 <= options.burn_in <= 20:
@@ -52,31 +69,59 @@ def parse(command=None):
         parser.error("only one of --burn-in, --shortest and --each-step is possible")
     if options.shortest and options.shortest > options.steps:
         parser.error(f"--shortest is {options.shortest}: at most --steps is needed")
-    if options.draw_once and not options.shortest:
-        parser.error("--draw-once needs --shortest")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     return options
 
 
-def answers_to(values, options):
-    """Return the right answer to each value but the first K, (..., time steps - K)."""
+def draw(n_sequences, length, options, noise):
+    """Return new sequences and the right answer to each value but the first K.
+
+    noise: of the seasons of --next.
+    Returns: values, (n_sequences, length), and answers, (n_sequences, length - K).
+    """
+    if options.next:
+        values = seasons(n_sequences, length + 1, noise)
+        return values[:, :-1], values[:, 1:]
+    values = np.random.random((n_sequences, length))
     windows = sliding_window_view(values, options.lag + 1, axis=-1)
-    return windows.mean(axis=-1) if options.mean else windows[..., 0]
+    return values, windows.mean(axis=-1) if options.mean else windows[..., 0]
 
 
-def windows_of(values, options):
+def seasons(n_sequences, length, noise):
+    """Return sines with a period of 24 steps, whose heights and means change slowly.
+
+    noise: how much they change; 0: not at all.
+    Returns: array, (n_sequences, length).
+    """
+    first = np.random.randint(24, size=(n_sequences, 1))
+    sines = np.sin(2 * np.pi * (first + np.arange(length)) / 24)
+    heights = 1 + noise * slow_noise(n_sequences, length, keep=0.99, step=0.05)
+    return heights * sines + noise * slow_noise(
+        n_sequences, length, keep=0.97, step=0.24
+    )
+
+
+def slow_noise(n_sequences, length, keep, step):
+    """Return noise, each value `keep` times the one before plus a random step: AR(1)."""
+    values = step * np.random.normal(size=(length, n_sequences))
+    values[0] /= np.sqrt(1 - keep**2)  # as far from zero as all later ones
+    for i in range(1, length):
+        values[i] += keep * values[i - 1]
+    return values.T
+
+
+def windows_of(values, answers, options):
     """Return all windows of a sequence, (samples, time steps, 1), and their right answers."""
     steps = options.burn_in + options.steps
     windows = sliding_window_view(values, steps)
-    y = answers_to(values, options)[steps - 1 - options.lag :]
-    return windows[..., np.newaxis], y
+    return windows[..., np.newaxis], answers[steps - 1 - options.lag :]
 
 
-def windows_with_many_answers(values, options):
+def windows_with_many_answers(values, answers, options):
     """Return windows as `windows_of`, from value K on, and an answer to each time step."""
     windows = sliding_window_view(values[options.lag :], options.steps)
-    y = sliding_window_view(answers_to(values, options), options.steps)
+    y = sliding_window_view(answers, options.steps)
     return windows[..., np.newaxis], y[..., np.newaxis]
 
 
@@ -94,24 +139,26 @@ def train(options):
     model.compile("adam", "mse")
     n_values = 20_000 + model.input_shape[1] - 1
     if options.each_step:
-        values = np.random.random(options.lag + n_values)
-        X, y = windows_with_many_answers(values, options)
+        (values,), (answers,) = draw(1, options.lag + n_values, options, options.noise)
+        X, y = windows_with_many_answers(values, answers, options)
     else:
-        X, y = windows_of(np.random.random(n_values), options)
-    if options.draw_once:
-        X = shortened(X, options.shortest)
-    drawn_anew = options.shortest and not options.draw_once
+        (values,), (answers,) = draw(1, n_values, options, options.noise)
+        X, y = windows_of(values, answers, options)
     train_on_windows = compile_training_pass(model, batch_size=50, jit_compile=True)
     for _ in range(options.epochs):
-        windows = shortened(X, options.shortest) if drawn_anew else X
+        windows = shortened(X, options.shortest) if options.shortest else X
         order = np.random.permutation(len(X))
         train_on_windows(windows[order], y[order])
     return model
 
 
-def relative_error(y, yhat):
-    """Return the squared error of answers, 1 if they are the mean of y; by columns."""
-    return np.mean((y - yhat) ** 2, axis=0) / np.var(y, axis=0)
+def relative_error(y, yhat, values, options):
+    """Return the squared error of answers, divided by that of the naive one; by columns.
+
+    y, yhat: the right answers and those of the network; values: the last ones it has read.
+    """
+    naive = values if options.next else y.mean(axis=0)
+    return np.mean((y - yhat) ** 2, axis=0) / np.mean((y - naive) ** 2, axis=0)
 
 
 def main(command=None):
@@ -120,23 +167,22 @@ def main(command=None):
         keras.utils.set_random_seed(options.seed)
     model = train(options)
 
-    sequences = np.random.random((100, 200))
-    samples = [windows_of(values, options) for values in sequences]
+    sequences, answers = draw(100, 200, options, options.test_noise)
+    samples = [windows_of(*pair, options) for pair in zip(sequences, answers)]
     X, y = map(np.concatenate, zip(*samples))
     yhat = model.predict_on_batch(X)[..., 0]
     if options.each_step:
         yhat = yhat[:, -1]
-    print(f"Error over 100 new sequences: {relative_error(y, yhat):.6f}")
+    error = relative_error(y, yhat, X[:, -1, 0], options)
+    print(f"Error over 100 new sequences: {error:.6f}")
 
-    answers = make_reader(model).predict(sequences[..., np.newaxis], verbose=0)[..., 0]
+    yhat = make_reader(model).predict(sequences[..., np.newaxis], verbose=0)[..., 0]
     # The first answers ask for values that the network was never shown.
-    y, yhat = answers_to(sequences, options), answers[:, options.lag :]
-    late = relative_error(y[:, -25:].ravel(), yhat[:, -25:].ravel())
-    print(f"Error fed one value at a time: {late:.6f}")  # the last 25 answers
-    first = slice(50 - options.lag)  # the answers to the first 50 values
-    by_number = [
-        f"{error:.6f}" for error in relative_error(y[:, first], yhat[:, first])
-    ]
+    values, yhat = sequences[:, options.lag :], yhat[:, options.lag :]
+    last = [part[:, -25:].ravel() for part in (answers, yhat, values)]
+    print(f"Error fed one value at a time: {relative_error(*last, options):.6f}")
+    first = [part[:, : 50 - options.lag] for part in (answers, yhat, values)]
+    by_number = [f"{error:.6f}" for error in relative_error(*first, options)]
     print("Error by number:", *["-"] * options.lag, *by_number)
 
 

@@ -5,51 +5,85 @@ import numpy as np
 import pytest
 
 from tests.experiments import extensions, real_values
-from tests.experiments.real_values import parse, relative_error, windows_of
+from tests.experiments.real_values import (
+    draw,
+    parse,
+    relative_error,
+    seasons,
+    slow_noise,
+    windows_of,
+    windows_with_many_answers,
+)
 
 
-@pytest.mark.parametrize("lag", [1, 3, 4])
+@pytest.mark.parametrize("command", ["--lag 1", "--lag 3", "--lag 3 --mean", "--next"])
 @pytest.mark.parametrize("burn_in", [0, 2])
-def test_framing_pair_by_pair(lag, burn_in):
-    s = np.random.random(20)
-    X, y = windows_of(s, parse(f"--lag {lag} --burn-in {burn_in}"))
-    length = burn_in + 5
+def test_framing_pair_by_pair(command, burn_in):
+    options = parse(f"{command} --burn-in {burn_in}")
+    (s,), (answers,) = draw(1, 20, options, 0.1)
+    lag, length = options.lag, burn_in + 5
+    # After the values that `draw` returns, --next has one more, its last answer.
+    after = [*s, answers[-1]]
+    for t in range(lag, 20):
+        right = after[t + 1] if options.next else s[t - lag]
+        right = s[t - lag : t + 1].mean() if options.mean else right
+        assert answers[t - lag] == pytest.approx(right)
+    X, y = windows_of(s, answers, options)
     assert X.shape == (21 - length, length, 1)
-    pairs = [(window.tolist(), target) for window, target in zip(X[:, :, 0], y)]
-    assert pairs == [
-        (s[t + 1 - length : t + 1].tolist(), s[t - lag]) for t in range(length - 1, 20)
-    ]
+    for start, window in enumerate(X[:, :, 0]):
+        assert window.tolist() == s[start : start + length].tolist()
+    assert y.tolist() == answers[length - 1 - lag :].tolist()
 
 
-def test_mean_is_that_of_all_values_from_the_lag_on():
-    s = np.random.random(20)
-    _, y = windows_of(s, parse("--lag 2 --mean"))
-    assert y == pytest.approx([s[t - 2 : t + 1].mean() for t in range(4, 20)])
+@pytest.mark.parametrize("command", ["--lag 3", "--lag 3 --mean", "--next"])
+def test_many_answers_pair_by_pair(command):
+    options = parse(f"{command} --steps 4 --each-step")
+    (s,), (answers,) = draw(1, 20, options, 0.1)
+    X, y = windows_with_many_answers(s, answers, options)
+    lag = options.lag
+    assert X.shape == y.shape == (17 - lag, 4, 1)
+    # The first window begins with the first value that has an answer.
+    for start, (window, right) in enumerate(zip(X[:, :, 0], y[:, :, 0])):
+        assert window.tolist() == s[start + lag : start + lag + 4].tolist()
+        assert right.tolist() == answers[start : start + 4].tolist()
 
 
-def test_relative_error():
-    y = np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 8.0]])
-    assert relative_error(y, y).tolist() == [0, 0]
-    assert relative_error(y, np.array([1.0, 4.0])) == pytest.approx([1, 1])  # the means
-    assert relative_error(np.array([0, 1]), np.array([1, 0])) == 4
+def test_a_season_without_noise_is_a_sine_from_any_step_on():
+    series = seasons(200, 60, noise=0)
+    assert np.allclose(series[:, 24:], series[:, :-24])
+    assert np.allclose(series[:, 12:], -series[:, :-12])
+    assert np.allclose(series.max(axis=1), 1)
+    assert len(np.unique(series[:, 0].round(6))) == 13  # sines of 24 steps
+
+
+def test_noise_moves_the_height_and_the_mean_of_a_season():
+    np.random.seed(1)
+    many = slow_noise(4000, 300, keep=0.9, step=0.5)
+    assert many[:, 0].std() == pytest.approx(0.5 / np.sqrt(1 - 0.9**2), rel=0.05)
+    assert many[:, -1].std() == pytest.approx(many[:, 0].std(), rel=0.05)
+    left = many[:, 1:] - 0.9 * many[:, :-1]  # independent steps
+    assert left.std() == pytest.approx(0.5, rel=0.01)
+    assert abs(np.corrcoef(left[:, 7], left[:, 8])[0, 1]) < 0.05
+    np.random.seed(2)
+    plain, noisy = seasons(4000, 30, noise=0), []
+    for noise in 0.1, 0.2:
+        np.random.seed(2)
+        noisy.append(seasons(4000, 30, noise) - plain)
+    assert np.allclose(noisy[1], 2 * noisy[0])
+    # b moves all steps, a most those where the sine is far from zero.
+    spread = [(noisy[0])[np.abs(plain) < 0.01].std(), noisy[0][plain > 0.99].std()]
+    assert spread == pytest.approx([0.0987, 0.1049], rel=0.05)
+
+
+def test_an_error_is_relative_to_that_of_the_naive_answer():
+    y, yhat = np.random.random((2, 30, 2))
     metric = keras.metrics.R2Score(class_aggregation=None)
-    yhat = np.random.random((3, 2))
     r_squared = metric(y, yhat).numpy()
-    assert relative_error(y, yhat) == pytest.approx(1 - r_squared, rel=1e-5)
-
-
-@pytest.mark.parametrize("option", ["", "--mean"])
-def test_many_answers_pair_by_pair(option):
-    s = np.random.random(20)
-    options = parse(f"--lag 3 --steps 4 --each-step {option}")
-    X, y = real_values.windows_with_many_answers(s, options)
-    assert X.shape == y.shape == (14, 4, 1)
-    # The first window begins with the value whose answer is the first value.
-    for start, (window, answers) in enumerate(zip(X[:, :, 0], y[:, :, 0]), start=3):
-        assert window.tolist() == s[start : start + 4].tolist()
-        ends = range(start, start + 4)
-        right = [s[t - 3 : t + 1].mean() if option else s[t - 3] for t in ends]
-        assert answers == pytest.approx(right)
+    errors = relative_error(y, yhat, None, parse("--lag 3"))  # against the mean
+    assert errors == pytest.approx(1 - r_squared, rel=1e-5)
+    last = y + [1, 2]
+    errors = relative_error(y, yhat, last, parse("--next"))
+    assert errors == pytest.approx(np.mean((y - yhat) ** 2, axis=0) / [1, 4])
 
 
 @pytest.fixture
@@ -94,9 +128,8 @@ def test_an_answer_for_each_step_reaches_the_network_and_its_training(trained_on
         assert (y[:, 2:] == X[:, :2]).all()
 
 
-@pytest.mark.parametrize("option", ["", "--draw-once"])
-def test_windows_of_several_lengths_reach_the_training(option, trained_on):
-    options = parse(f"--lag 2 --steps 6 --shortest 3 --epochs 4 {option}")
+def test_windows_of_several_lengths_reach_the_training(trained_on):
+    options = parse("--lag 2 --steps 6 --shortest 3 --epochs 4")
     masking, *_ = real_values.train(options).layers
     assert masking.mask_value == extensions.MISSING
     assert len(trained_on) == 4
@@ -106,7 +139,7 @@ def test_windows_of_several_lengths_reach_the_training(option, trained_on):
         lengths = (X[:, :, 0] != extensions.MISSING).sum(axis=1)
         assert set(lengths) == {3, 4, 5, 6}
         drawn.append(tuple(lengths[np.argsort(X[:, -1, 0])]))  # by window
-    assert len(set(drawn)) == (1 if option else 4)
+    assert len(set(drawn)) == 4  # anew for each epoch
 
 
 def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
@@ -137,6 +170,38 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     shares = by_number.removeprefix("Error by number: ").split()
     assert len(shares) == 50
     assert shares[:2] == ["-", "-"] and "-" not in shares[2:]
+
+
+def test_the_next_value_is_compared_with_the_last_one(monkeypatch, capsys):
+    # This network answers with the last value, as the naive answer does.
+    layer = keras.layers.SimpleRNN(1, activation="linear")
+    model = keras.Sequential([keras.Input((5, 1)), layer, keras.layers.Dense(1)])
+    layer.set_weights([np.ones((1, 1)), np.zeros((1, 1)), np.zeros(1)])
+    model.layers[1].set_weights([np.ones((1, 1)), np.zeros(1)])
+    monkeypatch.setattr(real_values, "train", lambda options: model)
+    real_values.main("--next --seed 3")
+    assert capsys.readouterr().out.splitlines() == [
+        "Error over 100 new sequences: 1.000000",
+        "Error fed one value at a time: 1.000000",
+        f"Error by number:{' 1.000000' * 50}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "noises"), [("", [2, 2]), ("--test-noise 3", [2, 3])]
+)
+def test_noise_is_that_of_the_training_and_of_the_test(option, noises, monkeypatch):
+    drawn = []
+
+    def seasons(n_sequences, length, noise):
+        drawn.append(noise)
+        return np.random.random((n_sequences, length))
+
+    monkeypatch.setattr(real_values, "seasons", seasons)
+    monkeypatch.setattr(real_values, "compile_training_pass", compile_nothing)
+    monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
+    real_values.main(f"--next --noise 2 {option}")
+    assert drawn == noises
 
 
 def test_the_last_answer_to_a_window_is_measured_if_there_are_many(monkeypatch, capsys):
@@ -200,7 +265,14 @@ def compile_nothing(model, batch_size, jit_compile):
         ("--shortest 2 --burn-in 1", "only one of --burn-in, --shortest and --each-"),
         ("--shortest 2 --each-step", "only one of --burn-in, --shortest and --each-"),
         ("--shortest 6", "--shortest is 6: at most --steps is needed"),
-        ("--draw-once", "--draw-once needs --shortest"),
+        ("--next --lag 2", "--next does not go with --lag or --mean"),
+        ("--next --mean", "--next does not go with --lag or --mean"),
+        ("--noise 0.3", "--noise and --test-noise need --next"),
+        ("--test-noise 0.3", "--noise and --test-noise need --next"),
+        ("--next --test-noise -1", "--test-noise is -1.0: a finite number from 0"),
+        ("--next --noise -1", "--noise is -1.0: a finite number from 0 on is needed"),
+        ("--next --noise nan", "--noise is nan: a finite number from 0 on is needed"),
+        ("--next --noise inf", "--noise is inf: a finite number from 0 on is needed"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--layer dense", "invalid choice: 'dense'"),
     ],

@@ -113,7 +113,7 @@ def draw_shares(panels, columns, rows):
 def marks():
     """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS."""
     runs = results.read_runs()
-    rows = [results.medians_by_number(runs[runs.command == c])[1:] for c in MARKS]
+    rows = [results.by_number(runs[runs.command == c]).median()[1:] for c in MARKS]
     numbers = range(2, 26)
     return pd.DataFrame(np.array(rows), index=[*MARKS.values()], columns=numbers)
 

@@ -2,14 +2,18 @@
 
     python -m tests.experiments.read_on --seed 1
 
-This prints what echo_lag.py prints. Then the network reads 100 new sequences of 25, one value
-at a time, and keeps its state: how many of its answers are right after each number of values?
+This prints what echo_lag.py prints, then all that the tables of the exercises ask for. The
+network reads 100 new sequences of 25, one value at a time, and keeps its state: how many of
+its answers are right after each number of values? And when had it learned its windows? The
+last line names the scripts in this folder that are not as git has them.
 """
 
 import argparse
+import subprocess
 
 import echo_lag
 from tests.experiments.extensions import read_on
+from tests.experiments.results import epochs_to_95, reached
 
 
 def parse(arguments=None):
@@ -28,12 +32,23 @@ def parse(arguments=None):
     return options
 
 
+def changed_scripts():
+    """Return the names of the scripts in this folder that are not as git has them."""
+    command = ["git", "diff", "--name-only", "--relative", "HEAD", "--", ":(glob)*.py"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "git cannot tell"
+    return ", ".join(done.stdout.split()) or "none"
+
+
 def main(arguments=None):
     options = parse(arguments)
+    changed = changed_scripts()  # now: one may be edited while another is trained
     if options.seed is not None:
         echo_lag.keras.utils.set_random_seed(options.seed)
     model = echo_lag.build_model()
-    echo_lag.fit(model)
+    history = echo_lag.fit(model)
     echo_lag.evaluate(model)
 
     lag = options.lag
@@ -44,6 +59,8 @@ def main(arguments=None):
     for number, share in enumerate(right.mean(axis=0), start=lag + 1):
         print(f"after {number:2} values   {share:.2f}")
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
+    print("Epochs to 95 %:", reached([epochs_to_95(history["accuracy"])]))
+    print("Changed scripts:", changed)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ noise, and the target is the value that comes next.
 The network is trained on all windows of one list, in random order, each from a zero state.
 Then it gets 100 new sequences of 200 values: cut into windows, and one value at a time. An
 error is the mean squared error, divided by that of a naive answer: 0 if each answer is right,
-1 if the answers are as bad as the naive one. That is the mean of the targets or, with --next,
-the last value.
+1 if the answers are as bad as the naive ones. The naive answer is the mean of the targets or,
+with --next, the last value.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def parse(command=None):
         if not 0 <= noise < np.inf:
             parser.error(f"--{name} is {noise}: a finite number from 0 on is needed")
     if not options.lag < options.steps <= 50:
-        parser.error(f"--steps is {options.steps}: --lag + 1 to 50 is needed")
+        parser.error(f"--steps is {options.steps}: {options.lag + 1} to 50 is needed")
     if not 0 <= options.burn_in <= 20:
         parser.error(f"--burn-in is {options.burn_in}: 0 to 20 is needed")
     remedies = ("burn_in", "shortest", "each_step")

@@ -5,15 +5,16 @@
 A line of experiments.csv is a command (a script, real_values.py and its options, or options
 of extensions.py alone), how many seeds it runs with (3: the seeds 1, 2 and 3), and its place:
 a table, with a row and a column if these have names. A line without a table is a run whose
-output a page shows. A page has the heading of a table; this program makes the rest.
+output a page shows. A page needs a line that begins with "| `name`, seeds": this program
+makes the table.
 
-A run ends as a line of results.csv, so what was stopped goes on where it was. To measure
+Each finished run adds a line to results.csv, so a program that was stopped goes on. To measure
 again, delete lines there. To try an experiment first, run its command by hand:
 
     python -m tests.experiments.extensions --lag 2 --seed 1
 
-Once its command stands in experiments.csv, the tests fail until this program has come to its
-end, or if results.csv has a run that the list does not have (any more).
+Once its command stands in experiments.csv, the tests fail until this program has run to its
+end. They also fail if results.csv has a run that is not in the list.
 """
 
 import argparse

@@ -258,8 +258,8 @@ def compile_nothing(model, batch_size, jit_compile):
     ("command", "message"),
     [
         ("--lag 0", "--lag: 0 is too small: at least 1 is needed"),
-        ("--lag 5", "--steps is 5: --lag + 1 to 50 is needed"),
-        ("--steps 51", "--steps is 51: --lag + 1 to 50 is needed"),
+        ("--lag 5", "--steps is 5: 6 to 50 is needed"),
+        ("--steps 51", "--steps is 51: 2 to 50 is needed"),
         ("--burn-in -1", "--burn-in is -1: 0 to 20 is needed"),
         ("--burn-in 21", "--burn-in is 21: 0 to 20 is needed"),
         ("--shortest 2 --burn-in 1", "only one of --burn-in, --shortest and --each-"),

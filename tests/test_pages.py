@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import echo_lag
@@ -69,6 +70,21 @@ KEPT = [
     printed("inside.png", "--stateless", k)[9, 3]
     for k in ("median", "lowest", "highest")
 ]
+
+
+def late_over_windows(*options):
+    """Return how many times the error on windows a late error is, in each run."""
+    runs = pd.concat(RUNS[f"real_values.py --next {command}"] for command in options)
+    return runs.one_at_a_time / runs.accuracy
+
+
+def factor(*options):
+    """Return the lowest and the highest of these factors as a text."""
+    factors = late_over_windows(*options)
+    return f"{factors.min():.1f} to {factors.max():.1f}"
+
+
+NEXT = "Does it matter when the next value is predicted?"
 # The measured figures in the text of a section that has no table for them.
 FIGURES = [
     (
@@ -83,6 +99,10 @@ FIGURES = [
     ),
     (README, "What part 4 has learned", percent("--stateless", "accuracy")),
     (README, "What part 4 has learned", percent("--lag 1", "accuracy")),
+    (REPORT, NEXT, factor("--noise 1 --steps 24")),
+    (REPORT, NEXT, factor("--noise 0.1 --steps 24", "--noise 0.03 --steps 24")),
+    (REPORT, NEXT, factor("--noise 1 --test-noise 0.1 --steps 24")),
+    (REPORT, NEXT, factor("--noise 0.1 --steps 24 --epochs 56")),
     (REPORT, "What does the network store?", f"{KEPT[0]} %"),
     (REPORT, "What does the network store?", "{1} to {2} %".format(*KEPT)),
     (REPORT, "What does the network store?", f"{stored(0)[0]} %"),
@@ -354,12 +374,6 @@ def test_500_numbers_are_learned_by_heart_and_5000_are_not():
     assert RUNS["--parts-of 5000"].accuracy.min() > 0.9
 
 
-def late_over_windows(options):
-    """Return how many times the error on windows a late error is, in each run."""
-    runs = RUNS[f"real_values.py --next {options}"]
-    return runs.one_at_a_time / runs.accuracy
-
-
 def test_noise_hides_that_a_network_does_not_read_on():
     trained, tested = "--noise 1 --steps 24", "--noise 1 --test-noise 0.1 --steps 24"
     assert late_over_windows(trained).max() < 1.2
@@ -383,11 +397,11 @@ def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late()
     falling = {
         command
         for command, runs in RUNS.items()
-        if "--list" in command and runs.one_at_a_time.median() > 0.9
-        if runs.late.median() < runs.one_at_a_time.median() - 0.02
+        if "--list" in command
+        if ((runs.one_at_a_time > 0.9) & (runs.late < runs.one_at_a_time - 0.02)).any()
     }
     gru = "--list 20000 --epochs 28 --layer gru --context 10 --length 30 --lag 3"
-    assert falling == {f"{gru} --echo-sequence"}
+    assert falling == {f"{gru} --echo-sequence", f"{gru} --shortest 4"}
 
 
 def test_some_networks_count_in_larger_batches():

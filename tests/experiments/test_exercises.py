@@ -7,7 +7,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 import echo_lag
@@ -37,6 +36,7 @@ COMMANDS = dict(zip(zip(LISTED.table, LISTED.row), LISTED.command))
 
 def test_the_answers_have_the_rows_and_the_columns_of_the_sheet():
     assert [(table, row) for table, row, _ in ROWS] == list(COMMANDS)
+    assert set(LISTED.seeds) == {3}  # as both pages say
     columns = [table_of(section)[0][2:] for section in SECTIONS]
     assert columns == list(results.EXERCISES.values())
 
@@ -75,20 +75,31 @@ def trained_on(monkeypatch, module, compiler, train, model):
 NOTHING = {"loss": 0, "accuracy": 0}
 
 
+@pytest.fixture
+def changed(tmp_path, monkeypatch):
+    """Return a function that imports a script with a change of the sheet."""
+
+    def changed(script, change, values="generate_sequence(500)"):
+        texts = {f.name: f.read_text("utf-8") for f in results.ROOT.glob("*.py")}
+        apply(change, texts)
+        for name, text in texts.items():
+            text = text.replace("generate_sequence(500)", values)
+            (tmp_path / name).write_text(text, "utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        for module in script.__name__, "sequences":
+            monkeypatch.delitem(sys.modules, module)  # It comes back at the end.
+        script = importlib.import_module(script.__name__)
+        assert Path(script.__file__).parent == tmp_path
+        return script
+
+    return changed
+
+
 @pytest.mark.parametrize(("table", "row", "change"), ROWS)
 def test_a_row_does_what_its_command_does(
-    table, row, change, monkeypatch, tmp_path, capsys
+    table, row, change, changed, monkeypatch, capsys
 ):
-    texts = {file.name: file.read_text("utf-8") for file in results.ROOT.glob("*.py")}
-    apply(change, texts)
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text, "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    script = echo_lag_no_context if table == "exercise 5" else echo_lag
-    for module in script.__name__, "sequences":
-        monkeypatch.delitem(sys.modules, module)  # It comes back at the end.
-    script = importlib.import_module(script.__name__)
-    assert Path(script.__file__).parent == tmp_path
+    script = changed(echo_lag_no_context if table == "exercise 5" else echo_lag, change)
     options = extensions.parse(f"{COMMANDS[table, row]} --epochs 3")
 
     keras.utils.set_random_seed(1)
@@ -136,9 +147,25 @@ def test_the_row_that_is_worked_out_shows_its_run():
     }
 
 
-def test_the_file_of_your_own_numbers_has_no_heading(tmp_path, monkeypatch):
-    code = re.search(r"`(pd\.read_csv\(.*?)`", SHEET)[1]
+def test_25_numbers_of_your_own_make_one_sequence(changed, tmp_path, monkeypatch):
+    (code,) = re.findall(r"`(pd\.read_csv\(.*?)`", SHEET)
+    script = changed(echo_lag, "F", code)
     monkeypatch.chdir(tmp_path)
-    numbers = [*range(30, 60)]
+    numbers = [*range(30, 55)]
     (tmp_path / "my_numbers.csv").write_text("\n".join(map(str, numbers)), "utf-8")
-    assert eval(code, {"pd": pd}).tolist() == numbers
+    model = script.build_model()
+    data = trained_on(
+        monkeypatch, script, "compile_fit", lambda: script.fit(model, epochs=3), model
+    )
+    for found, expected in zip(data, echo_lag.generate_data(numbers), strict=True):
+        assert np.array_equal(found, np.concatenate([expected] * 3))
+    # The laboratory draws parts as the sheet does: from its list of 25, always all of it.
+    first, second, *_ = parts_of("--parts-of 25")
+    assert first == second
+    assert len({tuple(part) for part in parts_of("--parts-of 26")}) == 2
+
+
+def parts_of(command):
+    """Return the sequences of 50 epochs."""
+    sequences = extensions.new_sequences(extensions.parse(command))
+    return [sequence for _, sequence in zip(range(50), sequences)]

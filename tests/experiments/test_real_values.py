@@ -188,7 +188,11 @@ def test_the_next_value_is_compared_with_the_last_one(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "noises"), [("", [2, 2]), ("--test-noise 3", [2, 3])]
+    ("option", "noises"),
+    [
+        *[("", [2, 2]), ("--test-noise 0", [2, 0])],
+        ("--each-step --test-noise 3", [2, 3]),
+    ],
 )
 def test_noise_is_that_of_the_training_and_of_the_test(option, noises, monkeypatch):
     drawn = []

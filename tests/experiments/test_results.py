@@ -91,6 +91,40 @@ def test_each_command_of_the_list_can_be_run(command):
         assert program.removesuffix(".py") in SCRIPTS
 
 
+# What the command of a column has, and that of another column has not.
+OPTIONS = {
+    "several lengths": "--shortest",
+    "an answer each step": "--echo-sequence|--each-step",
+    "burn-in": "--burn-in",
+    "never reset": "--never-reset",
+    "only the dense layer is trained": "--train dense",
+}
+CELLS = results.EXPERIMENTS[results.EXPERIMENTS.column != ""]
+
+
+@pytest.mark.parametrize("cell", CELLS.itertuples(), ids=lambda cell: cell.command)
+def test_the_names_of_a_cell_are_those_of_its_command(cell):
+    has = {name for name, option in OPTIONS.items() if re.search(option, cell.command)}
+    assert has == {cell.column} & set(OPTIONS)
+    program, _, command = cell.command.partition(" ")
+    if program == "real_values.py":
+        options = real_values.parse(command)
+        steps = options.steps + options.burn_in
+        numbers = {"steps": steps, "windows of": steps, "steps back": options.lag}
+        numbers |= {"noise": options.noise, "tested with": options.test_noise}
+    else:
+        options = extensions.parse(cell.command)
+        numbers = {"windows of": options.context, "lag": options.lag}
+    numbers |= {"epochs": options.epochs}
+    names = f"{cell.row}, {cell.column}"
+    for name, number in numbers.items():
+        found = re.findall(rf"{name} ([\d.]+)|([\d.]+) {name}(?! back)", names)
+        assert {float(a or b) for a, b in found} <= {number}
+    named = {"GRU": "gru", "SimpleRNN": "simple-rnn", "LSTM(": "lstm"}
+    layers = {layer for name, layer in named.items() if name in cell.row}
+    assert layers <= {options.layer}
+
+
 @pytest.mark.parametrize("file", results.PAGES, ids=lambda file: file.name)
 def test_tables_of_a_page_are_made_of_the_file(file):
     page = file.read_text("utf-8")
@@ -138,15 +172,20 @@ def test_a_table_by_number_has_the_medians_at_its_numbers(monkeypatch):
     assert cells == f"| `real_values.py --lag 3` | {errors} |"
 
 
-def test_a_table_that_is_on_no_page_is_an_error(file, monkeypatch, capsys):
+@pytest.mark.parametrize("change", ["rows", "other"])
+def test_a_table_that_is_not_in_the_list_and_on_a_page_is_an_error(
+    change, file, monkeypatch, capsys
+):
+    tables = set(results.EXPERIMENTS.table) ^ {change}
     page = file.with_name("page.md")
-    page.write_text("| `rows`, seeds |\n| `other`, seeds |\n", "utf-8")
+    page.write_text("".join(f"| `{name}`, seeds |\n\n" for name in tables), "utf-8")
     monkeypatch.setattr(results, "PAGES", [page])
     monkeypatch.setattr(sys, "argv", ["results.py"])
+    monkeypatch.setattr(results, "run_what_lacks", lambda jobs: pytest.fail("it runs"))
     with pytest.raises(SystemExit, match="^2$"):
         results.main()
-    assert "must be in experiments.csv and on a page" in capsys.readouterr().err
-    assert file.read_text("utf-8") == RUNS
+    message = f"the table '{change}' must be in experiments.csv and on a page"
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The program that trains a changed echo_lag.py, and lets its network read on."""
 
 import re
+import runpy
 import subprocess
 import sys
 
@@ -80,11 +81,11 @@ def test_it_trains_the_script_of_the_folder_and_not_of_the_repository(
 ):
     script = "def build_model():\n    raise SystemExit('the changed one')\n"
     (tmp_path / "echo_lag.py").write_text(script)
-    monkeypatch.setenv("PYTHONPATH", str(results.ROOT))
-    command = [sys.executable, "-m", "tests.experiments.read_on"]
-    options = {"cwd": tmp_path, "capture_output": True, "text": True}
-    done = subprocess.run(command, check=False, **options)
-    assert done.stderr.endswith("\nthe changed one\n")
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does with the folder
+    monkeypatch.delitem(sys.modules, "echo_lag")
+    monkeypatch.setattr(sys, "argv", ["read_on.py"])
+    with pytest.raises(SystemExit, match="the changed one"):
+        runpy.run_path(read_on.__file__, run_name="__main__")
 
 
 @pytest.mark.parametrize(

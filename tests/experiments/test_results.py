@@ -102,7 +102,7 @@ OPTIONS = {
 CELLS = results.EXPERIMENTS[results.EXPERIMENTS.column != ""]
 
 
-@pytest.mark.parametrize("cell", CELLS.itertuples(), ids=lambda cell: cell.command)
+@pytest.mark.parametrize("cell", [*CELLS.itertuples()], ids=lambda cell: cell.command)
 def test_the_names_of_a_cell_are_those_of_its_command(cell):
     has = {name for name, option in OPTIONS.items() if re.search(option, cell.command)}
     assert has == {cell.column} & set(OPTIONS)

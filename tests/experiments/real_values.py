@@ -97,9 +97,8 @@ def seasons(n_sequences, length, noise):
     first = np.random.randint(24, size=(n_sequences, 1))
     sines = np.sin(2 * np.pi * (first + np.arange(length)) / 24)
     heights = 1 + noise * slow_noise(n_sequences, length, keep=0.99, step=0.05)
-    return heights * sines + noise * slow_noise(
-        n_sequences, length, keep=0.97, step=0.24
-    )
+    means = noise * slow_noise(n_sequences, length, keep=0.97, step=0.24)
+    return heights * sines + means
 
 
 def slow_noise(n_sequences, length, keep, step):

@@ -45,34 +45,38 @@ def apply(change, texts):
     """Change the texts of scripts, a dict, as a cell of the sheet says."""
     main = "echo_lag_no_context.py" if change.startswith("E") else "echo_lag.py"
     for step in change.split(", ") if change != "none" else []:
-        hunks = [(main, *reversed(re.findall("`(.*?)`", step)))]
         if step in CHANGES:
-            hunks = []
-            for hunk in re.split(r"(?m)^@@ ", CHANGES[step])[1:]:
-                heading, *lines = hunk.splitlines(keepends=True)
-                sides = (
-                    "".join(x[1:] for x in lines if x[0] in s) for s in (" -", " +")
-                )
-                hunks.append((heading.split(",")[0], *sides))
+            hunks = hunks_of(CHANGES[step])
+        else:  # `new` in place of `old`
+            new, old = re.findall("`(.*?)`", step)
+            hunks = [(main, old, new)]
         for name, old, new in hunks:
             assert texts[name].count(old) == 1, f"{name}, {step}: {old}"
             texts[name] = texts[name].replace(old, new)
 
 
+def hunks_of(diff):
+    """Yield the parts of a diff: which script, the old text and the new one."""
+    for hunk in re.split(r"(?m)^@@ ", diff)[1:]:
+        heading, *lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        yield heading.split(",")[0], old, new
+
+
 def trained_on(monkeypatch, module, compiler, train, model):
     """Return all X and y that a training gets, without an axis for batches."""
-    X, y = [], []
+    sequences = []
 
-    def compile_nothing(model, **options):
-        return lambda *data: X.append(data[0]) or y.append(data[1]) or NOTHING
+    def train_on_sequence(X, y):
+        sequences.append((X, y))
+        return {"loss": 0, "accuracy": 0}
 
-    monkeypatch.setattr(module, compiler, compile_nothing)
+    monkeypatch.setattr(module, compiler, lambda model, **options: train_on_sequence)
     train()
     shapes = model.input_shape[1:], model.output_shape[1:]
-    return [np.reshape(data, (-1, *shape)) for data, shape in zip((X, y), shapes)]
-
-
-NOTHING = {"loss": 0, "accuracy": 0}
+    data = zip(zip(*sequences), shapes)
+    return [np.reshape(arrays, (-1, *shape)) for arrays, shape in data]
 
 
 def seed_keras():

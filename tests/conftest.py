@@ -107,26 +107,27 @@ def train(name):
     return Trained(*all_weights, history, sequences, states, lines, traces)
 
 
-def run_program(code, changed_script=None):
+def run_program(code, beside=None):
     """Run a program; return what it prints.
 
-    changed_script: a text that the program imports in place of echo_lag.py.
+    beside: the text of a file that it imports, by the file's name.
     """
     keras.utils.set_random_seed(1)
+    beside = beside or {}
+    modules = [name.removesuffix(".py") for name in beside]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # TensorFlow reads the source of functions, so each text needs a file.
-        program = Path(folder, "program.py")
-        program.write_text(code, "utf-8")
-        if changed_script:
-            Path(folder, "echo_lag.py").write_text(changed_script, "utf-8")
-            patch.syspath_prepend(folder)
-            sys.modules.pop("echo_lag", None)
+        for name, text in {**beside, "program.py": code}.items():
+            Path(folder, name).write_text(text, "utf-8")
+        for name in modules:
+            sys.modules.pop(name, None)
+        patch.syspath_prepend(folder)
         try:
             with contextlib.redirect_stdout(io.StringIO()) as output:
-                runpy.run_path(str(program))
+                runpy.run_path(str(Path(folder, "program.py")))
         finally:
-            if changed_script:  # Nobody else must import it, also after an error.
-                sys.modules.pop("echo_lag", None)
+            for name in modules:  # Nobody else must import it, also after an error.
+                sys.modules.pop(name, None)
     return output.getvalue()
 
 

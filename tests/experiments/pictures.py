@@ -43,7 +43,7 @@ MARKS = {
 
 # The networks of "learned" and "inside", and their titles.
 LEARNED = {
-    "--stateless": "Trained from a zero state:\nit returns the value at step 4",
+    "--stateless": "Trained from a zero state:\nfrom 4 values on, it returns value 4",
     "--lag 1": "Trained with the carried state:\nit looks one value back",
 }
 INSIDE = {

@@ -18,7 +18,7 @@ from tests.porting.test_stateful import sequential, states
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?s)```python\n(.*?)```", GUIDE)
-START, CHECK, EACH_STEP, LENGTHS, CARRIED, BURN_IN, LIVE, CONV, COPY = BLOCKS
+START, CHECK, COPY, EACH_STEP, LENGTHS, CARRIED, BURN_IN, LIVE, CONV = BLOCKS
 NETWORK = START[: START.index("series = made_series(")]
 REMEDIES = ["each step", "several lengths", "carried", "burn-in"]
 SPANS = re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", GUIDE))
@@ -178,7 +178,7 @@ def test_a_live_stream_through_a_convolution_is_that_of_whole_sequences(run):
 @pytest.fixture
 def copied(run):
     """Return a function: what the guide's code makes of a network, by name."""
-    return lambda model: run(COPY, {**NAMES, "network": lambda *_: model, "STEPS": 10})
+    return lambda model: run(COPY, {**NAMES, "model": model})
 
 
 @pytest.mark.parametrize("each_step", [False, True])

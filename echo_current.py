@@ -61,7 +61,8 @@ def fit(model, epochs=EPOCHS):
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
         history.append([loss, accuracy])
-    return pd.DataFrame(history, range(1, len(history) + 1), ["loss", "accuracy"])
+    numbers = range(1, len(history) + 1)  # of the epochs
+    return pd.DataFrame(history, index=numbers, columns=["loss", "accuracy"])
 
 
 # Only for speed: this does the article's line, so you need not read it.

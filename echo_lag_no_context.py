@@ -63,7 +63,8 @@ def fit(model, epochs=EPOCHS):
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
         history.append([loss, accuracy])
-    return pd.DataFrame(history, range(1, len(history) + 1), ["loss", "accuracy"])
+    numbers = range(1, len(history) + 1)  # of the epochs
+    return pd.DataFrame(history, index=numbers, columns=["loss", "accuracy"])
 
 
 # Only for speed: this does the article's two lines, so you need not read it.
@@ -97,8 +98,8 @@ def predict(model, X):
     needed = model.input_shape[1:]
     if X.shape[1:] != needed:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    # As model.predict(X, batch_size=6). The last batch is filled up by the first samples.
-    full = np.pad(X, [(0, -len(X) % 6), (0, 0), (0, 0)], mode="wrap")
+    # As model.predict(X, batch_size=6). The last batch is filled up with zeros.
+    full = np.pad(X, [(0, -len(X) % 6), (0, 0), (0, 0)])
     batches = np.split(full, len(full) // 6)
     reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import gc
 import importlib
 import io
 import multiprocessing
@@ -19,16 +18,6 @@ os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Two processes side by side are faster with a thread each.
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
-if multiprocessing.parent_process() is None:
-    gc.disable()  # Only for speed, until all tests are imported.
-    # A process beside the tests, which imports TensorFlow while this one does.
-    POOL = ProcessPoolExecutor(
-        1,
-        multiprocessing.get_context("spawn"),
-        initializer=importlib.import_module,
-        initargs=["tests.conftest"],
-    )
-    POOL.submit(gc.freeze)
 
 import keras
 import numpy as np
@@ -37,9 +26,6 @@ import pytest
 import tensorflow as tf
 
 from tests.scripts import SCRIPTS
-
-# The tests run each compiled function few times, so to optimize it would cost more.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @contextlib.contextmanager
@@ -70,6 +56,7 @@ class Trained(NamedTuple):
     states: list  # of the LSTM, after fit
     lines: list  # that fit and evaluate have printed
     traces: int  # how often TensorFlow has traced the compiled pass
+    with_xla: bool  # whether it is compiled by XLA
     model: object = None  # a network with these weights, in the process of the tests
 
 
@@ -102,9 +89,12 @@ def train(name):
         states = [np.array(state) for state in model.layers[0].states or []]
         script.evaluate(model)
     lines = output.getvalue().splitlines()
-    traces = passes[0].experimental_get_tracing_count()
+    traces, with_xla = (
+        passes[0].experimental_get_tracing_count(),
+        passes[0]._jit_compile,
+    )
     all_weights = model.get_weights(), weights[2]
-    return Trained(*all_weights, history, sequences, states, lines, traces)
+    return Trained(*all_weights, history, sequences, states, lines, traces, with_xla)
 
 
 def run_program(code, beside=None):
@@ -131,23 +121,30 @@ def run_program(code, beside=None):
     return output.getvalue()
 
 
-# What runs in a process beside the tests: a name, and a function with its arguments. A file
-# of tests adds what it needs.
-BESIDE = {}
+# What runs in a process beside the tests, if a test waits for it: a name, and a function
+# with its arguments. A file of tests adds what it needs.
+BESIDE = {name: (train, name) for name in SCRIPTS}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def beside(request):
-    """Start what runs beside the tests; return a function that waits for a result."""
-    needed = {}
-    if any("trained" in test.fixturenames for test in request.session.items):
-        needed |= {name: (train, name) for name in SCRIPTS}
-    needed |= BESIDE
-    started = {name: POOL.submit(*job) for name, job in needed.items()}
-    gc.freeze()  # What is imported stays, so no collection need search it.
-    gc.enable()
-    yield lambda name: started[name].result()
-    POOL.shutdown(cancel_futures=True)
+def started(request):
+    """Start what the tests wait for, in a process beside them."""
+    tests = request.session.items
+    jobs = BESIDE if any("beside" in test.fixturenames for test in tests) else {}
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield {name: pool.submit(*job) for name, job in jobs.items()}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def beside(started):
+    """Return a function that waits for a result of the process beside the tests."""
+    return lambda name: started[name].result()
+
+
+def pytest_collection_modifyitems(items):
+    """Let tests that wait for a result come last."""
+    items.sort(key=lambda item: "beside" in item.fixturenames)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The pages: their measured figures, commands, code and links; conclusions on the runs."""
+"""The pages: their measured figures, commands, code and links."""
 
 import importlib
 import re
@@ -16,7 +16,6 @@ import sequences
 from sequences import one_hot_decode
 from tests import conftest
 from tests.experiments import results
-from tests.experiments.pictures import marks
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
@@ -73,15 +72,10 @@ KEPT = [
 ]
 
 
-def late_over_windows(*options):
-    """Return how many times the error on windows a late error is, in each run."""
-    runs = pd.concat(RUNS[f"real_values.py --next {command}"] for command in options)
-    return runs.one_at_a_time / runs.accuracy
-
-
 def factor(*options):
-    """Return the lowest and the highest of these factors as a text."""
-    factors = late_over_windows(*options)
+    """Return how many times the error on windows late ones are: the range, as a text."""
+    runs = pd.concat(RUNS[f"real_values.py --next {command}"] for command in options)
+    factors = runs.one_at_a_time / runs.accuracy
     return f"{factors.min():.1f} to {factors.max():.1f}"
 
 
@@ -273,177 +267,6 @@ def test_the_line_of_the_report_echoes_34(trained, capsys):
     eval(line, names)
     *_, echo = capsys.readouterr().out.splitlines()
     assert echo == "[34]"
-
-
-@pytest.fixture(scope="module")
-def rows_of_marks():
-    """Return which answers are right, by the names of the rows of marks.png."""
-    return dict(zip(marks().index, marks().to_numpy()))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["zero state, an answer each step", "zero state, then burn-in", "carried state"],
-)
-def test_a_row_of_marks_looks_back(name, rows_of_marks):
-    assert rows_of_marks[name].min() > 0.95
-
-
-def test_the_zero_state_of_marks_counts_to_five(rows_of_marks):
-    shares = rows_of_marks["zero state"]
-    assert shares[5 - 2] > 0.95 and np.sort(shares)[-2] < 0.3
-
-
-def test_the_mark_of_marks_is_counted_from(rows_of_marks):
-    shares = rows_of_marks["carried state, marked"]
-    assert shares[10 - 2] > 0.95 and np.sort(shares)[-2] < 0.6
-
-
-@pytest.mark.parametrize(
-    "command", ["--echo-sequence --stateless", "--burn-in 10", "--lag 1"]
-)
-def test_what_looks_back_does_so_over_1000_values(command):
-    assert RUNS[command].late.min() > 0.99
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        *["--lag 1", "--missing mark", "--burn-in 10", "--echo-sequence --stateless"],
-        "--layer simple-rnn --stateless",
-    ],
-)
-def test_a_network_looks_back(command):
-    assert RUNS[command].one_at_a_time.min() > 0.9
-
-
-@pytest.mark.parametrize(
-    "command", ["--stateless", "--mark first", "--missing mark --stateless"]
-)
-def test_a_network_does_not_look_back(command):
-    assert RUNS[command].one_at_a_time.max() < 0.5
-
-
-def test_a_random_lstm_shows_few_values_and_a_random_gru_none():
-    random_layer = "--context 1 --batch-size 1"
-    lstm = RUNS[f"{random_layer} --train dense"].accuracy
-    gru = RUNS[f"{random_layer} --layer gru --train dense"].accuracy
-    assert gru.max() < 0.05 < lstm.min()
-
-
-def test_a_smaller_simple_rnn_takes_more_epochs_at_lag_3():
-    simple_rnn = "--lag 3 --layer simple-rnn"
-    small = RUNS[f"{simple_rnn} --epochs 6000"].epochs_to_95
-    large = RUNS[f"{simple_rnn} --units 100"].epochs_to_95
-    assert small.min() > large.max()
-
-
-def test_two_of_three_gru_count_at_lag_4():
-    gru = RUNS["--lag 4 --layer gru --units 100 --epochs 20000"].one_at_a_time
-    assert (len(gru), (gru < 0.5).sum()) == (3, 2)
-
-
-def test_three_of_five_networks_do_not_look_back_in_windows_of_10():
-    tens = RUNS["--context 10 --length 30"].one_at_a_time
-    assert (len(tens), (tens < 0.9).sum()) == (5, 3)
-
-
-def test_longer_windows_alone_help_in_three_of_four_tasks():
-    rows = results.EXPERIMENTS.query("table == 'real values' and column == 'as it is'")
-    longer = [RUNS[command].one_at_a_time.median() for command in rows.command[1:8:2]]
-    assert sum(error < 0.1 for error in longer) == 3
-
-
-def test_with_a_forget_bias_of_minus_1_lag_1_takes_half_and_lag_2_a_third_of_the_epochs():
-    def median(command):
-        return RUNS[command].epochs_to_95.median()
-
-    assert median("--forget-bias -1") < median("--lag 1") / 2
-    of_lag_2 = "--lag 2 --epochs 20000", "--lag 2 --forget-bias -1 --epochs 6000"
-    assert median(of_lag_2[1]) < median(of_lag_2[0]) / 3
-
-
-def test_the_zero_state_lstm_is_mostly_right_again_after_10_to_13_values():
-    shares = results.by_number(RUNS["--stateless"]).to_numpy()[:, 5:]
-    again = 6 + shares.argmax(axis=1)
-    assert ((again >= 10) & (again <= 13)).sum() > len(again) / 2
-
-
-def test_a_simple_rnn_at_lag_3_is_right_after_4_and_5_values_only():
-    runs = RUNS["--lag 3 --layer simple-rnn --units 100 --stateless"]
-    shares = results.by_number(runs).to_numpy()[:, 3:]
-    assert (shares[:, :2] > 0.9).all()
-    assert (shares[:, 2:] < 0.5).all()
-
-
-def test_500_numbers_are_learned_by_heart_and_5000_are_not():
-    assert RUNS["--parts-of 500"].accuracy.max() < 0.5
-    assert RUNS["--parts-of 5000"].accuracy.min() > 0.9
-
-
-def test_noise_hides_that_a_network_does_not_read_on():
-    trained, tested = "--noise 1 --steps 24", "--noise 1 --test-noise 0.1 --steps 24"
-    assert late_over_windows(trained).max() < 1.2
-    assert late_over_windows(tested).min() > 1.8
-    assert late_over_windows("--noise 0.1 --steps 24").min() > 1.8
-    assert late_over_windows("--noise 0.03 --steps 24").min() > 1.8
-
-
-def test_in_windows_of_48_a_network_reads_on_and_in_windows_of_12_it_does_not():
-    assert late_over_windows("--noise 0.1 --steps 48").max() < 1.2
-    assert late_over_windows("--noise 0.1 --steps 12").min() > 1.8
-
-
-def test_two_values_of_burn_in_do_not_hide_the_zeros():
-    runs = RUNS["--burn-in 2"]
-    assert runs.one_at_a_time.max() < 0.2
-    assert results.by_number(runs).median()[7 - 1] > 0.95  # It counts.
-
-
-def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late():
-    falling = {
-        command
-        for command, runs in RUNS.items()
-        if "--list" in command
-        if ((runs.one_at_a_time > 0.9) & (runs.late < runs.one_at_a_time - 0.02)).any()
-    }
-    gru = "--list 20000 --epochs 28 --layer gru --context 10 --length 30 --lag 3"
-    assert falling == {f"{gru} --echo-sequence", f"{gru} --shortest 4"}
-
-
-def test_some_networks_count_in_larger_batches():
-    shares = RUNS["--batch-size 10 --learning-rate 0.005"].one_at_a_time
-    assert shares.max() < 0.3
-
-
-def returned(command):
-    """Return the medians of learned.png: which value windows of 1 to 10 return, in %."""
-    return printed("learned.png", command, "median").tolist()
-
-
-def test_the_zero_state_network_returns_the_fourth_of_eight_values():
-    row = returned("--stateless")[8 - 1]
-    assert row[4 - 1] == max(row) > 50
-
-
-def test_the_carried_state_network_returns_the_seventh_of_eight_values():
-    row = returned("--lag 1")[8 - 1]
-    assert row[7 - 1] == max(row) > 90
-
-
-def test_the_zero_state_network_returns_hardly_any_of_two_or_three_values():
-    for row in returned("--stateless")[1:3]:
-        assert max(row) <= 20
-
-
-@pytest.mark.parametrize("command", ["--stateless", "--lag 1"])
-def test_in_a_window_of_1_a_network_returns_the_value_itself(command):
-    assert returned(command)[0][0] > 50
-
-
-def test_an_answer_each_step_of_5_can_be_right_in_80_percent():
-    accuracies = RUNS["--echo-sequence --stateless"].accuracy
-    assert accuracies.between(0.795, 0.805).all()
 
 
 CHECK, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

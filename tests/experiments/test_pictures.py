@@ -2,12 +2,10 @@
 
 import importlib
 import re
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from sequences import generate_data_lag_no_context, one_hot_decode
@@ -91,28 +89,6 @@ def test_cells_of_marks_are_the_medians_of_the_file():
         np.testing.assert_allclose(row, expected)
 
 
-def test_each_row_of_marks_is_named_as_its_command():
-    for command, name in pictures.MARKS.items():
-        options = parse(command)
-        from_zero = options.stateless or options.burn_in > 0
-        start = "zero state" if from_zero else "carried state"
-        ends = {"": start}
-        ends["an answer each step"] = options.echo_sequence
-        ends["then burn-in"] = options.burn_in == 10
-        ends["marked"] = options.mark == "first"
-        first, _, change = name.partition(", ")
-        assert first == start
-        assert [end for end in ends if end and ends[end]] == [change] * bool(change)
-
-
-def test_each_row_of_marks_is_one_change_of_another():
-    given = [set(re.findall(r"--\S+", command)) for command in pictures.MARKS]
-    zero, each_step, burn_in, carried, marked = given
-    assert (zero, carried) == ({"--stateless"}, {"--lag"})  # --lag 1 is the default.
-    assert each_step == {"--stateless", "--echo-sequence"}
-    assert (burn_in, marked) == ({"--burn-in"}, {"--mark"})
-
-
 def test_the_picture_of_marks_was_drawn_from_the_file():
     with Image.open(pictures.FOLDER / "marks.png") as picture:
         assert picture.text["Description"] == pictures.marks().to_csv()
@@ -127,17 +103,6 @@ def test_marks_are_drawn_where_they_belong():
     names = [label.get_text() for label in axis.get_yticklabels()]
     assert names == ["a  1", "b  2"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "3"]
-
-
-def test_marks_alone_need_no_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "FOLDER", tmp_path)
-    monkeypatch.setattr(pictures, "trained", lambda *_: pytest.fail("it trains"))
-    monkeypatch.setattr(sys, "argv", ["pictures.py", "--marks"])
-    pictures.main()
-    (file,) = tmp_path.iterdir()
-    assert file.name == "marks.png"
-    with Image.open(file) as picture:
-        assert picture.text["Description"] == pictures.marks().to_csv()
 
 
 def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
@@ -178,53 +143,6 @@ def test_a_table_has_the_median_the_lowest_and_the_highest(capsys):
     ]
 
 
-def test_the_program_draws_each_picture_from_what_it_measures(
-    tmp_path, monkeypatch, capsys
-):
-    counting, looking_back = np.eye(3, k=-1), np.eye(3)
-    shares = {"--stateless": counting, "--lag 1": looking_back}
-    monkeypatch.setattr(pictures, "FOLDER", tmp_path)
-    monkeypatch.setattr(pictures, "trained", lambda command, seed: command)
-    monkeypatch.setattr(pictures, "read_on", lambda model: (model,))
-    monkeypatch.setattr(pictures, "learned", shares.get)
-    monkeypatch.setattr(pictures, "stored", lambda model: 1 - shares[model])
-    runs = [pd.Series([0.25] * 300, index=range(1, 301))] * 20
-    monkeypatch.setattr(pictures, "curves", lambda script: runs)
-    drawn, files = [], []
-
-    def draw_shares(*data):
-        drawn.append(data)
-        return Figure(label=f"of {len(drawn)}")
-
-    save = Figure.savefig
-
-    def record(figure, file, **options):
-        files.append((figure.get_label(), file.name))
-        save(figure, file, **options)
-
-    monkeypatch.setattr(pictures, "draw_shares", draw_shares)
-    monkeypatch.setattr(Figure, "savefig", record)
-    monkeypatch.setattr(sys, "argv", ["pictures.py"])
-    pictures.main()
-    assert {file.name for file in tmp_path.iterdir()} == {
-        "marks.png",
-        "learned.png",
-        "inside.png",
-        "curves.png",
-    }
-    assert [*files[1:3]] == [("of 1", "learned.png"), ("of 2", "inside.png")]
-    (learned, *_), (inside, *_) = drawn
-    for got, expected in [*zip(learned.values(), shares.values())]:
-        assert np.array_equal(got, expected)
-    for got, expected in zip(inside.values(), shares.values()):
-        assert np.array_equal(got, 1 - expected)
-    assert list(learned) == list(pictures.LEARNED.values())
-    assert list(inside) == list(pictures.INSIDE.values())
-    text = capsys.readouterr().out
-    assert text.count("--stateless: median of 5 seeds") == 2
-    assert text.count(".py: lowest of 20 seeds") == 3
-
-
 @eagerly()
 def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
     weights = []
@@ -240,16 +158,6 @@ def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
         assert np.array_equal(got, expected)
 
 
-def test_a_network_is_trained_with_its_seed_and_named(monkeypatch, capsys):
-    monkeypatch.setattr(pictures, "train", lambda model, options: print("Epoch 1/1"))
-    weights = [pictures.trained("--epochs 1 --units 2", 1).get_weights() for _ in "ab"]
-    for first, second in zip(*weights, strict=True):
-        assert np.array_equal(first, second)
-    output, error = capsys.readouterr()
-    assert output == ""
-    assert error.splitlines()[0] == "Training --epochs 1 --units 2, seed 1"
-
-
 def test_the_picture_of_part_3_shows_its_batches():
     X, _ = generate_data_lag_no_context(range(1, 26))  # Each value is its position.
     batch_size, *_ = SCRIPTS["echo_lag_no_context"].batch_shape
@@ -257,13 +165,3 @@ def test_the_picture_of_part_3_shows_its_batches():
     svg = (pictures.FOLDER / "state.svg").read_text("utf-8")
     cells = [int(n) for n in re.findall(r"<tspan x=\"\d+\">(\d+)</tspan>", svg)]
     assert cells == rows.ravel().tolist()
-
-
-def test_the_picture_of_part_3_names_the_state_of_position_8():
-    X, _ = generate_data_lag_no_context(range(1, 26))
-    positions = [position for (position,) in one_hot_decode(X)]
-    batch_size, *_ = SCRIPTS["echo_lag_no_context"].batch_shape
-    before = positions[positions.index(8) - batch_size]
-    svg = (pictures.FOLDER / "state.svg").read_text("utf-8")
-    assert f"Position 8 starts from the state of position {before}," in svg
-    assert "the value to echo is at position 7." in svg

@@ -92,10 +92,7 @@ def test_it_trains_the_script_of_the_folder_and_not_of_the_repository(
     ("command", "message"),
     [
         ("--lag 0", "--lag is 0: 1 to 24 is needed"),
-        ("--lag 25", "--lag is 25: 1 to 24 is needed"),
-        ("--lag x", "argument --lag: invalid int value: 'x'"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
-        ("--seed 4294967296", "--seed is 4294967296: 0 to 2**32 - 1 is needed"),
         ("--epochs 5", "unrecognized arguments: --epochs 5"),
     ],
 )

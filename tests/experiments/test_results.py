@@ -41,9 +41,6 @@ grid,x,a,--lag 1,3
 grid,x,b,--lag 2 --epochs 60,3
 grid,y,b,--list 30,3
 grid,y,c,real_values.py --lag 3,3
-exercise 4,z,,--lag 1,3
-by number,,,--lag 1,3
-lengths,,,real_values.py --lag 3,3
 """
 
 
@@ -149,27 +146,6 @@ def test_cells_are_medians_with_their_ranges_of_the_seeds_of_the_list():
         "| x | 30 of 2000: 25.0 to 75.0 % | 1 of 3 seeds in 60: 20.0 to 40.0 % |  |",
         "| y |  | 75.0 %: 30.0 % | 0.10: 0.00040 to 2.50 |",
     ]
-
-
-@pytest.mark.usefixtures("file")
-def test_an_exercise_has_medians_and_seed_1(monkeypatch):
-    columns = ["accuracy", "epochs to 95 %", "one at a time", "after 2 values"]
-    monkeypatch.setitem(results.EXERCISES, "exercise 4", columns)
-    assert results.lines_of("exercise 4") == [
-        f"| `exercise 4`, seeds 1 to 3 | {' | '.join(columns)} | command |",
-        "| --- | --- | --- | --- | --- | --- |",
-        "| z | 50.0 % (25.0 %) | 30 (30) | 50.0 % (50.0 %) | 50.0 % (50.0 %) | `--lag 1` |",
-    ]
-
-
-@pytest.mark.usefixtures("file")
-def test_a_table_by_number_has_the_medians_at_its_numbers(monkeypatch):
-    monkeypatch.setattr(results, "NUMBERS", (1, 2, 3))
-    assert results.lines_of("by number")[2:] == ["| `--lag 1` | - | 50 % | 70 % |"]
-    monkeypatch.setattr(results, "ERROR_NUMBERS", (3, 4, 5))
-    *_, cells = results.lines_of("lengths")
-    errors = "0.10 (0.00030 to 0.20) | 0.90 (0.00040 to 2.50) | - | 6.30 | 0.00004"
-    assert cells == f"| `real_values.py --lag 3` | {errors} |"
 
 
 @pytest.mark.parametrize("change", ["rows", "other"])

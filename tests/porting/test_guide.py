@@ -46,13 +46,13 @@ def smaller(program):
         "new[:-1], new[1:]": "new[1:], new[:-1]",
         "N = 24": "N = 4",
         "20_000": "2_000",
-        "1_001": "201",
+        "1_001": "121",
         "LSTM(50": "LSTM(30",
         '"adam"': "keras.optimizers.Adam(0.02)",
-        "epochs=14)": "epochs=10, verbose=0)",
-        "range(14)": "range(10)",
+        "epochs=14)": "epochs=8, verbose=0)",
+        "range(14)": "range(8)",
         "batch_size=50)": "batch_size=50, verbose=0)",
-        "epochs=100": "epochs=30, verbose=0",
+        "epochs=100": "epochs=20, verbose=0",
     }
     return replaced(program, changes)
 
@@ -139,7 +139,7 @@ VARIANTS = {
 @eagerly()
 def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
     program = START + CHECK + EACH_STEP + CARRIED + LIVE
-    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "200", "1_001": "61"}
+    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "100", "1_001": "61"}
     few |= {"epochs=14": "epochs=1, verbose=0", "epochs=100": "epochs=1, verbose=0"}
     program = replaced(program, {**VARIANTS[variant], **few})
     run(program, {"ids_of": ids_of})

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import importlib
 import io
 import multiprocessing
@@ -14,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+gc.disable()  # Only for speed: the tests leave little garbage, but very many objects.
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Two processes side by side are faster with a thread each.
@@ -102,35 +104,32 @@ def run_program(code, beside=None):
 
     beside: the text of a file that it imports, by the file's name.
     """
-    keras.utils.set_random_seed(1)
+    random.seed(1)
+    np.random.seed(1)
     beside = beside or {}
-    modules = [name.removesuffix(".py") for name in beside]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # TensorFlow reads the source of functions, so each text needs a file.
         for name, text in {**beside, "program.py": code}.items():
             Path(folder, name).write_text(text, "utf-8")
-        for name in modules:
-            sys.modules.pop(name, None)
+            # What was imported by this name comes back at the end.
+            patch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
         patch.syspath_prepend(folder)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()) as output:
-                runpy.run_path(str(Path(folder, "program.py")))
-        finally:
-            for name in modules:  # Nobody else must import it, also after an error.
-                sys.modules.pop(name, None)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            runpy.run_path(str(Path(folder, "program.py")))
     return output.getvalue()
 
 
 # What runs in a process beside the tests, if a test waits for it: a name, and a function
 # with its arguments. A file of tests adds what it needs.
-BESIDE = {name: (train, name) for name in SCRIPTS}
+BESIDE = {}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def started(request):
     """Start what the tests wait for, in a process beside them."""
-    tests = request.session.items
-    jobs = BESIDE if any("beside" in test.fixturenames for test in tests) else {}
+    names = {name for test in request.session.items for name in test.fixturenames}
+    jobs = {name: (train, name) for name in SCRIPTS if "trained" in names}
+    jobs |= BESIDE if "beside" in names else {}
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         yield {name: pool.submit(*job) for name, job in jobs.items()}
         pool.shutdown(cancel_futures=True)

@@ -98,6 +98,7 @@ def test_an_import_leaves_the_collector_of_python_alone(name):
     gc.enable()
     runpy.run_path(ROOT / f"{name}.py")
     assert gc.isenabled()
+    gc.disable()  # as conftest.py does
 
 
 @each_script

@@ -11,6 +11,7 @@ import pytest
 
 import echo_lag
 import echo_lag_no_context
+from tests.conftest import eagerly
 from tests.experiments import extensions, read_on, results
 
 SHEET = Path(__file__).with_name("EXERCISES.md").read_text("utf-8")
@@ -106,6 +107,7 @@ def changed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("table", "row", "change"), ROWS)
+@eagerly()
 def test_a_row_does_what_its_command_does(
     table, row, change, changed, monkeypatch, capsys
 ):

@@ -65,7 +65,6 @@ def test_a_run_trains_as_the_script(name, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "command",
     [
-        "--through-time",
         "--echo-sequence --lag 2 --context 3 --batch-size 3",
         "--burn-in 2 --mark first --context 3",
     ],
@@ -87,31 +86,6 @@ def test_training_gives_the_weights_of_fit(command):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
     # Training has moved what is compared, and by many times the tolerance.
     assert np.abs(after[-1] - before[-1]).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "",
-        "--context 1 --batch-size 6",
-        "--through-time",
-        "--echo-sequence",
-        "--missing mark",
-        "--missing mask",
-        "--stateless --lead 2",
-        "--burn-in 2 --mark first",
-        "--layer two-lstms --list 60",
-        "--echo-sequence --list 60",
-        "--unique 7",
-    ],
-)
-def test_a_network_gives_answers_of_the_shape_of_the_right_ones(command):
-    options = parse(command)
-    X, y = generate_data(options)
-    rows = slice(None) if options.list else slice(options.batch_size)
-    yhat = network(command)(X[rows])
-    assert yhat.shape == y[rows].shape
-    assert np.sum(yhat, axis=-1) == pytest.approx(1)  # probabilities
 
 
 def test_masking_hides_what_is_missing():

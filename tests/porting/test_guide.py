@@ -204,7 +204,8 @@ def test_copies_of_a_network_answer_as_it_does(copied):
     taken = span(r"live\.predict_on_batch\(\.\.\.\)\[.*").split("(...)")[1]
     for step in range(12):
         got = live.predict_on_batch(X[:, [step]])
-        np.testing.assert_allclose(eval(f"got{taken}"), answers[step], atol=1e-6)
+        answer = eval(f"got{taken}", {"got": got})
+        np.testing.assert_allclose(answer, answers[step], atol=1e-6)
 
 
 def test_a_functional_network_with_ids_is_copied(copied):

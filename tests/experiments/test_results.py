@@ -77,6 +77,13 @@ def test_each_line_has_what_its_program_prints():
         assert {name for name in run if not run[name]} == empty.get(program, set())
 
 
+def test_the_share_of_each_line_is_the_mean_of_its_numbers():
+    runs = results.read_runs()
+    runs = runs[runs.command.str.startswith("--")]
+    means = results.by_number(runs).mean(axis=1)
+    np.testing.assert_allclose(means, runs.one_at_a_time, atol=0.005)
+
+
 def test_each_command_of_the_list_can_be_run():
     for command in results.EXPERIMENTS.command.unique():
         program, _, options = command.partition(" ")

@@ -91,12 +91,10 @@ def train(name):
         states = [np.array(state) for state in model.layers[0].states or []]
         script.evaluate(model)
     lines = output.getvalue().splitlines()
-    traces, with_xla = (
-        passes[0].experimental_get_tracing_count(),
-        passes[0]._jit_compile,
-    )
+    (fit_sequence,) = passes
+    compiled = fit_sequence.experimental_get_tracing_count(), fit_sequence._jit_compile
     all_weights = model.get_weights(), weights[2]
-    return Trained(*all_weights, history, sequences, states, lines, traces, with_xla)
+    return Trained(*all_weights, history, sequences, states, lines, *compiled)
 
 
 def run_program(code, beside=None):

@@ -181,9 +181,8 @@ def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
     assert np.isfinite(errors).all()
     if variant != "several features":  # The naive answer: how often each id occurs.
         assert (errors[:, 2] < np.log(20)).all()
-    if (
-        "hidden" in names
-    ):  # The last steps are left; the network does not see the others.
+    if "hidden" in names:
+        # The last steps of each window are left, and the network does not see the others.
         assert set((names["hidden"] > 0).sum(axis=1)) == {1, 2, 3, 4}
         for row in names["hidden"][:9]:
             left = row[row > 0]

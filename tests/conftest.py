@@ -7,7 +7,6 @@ import importlib
 import io
 import multiprocessing
 import os
-import random
 import runpy
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -42,12 +41,8 @@ def eagerly():
 
 @pytest.fixture
 def seed():
-    """Seed what Keras draws from, as keras.utils.set_random_seed does.
-
-    That seeds TensorFlow, too, which then forgets its kernels and takes seconds more.
-    """
-    random.seed(1)
-    np.random.seed(1)
+    """Seed what Keras draws from."""
+    keras.utils.set_random_seed(1)
 
 
 class Trained(NamedTuple):
@@ -102,8 +97,7 @@ def run_program(code, beside=None):
 
     beside: the text of a file that it imports, by the file's name.
     """
-    random.seed(1)
-    np.random.seed(1)
+    keras.utils.set_random_seed(1)
     beside = beside or {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # TensorFlow reads the source of functions, so each text needs a file.
@@ -128,15 +122,27 @@ def started(request):
     names = {name for test in request.session.items for name in test.fixturenames}
     jobs = {name: (train, name) for name in SCRIPTS if "trained" in names}
     jobs |= BESIDE if "beside" in names else {}
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        yield {name: pool.submit(*job) for name, job in jobs.items()}
-        pool.shutdown(cancel_futures=True)
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    results = {name: pool.submit(*job) for name, job in jobs.items()}
+    pool.shutdown(wait=False)  # It ends after its last job, beside the tests.
+    yield results
+    for result in results.values():
+        result.cancel()
+    gc.freeze()  # or Python would search all of it for garbage at its end
 
 
 @pytest.fixture(scope="session")
 def beside(started):
     """Return a function that waits for a result of the process beside the tests."""
     return lambda name: started[name].result()
+
+
+def pytest_configure():
+    """Do not seed TensorFlow: it would forget its kernels each time, and take longer.
+
+    What Keras draws does not depend on it, but for the order in which `fit` shuffles.
+    """
+    tf.random.set_seed = lambda seed: None
 
 
 def pytest_collection_modifyitems(items):

@@ -40,20 +40,29 @@ A_FILE = "a file in an existing folder is needed"  # of --plot
 each_script = pytest.mark.parametrize("name", SCRIPTS)
 
 
-@each_script
-def test_fit_is_that_of_the_article(name, trained):
-    _, units, batch_shape, _, epochs = SCRIPTS[name]
-    ours, script = trained(name), importlib.import_module(name)
+def fit_two_epochs(name):
+    """Train by the article's own loop; return the weights and the history."""
+    _, units, batch_shape, *_ = SCRIPTS[name]
     # The layers, the loss and the optimizer are the same, or other weights would result.
     keras.utils.set_random_seed(0)
     model = fit_per_epoch.build_model(units, batch_shape)
-    model.run_eagerly = True  # For so few batches, faster than compiling.
-    history = fit_per_epoch.fit(model, 2, script.generate_data, verbose=0)
-    for got, expected in zip(ours.early_weights, model.get_weights(), strict=True):
+    model.run_eagerly = name != "echo_current"  # For a few batches, this is faster.
+    generate_data = importlib.import_module(name).generate_data
+    history = fit_per_epoch.fit(model, 2, generate_data, verbose=0)
+    return model.get_weights(), history[["loss", "accuracy"]]
+
+
+for name in SCRIPTS:
+    conftest.BESIDE[f"fit {name}"] = fit_two_epochs, name
+
+
+@each_script
+def test_fit_is_that_of_the_article(name, trained, beside):
+    ours, (weights, history) = trained(name), beside(f"fit {name}")
+    for got, expected in zip(ours.early_weights, weights, strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
-    history = history[["loss", "accuracy"]]
     np.testing.assert_allclose(ours.history[:2], history, rtol=1e-5)
-    assert list(ours.history.index) == [*range(1, epochs + 1)]
+    assert list(ours.history.index) == [*range(1, SCRIPTS[name].epochs + 1)]
 
 
 @each_script
@@ -95,6 +104,7 @@ def test_the_lines_of_the_article_stand_beside_the_compiled_pass(name):
 
 @each_script
 def test_an_import_leaves_the_collector_of_python_alone(name):
+    gc.freeze()  # or the collector would take a second
     gc.enable()
     runpy.run_path(ROOT / f"{name}.py")
     assert gc.isenabled()
@@ -401,15 +411,15 @@ def run_in_a_shell(name):
         return done.stdout, Path(folder, "curves.png").read_bytes()
 
 
-conftest.BESIDE["shell"] = run_in_a_shell, "echo_lag"
+conftest.BESIDE["shell"] = run_in_a_shell, "echo_current"
 
 
 def test_script_from_the_shell_of_another_folder(beside, trained):
     output, plot = beside("shell")
     *epochs, expected, predicted, accuracy, afterwards = output.splitlines()
-    same_seed = trained("echo_lag").lines[:3]
-    assert epochs == [line.replace("/2000", "/3") for line in same_seed]
-    assert expected == f"Expected:  {ECHOES['echo_lag']}"
+    same_seed = trained("echo_current").lines[:3]
+    assert epochs == [line.replace("/500", "/3") for line in same_seed]
+    assert expected == f"Expected:  {ECHOES['echo_current']}"
     assert predicted.count(",") == expected.count(",")
     assert re.fullmatch(r"Accuracy over 100 new sequences: 0\.\d{4}", accuracy)
     assert afterwards == "('-1', 'tensorflow', True)"

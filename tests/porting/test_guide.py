@@ -45,16 +45,19 @@ def smaller(program):
         "series[:-1], series[1:]": "series[1:], series[:-1]",
         "new[:-1], new[1:]": "new[1:], new[:-1]",
         "N = 24": "N = 4",
-        "20_000": "2_000",
+        "20_000": "1_000",
         "1_001": "61",
         "LSTM(50": "LSTM(30",
-        '"adam"': "keras.optimizers.Adam(0.02)",
+        '"adam"': "keras.optimizers.Adam(0.03)",
         "epochs=14)": "epochs=6, verbose=0)",
         "range(14)": "range(6)",
         "batch_size=50)": "batch_size=50, verbose=0)",
         "epochs=100": "epochs=12, verbose=0",
     }
-    return replaced(program, changes)
+    program = replaced(program, changes)
+    # Make the variables of Adam before `fit`, or Keras compiles twice.
+    build = r"\1.optimizer.build(\1.trainable_variables)"
+    return re.sub(r"(?m)^(\w+)\.compile.*", rf"\g<0>\n{build}", program)
 
 
 STATEFUL = {"stateful.py": (FOLDER / "stateful.py").read_text(encoding="utf-8")}
@@ -78,8 +81,6 @@ def run(tmp_path, monkeypatch):
 
     def run(code, names=None):
         file = tmp_path / "guide.py"
-        # That seeds TensorFlow, too, which then takes seconds more.
-        code = code.replace("keras.utils.set_random_seed(1)", "")
         file.write_text(code, encoding="utf-8")
         return runpy.run_path(str(file), names)
 
@@ -95,11 +96,13 @@ def errors_of(output):
 
 def test_the_pasted_guide_shows_what_is_wrong_and_cures_it(beside):
     (on_windows, reading_on, naive), by_copies, *cured = errors_of(beside("guide"))
-    assert on_windows < 0.1 * naive < reading_on
+    assert on_windows < 0.1 * naive
+    assert reading_on > 10 * on_windows
     assert by_copies.tolist() == [on_windows, reading_on, naive]
     assert len(cured) == 4
     for on_windows, reading_on, naive in cured:
         assert max(on_windows, reading_on) < 0.1 * naive
+        assert reading_on < 10 * on_windows
 
 
 def changes_of(diff):
@@ -170,7 +173,7 @@ VARIANTS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
     program, changes = VARIANTS[variant]
-    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "100", "1_001": "25"}
+    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "50", "1_001": "25"}
     program = replaced(program, {**changes, **few})
     for epochs in "epochs=14", "epochs=100":
         program = program.replace(epochs, "epochs=1, verbose=0")

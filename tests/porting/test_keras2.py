@@ -115,6 +115,7 @@ def test_validation_with_the_callback_of_the_page_starts_from_zero():
     names = dict.fromkeys(hooks, reset)
     callback = type("Reset", (keras.callbacks.Callback,), names)()
     (model, X, y), (reference, _, _) = old_network(), old_network()
+    X, y = X[:8], y[:8]  # one batch
     # Large weights, so that a wrong state would show.
     model.set_weights([3 * array for array in model.get_weights()])
     reference.set_weights(model.get_weights())

@@ -129,6 +129,8 @@ def test_a_row_does_what_its_command_does(
     for one, other in zip(data, expected, strict=True):
         assert np.array_equal(one, other)
     assert model.input_shape == network.input_shape
+    # How many time steps a BurnIn reads without gradients shows in no answer.
+    assert max(getattr(layer, "n", 0) for layer in model.layers) == options.burn_in
     options.length = length
     right, answers = extensions.answers(network, options)
     assert np.array_equal(y.argmax(axis=-1), right)

@@ -173,7 +173,7 @@ VARIANTS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
     program, changes = VARIANTS[variant]
-    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "50", "1_001": "25"}
+    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "50", "1_001": "13"}
     program = replaced(program, {**changes, **few})
     for epochs in "epochs=14", "epochs=100":
         program = program.replace(epochs, "epochs=1, verbose=0")
@@ -196,17 +196,17 @@ def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
             np.testing.assert_allclose(*answers, atol=1e-6)
 
 
-X = np.random.default_rng(1).random((1, 30, 1)).astype("float32")
+X = np.random.default_rng(1).random((1, 16, 1)).astype("float32")
 NAMES = {"keras": keras, "np": np, "new_values": X[0], "FEATURES": 1}
 
 
 def test_networks_of_the_guide_answer_the_same_for_each_shape(run):
     names = run(NETWORK)
-    windows, reader = names["network"](None, 24), names["network"](None, None, True)
+    windows, reader = names["network"](None, 8), names["network"](None, None, True)
     reader.set_weights(windows.get_weights())
     answers = reader.predict_on_batch(X)[0]
-    first = windows.predict_on_batch(X[:, :24])[0]
-    np.testing.assert_allclose(answers[23], first, atol=1e-6)
+    first = windows.predict_on_batch(X[:, :8])[0]
+    np.testing.assert_allclose(answers[7], first, atol=1e-6)
     names = run(LIVE, {**names, **NAMES, "reader": reader})
     np.testing.assert_allclose(names["answers"], answers, atol=1e-6)
     assert not any(np.any(state) for state in states(names["live"]))
@@ -251,7 +251,7 @@ def test_a_functional_network_with_ids_is_copied(copied):
     one = eval(span(r"keras\.Input\(batch_shape=.*int32.*"))
     reader = names["copy_of"](model, any_length, **names["any_length"])
     live = names["copy_of"](model, one, stateful=True)
-    sequence = 1 + np.arange(30)[np.newaxis] % 9
+    sequence = 1 + np.arange(16)[np.newaxis] % 9
     first = model.predict_on_batch(sequence[:, :10])
     answers = reader.predict_on_batch(sequence)[0]
     np.testing.assert_allclose(answers[9], first[0], atol=1e-6)
@@ -274,9 +274,9 @@ def test_a_network_that_cannot_be_be_copied_is_refused(copied, layer):
         copied(model)
 
 
-VALUES = np.random.default_rng(5).random(80)
+VALUES = np.random.default_rng(5).random(40)
 BEFORE = np.concatenate([[0], VALUES[:-1]])
-MEANS = np.convolve(VALUES, np.ones(5))[:80] / 5  # of the last 5 values
+MEANS = np.convolve(VALUES, np.ones(5))[:40] / 5  # of the last 5 values
 
 
 def last_two(gain=1):
@@ -323,7 +323,7 @@ def test_check_tells_a_network_that_looks_back(checked):
     assert [*errors] == ["on windows", "reading on", "naive"]
     assert max(errors["on windows"], errors["reading on"]) < 1e-12
     assert errors["naive"] == pytest.approx(
-        np.mean((VALUES - BEFORE)[42:] ** 2), rel=0.1
+        np.mean((VALUES - BEFORE)[22:] ** 2), rel=0.1
     )
 
 
@@ -336,7 +336,7 @@ def test_check_tells_a_network_that_does_not_look_back(checked):
 
 def test_check_compares_the_same_time_steps_of_a_signal_with_a_trend(checked):
     # It looks back, but its answers are a tenth too small: errors rise with the signal.
-    rising = np.arange(80) / 40
+    rising = np.arange(40) / 20
     before = np.concatenate([[0], rising[:-1]])
     errors = checked(last_two(0.9), before, rising)
     assert errors["on windows"] > 0.01
@@ -345,7 +345,7 @@ def test_check_compares_the_same_time_steps_of_a_signal_with_a_trend(checked):
 
 def test_check_looks_late_in_the_sequence(checked):
     wrong_at_first = BEFORE.copy()
-    wrong_at_first[:40] += 9
+    wrong_at_first[:20] += 9
     errors = checked(last_two(), wrong_at_first, VALUES)
     assert max(errors["on windows"], errors["reading on"]) < 1e-12
 
@@ -394,7 +394,7 @@ def test_old_answers_of_a_network_with_many_answers_are_found(run, outputs):
 def test_check_refuses_a_reader_with_one_answer(run):
     model, reader = (sequential(both_ways(False), shape=(1, n, 1)) for n in (10, None))
     with pytest.raises(AssertionError, match="reader"):
-        check_of(run, 10)(model, reader, VALUES[:60, None], BEFORE[:60])
+        check_of(run, 10)(model, reader, VALUES[:, None], BEFORE)
 
 
 def test_check_refuses_a_network_that_keeps_its_state(run):
@@ -403,7 +403,7 @@ def test_check_refuses_a_network_that_keeps_its_state(run):
         for how in ({"stateful": True}, {"return_sequences": True})
     )
     with pytest.raises(AssertionError, match=model.layers[0].name):
-        check_of(run, 10)(model, reader, VALUES[:41, None], BEFORE[:41])
+        check_of(run, 10)(model, reader, VALUES[:, None], BEFORE)
 
 
 def test_each_length_is_drawn_anew_for_each_epoch(run, monkeypatch):

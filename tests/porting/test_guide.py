@@ -218,6 +218,25 @@ def test_a_live_stream_through_a_convolution_is_that_of_whole_sequences(run):
     np.testing.assert_allclose(names["answers"], answers, atol=1e-6)
 
 
+def test_each_window_starts_from_the_state_of_the_one_before_in_its_row(run):
+    changes = {"FEATURES = 24": "FEATURES = 4", "epochs=100": "epochs=2, verbose=0"}
+    values, right = np.random.random((2, 85, 1))
+    names = {"values": values, "right": right, "check": lambda *_: None}
+    names |= dict.fromkeys(["reader", "new_values", "new_right"])
+    names = run(replaced(NETWORK + CARRIED, changes), names)
+    keras.utils.set_random_seed(1)  # as the guide does
+    reference = names["network"](10, 4, each_step=True, stateful=True)
+    reference.compile("adam", "mse")
+    for start in 0, 4, 0, 4:  # two batches, two epochs; a row has 8 values
+        of_rows = [slice(row * 8 + start, row * 8 + start + 4) for row in range(10)]
+        X, y = (
+            np.array([array[part] for part in of_rows]) for array in (values, right)
+        )
+        reference.train_on_batch(X, y)
+    for got, expected in zip(names["model"].get_weights(), reference.get_weights()):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
 @pytest.fixture
 def copied(run):
     """Return a function: what the guide's code makes of a network, by name."""

@@ -184,6 +184,8 @@ def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
     assert np.isfinite(errors).all()
     if variant != "several features":  # The naive answer: how often each id occurs.
         assert (errors[:, 2] < np.log(20)).all()
+        answers = names["model"].predict_on_batch(names["X"][:1])
+        np.testing.assert_allclose(answers.sum(axis=-1), 1, atol=1e-5)
     if "hidden" in names:
         # The last steps of each window are left, and the network does not see the others.
         assert set((names["hidden"] > 0).sum(axis=1)) == {1, 2, 3, 4}
@@ -251,6 +253,8 @@ def test_copies_of_a_network_answer_as_it_does(copied):
     model = sequential(first, normal, second, Dense(2), shape=(None, 10, 1))
     names = copied(model)
     reader, live = names["reader"], names["live"]
+    # Compiled, too, it takes any length.
+    tf.function(reader).get_concrete_function(tf.TensorSpec((1, None, 1)))
     answers = reader.predict_on_batch(X)[0]
     same = model.predict_on_batch(X[:, :10])[0]
     np.testing.assert_allclose(answers[:10], same, atol=1e-6)

@@ -68,15 +68,24 @@ def test_training_code_of_the_page_is_fit_and_a_reset(run, code):
     assert not any(np.any(state) for state in states(model))
 
 
+@eagerly()
 def test_the_diff_of_the_page_turns_the_old_network_into_a_new_one(run):
     diff = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
     new = [line[1:] for line in diff.splitlines() if not line.startswith("-")]
-    program = "\n".join(new[: new.index("for epoch in range(100):")])
+    X, y = np.random.random((8, 10, 1)), np.random.random((8, 1))
     names = {"Sequential": keras.Sequential, "LSTM": LSTM, "Dense": Dense}
-    model = run(program, names)["model"]
-    assert (model.input_shape, model.output_shape) == ((8, 10, 1), (8, 1))
+
+    def run_lines(lines):
+        keras.utils.set_random_seed(1)
+        return run("\n".join(lines), {**names, "X": X, "y": y})["model"]
+
+    model = run_lines(new)
+    reference = run_lines(new[: new.index("for epoch in range(100):")])
+    assert model.input_shape == (8, 10, 1)
     assert [layer.stateful for layer in model.layers[:2]] == [True, True]
-    assert model.compiled
+    for _ in range(2):
+        fit_and_reset(reference, X, y, batch_size=8)
+    np.testing.assert_allclose(weights(model), weights(reference), atol=1e-6)
 
 
 @eagerly()

@@ -138,6 +138,7 @@ def test_a_row_does_what_its_command_does(
 
     zeros = np.zeros(model.output_shape)
     monkeypatch.setattr(model, "predict_on_batch", lambda batch: zeros)
+    monkeypatch.setattr(script, "generate_data", lambda sequence=None: (X, y))
     script.evaluate(model)
     assert "Accuracy over 100 new sequences: 0." in capsys.readouterr().out
     # What `read_on` takes as right.

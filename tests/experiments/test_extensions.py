@@ -65,14 +65,14 @@ def test_a_run_trains_as_the_script(name, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "command",
     [
-        "--echo-sequence --lag 2 --context 3 --batch-size 3",
-        "--burn-in 2 --mark first --context 3",
+        "--echo-sequence --lag 2 --context 3 --batch-size 3 --length 10",
+        "--length 13 --burn-in 2 --mark first --context 3",
     ],
 )
 @eagerly()
 def test_training_gives_the_weights_of_fit(command):
     keras.utils.set_random_seed(1)
-    options = parse(f"{command} --units 4 --unique 9 --length 13 --epochs 2")
+    options = parse(f"{command} --units 4 --unique 9 --epochs 2")
     ours, reference = build_model(options), build_model(options)
     before = ours.get_weights()
     reference.set_weights(before)

@@ -68,8 +68,11 @@ pytestmark = pytest.mark.usefixtures("seed", "eager")
 
 
 @pytest.fixture
-def eager():
-    """Let TensorFlow compile nothing, as `eagerly` does."""
+def eager(monkeypatch):
+    """Let TensorFlow compile nothing, as `eagerly` does, and Keras predict in one batch."""
+    monkeypatch.setattr(
+        keras.Model, "predict", lambda model, X, verbose: model.predict_on_batch(X)
+    )
     with eagerly():
         yield
 

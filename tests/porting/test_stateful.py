@@ -177,9 +177,9 @@ def train_both_ways(build, lengths):
 # for the second, which serves all others, too.
 NETWORKS = {
     of_any_batch_size: ([6, 8, 4], 2),
-    two_layers: ([6, 6], 1),
+    two_layers: ([4, 4], 1),
     masked: ([6, 6], 1),
-    with_a_step_of_its_own: ([6, 6], 1),
+    with_a_step_of_its_own: ([4, 4], 1),
 }
 for build, (lengths, _) in NETWORKS.items():
     conftest.BESIDE[f"pass {build.__name__}"] = train_both_ways, build, lengths

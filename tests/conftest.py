@@ -124,11 +124,15 @@ def started(request):
     jobs |= BESIDE if "beside" in names else {}
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     results = {name: pool.submit(*job) for name, job in jobs.items()}
-    pool.shutdown(wait=False)  # It ends after its last job, beside the tests.
+    if jobs:
+        pool.submit(
+            gc.freeze
+        )  # Only for speed: Python frees nothing of it when it exits.
+    pool.shutdown(wait=False)  # The process ends after its last job, beside the tests.
     yield results
     for result in results.values():
         result.cancel()
-    gc.freeze()  # or Python would search all of it for garbage at its end
+    gc.freeze()  # for the same reason
 
 
 @pytest.fixture(scope="session")

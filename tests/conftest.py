@@ -124,10 +124,8 @@ def started(request):
     jobs |= BESIDE if "beside" in names else {}
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     results = {name: pool.submit(*job) for name, job in jobs.items()}
-    if jobs:
-        pool.submit(
-            gc.freeze
-        )  # Only for speed: Python frees nothing of it when it exits.
+    if jobs:  # Only for speed: what is frozen, Python does not search when it exits.
+        pool.submit(gc.freeze)
     pool.shutdown(wait=False)  # The process ends after its last job, beside the tests.
     yield results
     for result in results.values():

@@ -142,12 +142,23 @@ def test_windows_of_several_lengths_reach_the_training(trained_on):
     assert len(set(drawn)) == 4  # anew for each epoch
 
 
+def linear_network(recurrent, output, **options):
+    """Return a linear network with these weights, whose first unit takes the value."""
+    units = len(recurrent)
+    layer = keras.layers.SimpleRNN(units, activation="linear", **options)
+    model = keras.Sequential([keras.Input((5, 1)), layer, keras.layers.Dense(1)])
+    layer.set_weights([np.eye(1, units), np.array(recurrent), np.zeros(units)])
+    model.layers[1].set_weights([np.array(output), np.zeros(1)])
+    return model
+
+
+# The second unit takes over what the first one held.
+LAST_TWO = [[0, 1], [0, 0]]
+
+
 def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     # This network keeps the last two values and answers with the one before the last.
-    layer = keras.layers.SimpleRNN(2, activation="linear")
-    model = keras.Sequential([keras.Input((5, 1)), layer, keras.layers.Dense(1)])
-    layer.set_weights([np.array([[1.0, 0]]), np.array([[0, 1.0], [0, 0]]), np.zeros(2)])
-    model.layers[1].set_weights([np.array([[0], [1.0]]), np.zeros(1)])
+    model = linear_network(LAST_TWO, [[0], [1]])
     monkeypatch.setattr(real_values, "train", lambda options: model)
     real_values.main("--seed 3")
     assert capsys.readouterr().out.splitlines() == [
@@ -174,10 +185,7 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
 
 def test_the_next_value_is_compared_with_the_last_one(monkeypatch, capsys):
     # This network answers with the last value, as the naive answer does.
-    layer = keras.layers.SimpleRNN(1, activation="linear")
-    model = keras.Sequential([keras.Input((5, 1)), layer, keras.layers.Dense(1)])
-    layer.set_weights([np.ones((1, 1)), np.zeros((1, 1)), np.zeros(1)])
-    model.layers[1].set_weights([np.ones((1, 1)), np.zeros(1)])
+    model = linear_network([[0]], [[1]])
     monkeypatch.setattr(real_values, "train", lambda options: model)
     real_values.main("--next --seed 3")
     assert capsys.readouterr().out.splitlines() == [
@@ -209,10 +217,7 @@ def test_noise_is_that_of_the_training_and_of_the_test(option, noises, monkeypat
 
 
 def test_the_last_answer_to_a_window_is_measured_if_there_are_many(monkeypatch, capsys):
-    layer = keras.layers.SimpleRNN(2, activation="linear", return_sequences=True)
-    model = keras.Sequential([keras.Input((5, 1)), layer, keras.layers.Dense(1)])
-    layer.set_weights([np.array([[1.0, 0]]), np.array([[0, 1.0], [0, 0]]), np.zeros(2)])
-    model.layers[1].set_weights([np.array([[0], [1.0]]), np.zeros(1)])
+    model = linear_network(LAST_TWO, [[0], [1]], return_sequences=True)
     monkeypatch.setattr(real_values, "train", lambda options: model)
     real_values.main("--seed 3 --each-step")
     assert capsys.readouterr().out.splitlines()[:2] == [

@@ -7,6 +7,7 @@ import importlib
 import io
 import multiprocessing
 import os
+import re
 import runpy
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -109,6 +110,18 @@ def run_program(code, beside=None):
         with contextlib.redirect_stdout(io.StringIO()) as output:
             runpy.run_path(str(Path(folder, "program.py")))
     return output.getvalue()
+
+
+def inline_code(page):
+    """Return the pieces of code in the text of a page, each on one line."""
+    text = re.sub(r"(?s)```.*?```", "", page)
+    return [re.sub(r"\s+", " ", piece) for piece in re.findall(r"`([^`]+)`", text)]
+
+
+def span(page, pattern):
+    """Return the only piece of code in the text of a page that has this pattern."""
+    (found,) = {piece for piece in inline_code(page) if re.fullmatch(pattern, piece)}
+    return found
 
 
 # What runs in a process beside the tests, if a test waits for it: a name, and a function

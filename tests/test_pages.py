@@ -216,8 +216,7 @@ def code_of(page):
     """Return the pieces of code in a page: lines of blocks, and what stands in a text."""
     blocks = re.findall(r"(?s)```[^\n]*\n(.*?)```", page)
     lines = [line for block in blocks for line in block.splitlines()]
-    inline = re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", page))
-    return lines + [re.sub(r"\s+", " ", code) for code in inline]
+    return lines + conftest.inline_code(page)
 
 
 class Parsed(Exception):

@@ -1,7 +1,7 @@
 """The code of the guide, README.md."""
 
+import functools
 import re
-import runpy
 from pathlib import Path
 
 import keras
@@ -20,14 +20,7 @@ GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?s)```python\n(.*?)```", GUIDE)
 START, CHECK, COPY, EACH_STEP, LENGTHS, CARRIED, BURN_IN, LIVE, CONV = BLOCKS
 NETWORK = START[: START.index("series = made_series(")]
-SPANS = re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", GUIDE))
-
-
-def span(pattern):
-    """Return the only piece of code in the guide's text that has this pattern."""
-    pieces = {re.sub(r"\s+", " ", piece) for piece in SPANS}
-    (found,) = [piece for piece in pieces if re.fullmatch(pattern, piece)]
-    return found
+span = functools.partial(conftest.span, GUIDE)
 
 
 def replaced(program, changes):
@@ -75,19 +68,6 @@ def eager(monkeypatch):
     )
     with eagerly():
         yield
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Return a function that runs code from the guide, beside stateful.py."""
-    monkeypatch.syspath_prepend(FOLDER)
-
-    def run(code, names=None):
-        file = tmp_path / "guide.py"
-        file.write_text(code, encoding="utf-8")
-        return runpy.run_path(str(file), names)
-
-    return run
 
 
 def errors_of(output):

@@ -1,7 +1,7 @@
 """The code of keras2.md, and what it says of Keras."""
 
+import functools
 import re
-import runpy
 from pathlib import Path
 
 import keras
@@ -11,38 +11,20 @@ import tensorflow as tf
 from keras import layers
 from keras.layers import LSTM, Dense, Embedding
 
+from tests import conftest
 from tests.conftest import eagerly
 from tests.porting.stateful import reset_states
 from tests.porting.test_stateful import fit_and_reset, sequential, states, weights
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "keras2.md").read_text(encoding="utf-8")
+PAGE = PAGE.replace("range(100)", "range(2)")
 BY_BATCH, BY_PASS, BURN_IN, STATE, EQUAL_IDS = re.findall(
     r"(?s)```python\n(.*?)```", PAGE
 )
-SPANS = re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", PAGE))
+span = functools.partial(conftest.span, PAGE)
 
 pytestmark = pytest.mark.usefixtures("seed")
-
-
-def span(pattern):
-    """Return the only piece of code in the page's text that has this pattern."""
-    pieces = {re.sub(r"\s+", " ", piece) for piece in SPANS}
-    (found,) = [piece for piece in pieces if re.fullmatch(pattern, piece)]
-    return found
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Return a function that runs code of the page, beside stateful.py."""
-    monkeypatch.syspath_prepend(FOLDER)
-
-    def run(code, names):
-        file = tmp_path / "page.py"
-        file.write_text(code.replace("range(100)", "range(2)"), encoding="utf-8")
-        return runpy.run_path(str(file), names)
-
-    return run
 
 
 def old_network():
@@ -80,7 +62,7 @@ def test_the_diff_of_the_page_turns_the_old_network_into_a_new_one(run):
         return run("\n".join(lines), {**names, "X": X, "y": y})["model"]
 
     model = run_lines(new)
-    reference = run_lines(new[: new.index("for epoch in range(100):")])
+    reference = run_lines(new[: new.index("for epoch in range(2):")])
     assert model.input_shape == (8, 10, 1)
     assert [layer.stateful for layer in model.layers[:2]] == [True, True]
     for _ in range(2):

@@ -1,0 +1,20 @@
+"""What the tests of both pages share."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function that runs code of a page, beside stateful.py."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+
+    def run(code, names=None):
+        # TensorFlow reads the source of functions, so the code needs a file.
+        file = tmp_path / "page.py"
+        file.write_text(code, encoding="utf-8")
+        return runpy.run_path(str(file), names)
+
+    return run

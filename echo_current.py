@@ -16,11 +16,12 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Keras imports Matplotlib, which refuses a notebook's MPLBACKEND without matplotlib_inline.
+# A notebook sets MPLBACKEND for the commands that it runs. Keras imports Matplotlib, which
+# then fails if matplotlib_inline, which the notebook means, is not installed here.
 if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
-    gc.disable()  # Only for speed: the imports make hardly any garbage to search for.
+    gc.disable()  # Only for speed: no search for garbage during the imports.
 
 import keras
 import numpy as np
@@ -51,31 +52,34 @@ def build_model():
 def fit(model, epochs=EPOCHS):
     """Train the model; return a DataFrame of the loss and accuracy in each epoch."""
     fit_sequence = compile_fit(model)
-    history = []
+    history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=1)
-        # The same, compiled, but in order (by default, fit shuffles the samples): 25
-        # batches of 1 sample of 1 time step and 100 features.
-        results = fit_sequence(X.reshape(25, 1, 1, 100), y.reshape(25, 1, 100))
+        # The same, compiled, but in order (by default, fit shuffles the samples): 25 batches
+        # of 1 sample of 1 time step and 100 features.
+        results = fit_sequence(X, y)
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append([loss, accuracy])
-    numbers = range(1, len(history) + 1)  # of the epochs
-    return pd.DataFrame(history, index=numbers, columns=["loss", "accuracy"])
+        history[epoch] = loss, accuracy
+    return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
 # Only for speed: this does the article's line, so you need not read it.
 def compile_fit(model):
     """Return one function for the line of the article, without set-up and shuffling."""
-    # Make the variables of Adam and of the metric now, or TensorFlow compiles twice.
+    # Only for speed: make the variables of Adam and of the metric now. Otherwise, the first
+    # call would make them, and TensorFlow would compile the function a second time.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
     @tf.function(jit_compile=True)
     def fit_sequence(X, y):
+        # Cut X and y into batches of 1, along a new first axis.
+        n = len(X)
+        X, y = tf.stack(tf.split(X, n)), tf.stack(tf.split(y, n))
         model.reset_metrics()
-        for i in tf.range(len(X)):
+        for i in tf.range(n):
             model.train_step((X[i], y[i]))  # No gradient leaves this batch.
         return model.get_metrics_result()
 
@@ -111,13 +115,15 @@ def evaluate(model, sequence=None):
 def plot(history, file):
     """Draw the loss and the accuracy per epoch, each as the mean of 25 epochs."""
     figure = Figure(layout="constrained")
-    for axis, name in zip(figure.subplots(2), history):
+    for axis, name in zip(figure.subplots(2), ["loss", "accuracy"]):
         axis.plot(history[name].rolling(25, min_periods=1).mean())
         axis.set(xlabel="epoch", ylabel=f"{name}, mean of 25 epochs")
     figure.savefig(file)
 
 
-def main():
+# Read the options of the command, and check them before the training.
+def parse_args():
+    """Return the options: sequence, epochs, seed, plot."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 1 or more integers, 0 to 99")
@@ -126,31 +132,41 @@ def main():
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
     args = parser.parse_args()
-    sequence = args.sequence or None
-    # Check the options now, before the training.
+    args.sequence = args.sequence or None  # None: a new random one
     if args.epochs < 1:
         parser.error(f"--epochs is {args.epochs}: at least 1 is needed")
     if args.seed is not None and not 0 <= args.seed < 2**32:
         parser.error(f"--seed is {args.seed}: 0 to 2**32 - 1 is needed")
     if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
-    if args.plot and (args.plot.is_dir() or not args.plot.parent.is_dir()):
-        parser.error(f"--plot is {args.plot}: a file in an existing folder is needed")
+    if args.plot:
+        try:
+            is_new = not args.plot.exists()
+            args.plot.open("a").close()  # An old picture stays as it is.
+            if is_new:
+                args.plot.unlink()  # The new one comes after the training.
+        except OSError as error:
+            needed = f"a file that can be written is needed ({error.strerror})"
+            parser.error(f"--plot is {args.plot}: {needed}")
     try:
-        generate_data(sequence)  # checks the integers
+        generate_data(args.sequence)  # checks the integers
     except ValueError as error:
         parser.error(str(error))
+    return args
 
+
+def main():
+    args = parse_args()
     if args.seed is not None:
         keras.utils.set_random_seed(args.seed)  # of Python's random, too
     model = build_model()
     history = fit(model, args.epochs)
-    evaluate(model, sequence)
+    evaluate(model, args.sequence)
     if args.plot:
         plot(history, args.plot)
 
 
 if __name__ == "__main__":
-    gc.freeze()  # Only for speed: skip what the imports made when Python exits, too.
+    gc.freeze()  # Only for speed: nor, when Python exits, in what the imports have made.
     gc.enable()
     main()

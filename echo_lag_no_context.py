@@ -1,8 +1,9 @@
-"""Part 3, "Echo Lag Observation Without Context": echo the previous value, given none.
+"""Part 3, "Echo Lag Observation Without Context": echo the previous value, given the current.
 
-1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3. This is the beginner's mistake: a sample is X(t)
-only. Its state comes from X(t-6), as a batch has 6 samples. (So it is in the article's code;
-its text once speaks of one sample.)
+1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3. This is the beginner's mistake. A sample is one
+value, X(t), and the answer, X(t-1), is not in it. Nor is it in the state: as a batch has 6
+samples, a sample starts from the state that X(t-6) has left. (The article's text speaks of
+batches of one observation, too. Its code has batches of 6, and so do we.)
 
 From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownlee.
 """
@@ -16,11 +17,12 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Keras imports Matplotlib, which refuses a notebook's MPLBACKEND without matplotlib_inline.
+# A notebook sets MPLBACKEND for the commands that it runs. Keras imports Matplotlib, which
+# then fails if matplotlib_inline, which the notebook means, is not installed here.
 if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
-    gc.disable()  # Only for speed: the imports make hardly any garbage to search for.
+    gc.disable()  # Only for speed: no search for garbage during the imports.
 
 import keras
 import numpy as np
@@ -53,31 +55,34 @@ def fit(model, epochs=EPOCHS):
     """Train the model; return a DataFrame of the loss and accuracy in each epoch."""
     fit_sequence = compile_fit(model)
     reset_states(model)  # An earlier predict may have left a state that is not zero.
-    history = []
+    history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=6, shuffle=False)
         #              model.reset_states()
         # Both lines, compiled: 4 batches of 6 samples of 1 time step and 100 features.
-        results = fit_sequence(X.reshape(4, 6, 1, 100), y.reshape(4, 6, 100))
+        results = fit_sequence(X, y)
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
-        history.append([loss, accuracy])
-    numbers = range(1, len(history) + 1)  # of the epochs
-    return pd.DataFrame(history, index=numbers, columns=["loss", "accuracy"])
+        history[epoch] = loss, accuracy
+    return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
 # Only for speed: this does the article's two lines, so you need not read it.
 def compile_fit(model):
     """Return one function for the two lines of the article, without fit's set-up."""
-    # Make the variables of Adam and of the metric now, or TensorFlow compiles twice.
+    # Only for speed: make the variables of Adam and of the metric now. Otherwise, the first
+    # call would make them, and TensorFlow would compile the function a second time.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
     @tf.function(jit_compile=True)
     def fit_sequence(X, y):
+        # Cut X and y into batches, along a new first axis. If they do not fit, this raises.
+        n = len(X) // model.input_shape[0]
+        X, y = tf.stack(tf.split(X, n)), tf.stack(tf.split(y, n))
         model.reset_metrics()
-        for i in tf.range(len(X)):
+        for i in tf.range(n):
             model.train_step((X[i], y[i]))  # No gradient leaves this batch.
         reset_states(model)
         return model.get_metrics_result()
@@ -98,9 +103,10 @@ def predict(model, X):
     needed = model.input_shape[1:]
     if X.shape[1:] != needed:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    # As model.predict(X, batch_size=6). The last batch is filled up with zeros.
-    full = np.pad(X, [(0, -len(X) % 6), (0, 0), (0, 0)])
-    batches = np.split(full, len(full) // 6)
+    # As model.predict(X, batch_size=6). The state has 6 rows, one per sample of a batch, so
+    # fill up the last batch with zeros. Rows do not affect one another.
+    full = np.pad(X, [(0, -len(X) % model.input_shape[0]), (0, 0), (0, 0)])
+    batches = full.reshape(-1, *model.input_shape)
     reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return yhat[: len(X)]
@@ -126,13 +132,15 @@ def evaluate(model, sequence=None):
 def plot(history, file):
     """Draw the loss and the accuracy per epoch, each as the mean of 25 epochs."""
     figure = Figure(layout="constrained")
-    for axis, name in zip(figure.subplots(2), history):
+    for axis, name in zip(figure.subplots(2), ["loss", "accuracy"]):
         axis.plot(history[name].rolling(25, min_periods=1).mean())
         axis.set(xlabel="epoch", ylabel=f"{name}, mean of 25 epochs")
     figure.savefig(file)
 
 
-def main():
+# Read the options of the command, and check them before the training.
+def parse_args():
+    """Return the options: sequence, epochs, seed, plot."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 2 or more integers, 0 to 99")
@@ -141,31 +149,41 @@ def main():
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
     args = parser.parse_args()
-    sequence = args.sequence or None
-    # Check the options now, before the training.
+    args.sequence = args.sequence or None  # None: a new random one
     if args.epochs < 1:
         parser.error(f"--epochs is {args.epochs}: at least 1 is needed")
     if args.seed is not None and not 0 <= args.seed < 2**32:
         parser.error(f"--seed is {args.seed}: 0 to 2**32 - 1 is needed")
     if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
-    if args.plot and (args.plot.is_dir() or not args.plot.parent.is_dir()):
-        parser.error(f"--plot is {args.plot}: a file in an existing folder is needed")
+    if args.plot:
+        try:
+            is_new = not args.plot.exists()
+            args.plot.open("a").close()  # An old picture stays as it is.
+            if is_new:
+                args.plot.unlink()  # The new one comes after the training.
+        except OSError as error:
+            needed = f"a file that can be written is needed ({error.strerror})"
+            parser.error(f"--plot is {args.plot}: {needed}")
     try:
-        generate_data(sequence)  # checks the integers
+        generate_data(args.sequence)  # checks the integers
     except ValueError as error:
         parser.error(str(error))
+    return args
 
+
+def main():
+    args = parse_args()
     if args.seed is not None:
         keras.utils.set_random_seed(args.seed)  # of Python's random, too
     model = build_model()
     history = fit(model, args.epochs)
-    evaluate(model, sequence)
+    evaluate(model, args.sequence)
     if args.plot:
         plot(history, args.plot)
 
 
 if __name__ == "__main__":
-    gc.freeze()  # Only for speed: skip what the imports made when Python exits, too.
+    gc.freeze()  # Only for speed: nor, when Python exits, in what the imports have made.
     gc.enable()
     main()

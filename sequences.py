@@ -122,9 +122,10 @@ def generate_data_lag(sequence=None):
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
     # Only the first 4 rows are incomplete. The article counts 5, so its code drops the fifth,
     # too, which is complete: 1 2 3 4 5 -> 4. So do we.
-    windows = df.to_numpy()[5:]
-    values = windows.copy()  # Only for speed: in a copy, each window is in one piece.
+    # Only for speed: in one piece of memory.
+    values = np.ascontiguousarray(df.to_numpy()[5:])
     X = values.reshape(len(values), 5, 100)
+    # X(t-1) of each window: the first one ends with encoded[5], the last one with encoded[-1].
     y = encoded[4:-1]
     return X, y
 

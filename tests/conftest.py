@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 gc.disable()  # Only for speed: the tests leave little garbage, but very many objects.
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
+os.environ["MPLBACKEND"] = "agg"  # A notebook's may not be installed.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Two processes side by side are faster with a thread each.
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
@@ -28,6 +29,8 @@ import pytest
 import tensorflow as tf
 
 from tests.scripts import SCRIPTS
+
+keras.config.set_image_data_format("channels_last")  # of Conv1D, as in the guide
 
 
 @contextlib.contextmanager

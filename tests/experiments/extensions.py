@@ -158,8 +158,9 @@ def parse(command=None):
         parser.error("--same needs --burn-in or --lead")
     if options.shortest and not (options.stateless or options.list):
         parser.error("--shortest needs --stateless or --list: windows start from zero")
-    if options.shortest and options.shortest > options.context:
-        parser.error(f"--shortest is {options.shortest}: at most --context is needed")
+    if options.shortest and not options.lag < options.shortest <= options.context:
+        needed = "more than --lag and at most --context is needed"
+        parser.error(f"--shortest is {options.shortest}: {needed}")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     rate, bias = options.learning_rate, options.forget_bias
@@ -181,6 +182,8 @@ def parse(command=None):
     if options.batch_size not in sizes:
         parser.error(f"--batch-size is {options.batch_size}: it must divide {len(X)}")
     options.batches = len(X) // options.batch_size
+    if options.start == "other-sequence" and options.batches < 2:
+        parser.error("--start other-sequence needs a smaller --batch-size: two batches")
     # Through time, sequences of any length fit.
     options.shape = (None if options.through_time else X.shape[1], X.shape[2])
     return options

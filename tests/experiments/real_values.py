@@ -67,8 +67,9 @@ def parse(command=None):
     remedies = ("burn_in", "shortest", "each_step")
     if sum(bool(vars(options)[name]) for name in remedies) > 1:
         parser.error("only one of --burn-in, --shortest and --each-step is possible")
-    if options.shortest and options.shortest > options.steps:
-        parser.error(f"--shortest is {options.shortest}: at most --steps is needed")
+    if options.shortest and not options.lag < options.shortest <= options.steps:
+        needed = "more than --lag and at most --steps is needed"
+        parser.error(f"--shortest is {options.shortest}: {needed}")
     if options.seed is not None and not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     return options

@@ -295,17 +295,24 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.parse_args()
+    import fcntl  # Windows does not have it, and the exercises import this file.
+
     pages = {file: file.read_text("utf-8") for file in PAGES}
     on_pages = {table for page in pages.values() for table in tables_of(page)}
     for table in on_pages ^ {table for table in EXPERIMENTS.table if table}:
         parser.error(f"the table {table!r} must be in experiments.csv and on a page")
-    try:
-        read_runs()
-    except ValueError as error:
-        parser.error(str(error))
-    run_what_lacks(jobs())
-    for file, page in pages.items():
-        file.write_text(filled(page), "utf-8")
+    # Only one program at a time may run what lacks. The lock ends with the program.
+    with FILE.with_name("experiments.csv").open() as locked:
+        try:
+            fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            read_runs()
+        except BlockingIOError:
+            parser.error("another results.py is running: wait for its end")
+        except ValueError as error:
+            parser.error(str(error))
+        run_what_lacks(jobs())
+        for file, page in pages.items():
+            file.write_text(filled(page), "utf-8")
 
 
 if __name__ == "__main__":

@@ -455,7 +455,8 @@ def test_a_hidden_step_leaves_a_zero_state(option):
     if option == "--layers 2" and not keras.layers.LSTM(2).supports_masking:
         pytest.skip("this version of Keras lets no LSTM pass a mask on")
     command = f"{option} --units 4 --unique 9 --list 60 --context"
-    longer = with_large_weights(build_model(parse(f"{command} 5 --shortest 1")))
+    longer = f"{command} 5 --lag 0 --shortest 1"
+    longer = with_large_weights(build_model(parse(longer)))
     # With a bias of zero, a step of zeros would leave it, too.
     longer.set_weights([array + 0.5 for array in longer.get_weights()])
     shorter = build_model(parse(f"{command} 2"))
@@ -626,7 +627,15 @@ def test_lead_0_and_burn_in_0_are_as_if_not_given():
         ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
         ("--layer gru --start random", "--start is that of --layer lstm"),
         ("--shortest 2", "--shortest needs --stateless or --list"),
-        ("--stateless --shortest 6", "--shortest is 6: at most --context is needed"),
+        (
+            "--stateless --shortest 6",
+            "--shortest is 6: more than --lag and at most --c",
+        ),
+        (
+            "--stateless --shortest 1",
+            "--shortest is 1: more than --lag and at most --c",
+        ),
+        ("--start other-sequence --batch-size 20", "needs a smaller --batch-size"),
         ("--same", "--same needs --burn-in or --lead"),
     ],
 )

@@ -271,7 +271,14 @@ def compile_nothing(model, batch_size, jit_compile):
         ("--steps 51", "--steps is 51: 2 to 50 is needed"),
         ("--burn-in -1", "--burn-in is -1: 0 to 20 is needed"),
         ("--shortest 2 --burn-in 1", "only one of --burn-in, --shortest and --each-"),
-        ("--shortest 6", "--shortest is 6: at most --steps is needed"),
+        (
+            "--shortest 6",
+            "--shortest is 6: more than --lag and at most --steps is needed",
+        ),
+        (
+            "--lag 3 --shortest 3",
+            "--shortest is 3: more than --lag and at most --steps",
+        ),
         ("--next --lag 2", "--next does not go with --lag or --mean"),
         ("--noise 0.3", "--noise and --test-noise need --next"),
         ("--next --test-noise -1", "--test-noise is -1.0: a finite number from 0"),

@@ -1,6 +1,7 @@
 """The measurements: their list, what is read of a run, and the tables of the pages."""
 
 import csv
+import fcntl
 import re
 import sys
 import threading
@@ -325,14 +326,29 @@ def test_a_run_has_one_thread(monkeypatch):
     assert results.run(["-c", code]) == "1\n"
 
 
-@pytest.mark.parametrize("end", ["--lag 1,5,0.5,0.75,inf,- 0.25,keras 3", "--lag"])
-def test_cut_file_is_an_error_and_stays(end, file, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (
+            "--lag 1,5,0.5,0.75,inf,- 0.25,keras 3",
+            "a line that is not complete: delete",
+        ),
+        ("--lag", "has a line that is not complete: delete it"),
+        ("", "another results.py is running: wait for its end"),
+    ],
+)
+def test_a_cut_file_or_another_results_py_is_an_error(
+    end, message, file, monkeypatch, capsys
+):
     file.write_text(RUNS + end, "utf-8")
+    if not end:
+        other = (file.parent / "experiments.csv").open()
+        fcntl.flock(other, fcntl.LOCK_EX)  # It ends with the test.
     monkeypatch.setattr(results, "PAGES", [])
     monkeypatch.setattr(results, "EXPERIMENTS", results.EXPERIMENTS[:0])
     monkeypatch.setattr(sys, "argv", ["results.py"])
     monkeypatch.setattr(results, "run_what_lacks", lambda jobs: pytest.fail("it runs"))
     with pytest.raises(SystemExit, match="^2$"):
         results.main()
-    assert "has a line that is not complete: delete it" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert file.read_text("utf-8") == RUNS + end

@@ -75,9 +75,12 @@ def compile_fit(model):
 
     @tf.function(jit_compile=True)
     def fit_sequence(X, y):
-        # Cut X and y into batches of 1, along a new first axis.
         n = len(X)
-        X, y = tf.stack(tf.split(X, n)), tf.stack(tf.split(y, n))
+        if n == 0 or n != len(y):
+            raise ValueError(
+                f"X has {n} samples and y {len(y)}: one y for each is needed"
+            )
+        X, y = X[:, tf.newaxis], y[:, tf.newaxis]  # Each sample is a batch.
         model.reset_metrics()
         for i in tf.range(n):
             model.train_step((X[i], y[i]))  # No gradient leaves this batch.

@@ -82,14 +82,22 @@ def measure(command, seed):
 
 @cache
 def versions():
-    """Return the versions of Python and of the packages that matter, as one line."""
+    """Return the versions of what matters, and the processor, as one line."""
     # One may be keras-nightly, for keras. On Python 3.10, some are not found.
     distributions = packages_distributions()
     found = [f"python {platform.python_version()}"]
     for package in ("tensorflow", "keras", "numpy", "pandas"):
         name = distributions.get(package, [package])[0]
         found.append(f"{package} {version(name)}")
-    return " ".join(found)
+    return " ".join([*found, *processor()])
+
+
+def processor():
+    """Return the vendor, family and model of the processor, where Linux names them."""
+    file = Path("/proc/cpuinfo")
+    text = file.read_text("utf-8") if file.exists() else ""
+    fields = re.findall(r"(?m)^(vendor_id|cpu family|model)\s*: (.*)", text)
+    return [f"{name} {value}" for name, value in dict(fields).items()]
 
 
 def read(output):

@@ -292,7 +292,8 @@ def test_lags_1_to_4_are_learned_by_a_simple_rnn_and_1_and_2_by_the_lstm():
         epochs("--lag 2 --epochs 20000")
     )
     for lag in 3, 4:
-        assert np.isinf(RUNS[f"--lag {lag} --epochs 20000"].epochs_to_95).all()
+        runs = RUNS[f"--lag {lag} --epochs 20000"]
+        assert np.isinf(runs.epochs_to_95).all() and runs.accuracy.max() < 0.6
 
 
 def test_a_forget_bias_of_minus_1_saves_epochs_at_lags_1_2_and_3():
@@ -415,8 +416,10 @@ def test_a_simple_rnn_is_inexact_late_in_windows_of_10_and_no_remedy_helps_much(
         for how in ("as it is", *REMEDIES[::2]):
             assert CELLS[f"{task}, SimpleRNN, 10 steps", how].one_at_a_time.min() > 0.03
         row = f"{task}, SimpleRNN, 20 steps"
+        plain = CELLS[row, "as it is"].one_at_a_time
         for how in REMEDIES[::2]:
-            assert late(row, how) > late(row, "as it is") / 2
+            assert 3.0 <= round(late(row, how) / plain.median(), 1) <= 5.5
+            assert CELLS[row, how].one_at_a_time.min() < plain.max()
 
 
 def test_what_the_remedies_cost_on_windows():
@@ -429,7 +432,7 @@ def test_what_the_remedies_cost_on_windows():
     as_it_is = [on_windows(row, "as it is") for row in rows]
     learned = [(a, b) for a, b in zip(lengths, as_it_is) if a < 0.1]
     assert len(learned) == len(rows) - 2
-    assert all(a < 2.2 * b for a, b in learned)
+    assert max(a / b for a, b in learned) == pytest.approx(2.1, abs=0.05)
 
 
 def test_which_lengths_let_an_lstm_read_on():

@@ -16,8 +16,8 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A notebook sets MPLBACKEND for the commands that it runs. Keras imports Matplotlib, which
-# then fails if matplotlib_inline, which the notebook means, is not installed here.
+# A notebook sets MPLBACKEND to its own backend. Keras imports Matplotlib, which then fails
+# where this backend, matplotlib_inline, is not installed.
 if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
@@ -65,7 +65,7 @@ def fit(model, epochs=EPOCHS):
     return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
-# Only for speed: this does the article's line, so you need not read it.
+# Only for speed: compile_fit does the article's line, so you need not read it.
 def compile_fit(model):
     """Return one function for the line of the article, without set-up and shuffling."""
     # Only for speed: make the variables of Adam and of the metric now. Otherwise, the first
@@ -73,7 +73,7 @@ def compile_fit(model):
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # by XLA
     def fit_sequence(X, y):
         n = len(X)
         if n == 0 or n != len(y):
@@ -83,7 +83,7 @@ def compile_fit(model):
         X, y = X[:, tf.newaxis], y[:, tf.newaxis]  # Each sample is a batch.
         model.reset_metrics()
         for i in tf.range(n):
-            model.train_step((X[i], y[i]))  # No gradient leaves this batch.
+            model.train_step((X[i], y[i]))  # what fit does with a batch
         return model.get_metrics_result()
 
     return fit_sequence
@@ -115,6 +115,7 @@ def evaluate(model, sequence=None):
     print(f"Accuracy over 100 new sequences: {accuracy:.4f}")
 
 
+# Not in the article: the learning curves, and the options of the command.
 def plot(history, file):
     """Draw the loss and the accuracy per epoch, each as the mean of 25 epochs."""
     figure = Figure(layout="constrained")
@@ -124,9 +125,8 @@ def plot(history, file):
     figure.savefig(file)
 
 
-# Read the options of the command, and check them before the training.
 def parse_args():
-    """Return the options: sequence, epochs, seed, plot."""
+    """Return the options of the command; exit with a message if one is wrong."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 1 or more integers, 0 to 99")
@@ -145,7 +145,7 @@ def parse_args():
     if args.plot:
         try:
             is_new = not args.plot.exists()
-            args.plot.open("a").close()  # An old picture stays as it is.
+            args.plot.open("a").close()  # Can it be written? An old picture stays.
             if is_new:
                 args.plot.unlink()  # The new one comes after the training.
         except OSError as error:
@@ -161,7 +161,9 @@ def parse_args():
 def main():
     args = parse_args()
     if args.seed is not None:
-        keras.utils.set_random_seed(args.seed)  # of Python's random, too
+        keras.utils.set_random_seed(
+            args.seed
+        )  # also Python's random, which draws the values
     model = build_model()
     history = fit(model, args.epochs)
     evaluate(model, args.sequence)
@@ -170,6 +172,6 @@ def main():
 
 
 if __name__ == "__main__":
-    gc.freeze()  # Only for speed: nor, when Python exits, in what the imports have made.
+    gc.freeze()  # Only for speed: when Python exits, it skips what the imports have made.
     gc.enable()
     main()

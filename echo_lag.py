@@ -1,7 +1,8 @@
 """Part 4, "Echo Lag Observation": echo the previous value, given the last 5 as context.
 
-1, 2, 3, 4, 5, 6, 7 becomes 2 3 4 5 6 -> 5 and 3 4 5 6 7 -> 6. The network must learn
-yhat(t) = f(X(t-4), X(t-3), X(t-2), X(t-1), X(t)), where f picks X(t-1).
+1, 2, 3, 4, 5, 6, 7 becomes 2 3 4 5 6 -> 5 and 3 4 5 6 7 -> 6. (The article's code drops
+1 2 3 4 5 -> 4.) The network must learn yhat(t) = f(X(t-4), X(t-3), X(t-2), X(t-1), X(t)),
+where f picks X(t-1).
 
 From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownlee.
 """
@@ -15,8 +16,8 @@ from pathlib import Path
 # No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A notebook sets MPLBACKEND for the commands that it runs. Keras imports Matplotlib, which
-# then fails if matplotlib_inline, which the notebook means, is not installed here.
+# A notebook sets MPLBACKEND to its own backend. Keras imports Matplotlib, which then fails
+# where this backend, matplotlib_inline, is not installed.
 if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
@@ -29,6 +30,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 # Prepare the data: 25 random values become X (20, 5, 100) and y (20, 100), one hot.
+# (`python sequences.py` prints the article's sanity check.)
 from sequences import generate_data_lag as generate_data
 from sequences import one_hot_decode
 
@@ -52,13 +54,13 @@ def build_model():
 def fit(model, epochs=EPOCHS):
     """Train the model; return a DataFrame of the loss and accuracy in each epoch."""
     fit_sequence = compile_fit(model)
-    reset_states(model)  # An earlier predict may have left a state that is not zero.
+    reset_states(model)  # Start from a zero state, also if predict ran before.
     history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
         # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False)
         #              model.reset_states()
-        # Both lines, compiled: 4 batches of 5 samples of 5 time steps and 100 features.
+        # Both lines, compiled: 4 batches of 5 samples (5 time steps, 100 features), in order.
         results = fit_sequence(X, y)
         loss, accuracy = float(results["loss"]), float(results["accuracy"])
         print(f"Epoch {epoch}/{epochs} - loss: {loss:.4f} - accuracy: {accuracy:.4f}")
@@ -66,7 +68,7 @@ def fit(model, epochs=EPOCHS):
     return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
-# Only for speed: this does the article's two lines, so you need not read it.
+# Only for speed: compile_fit does the article's two lines, so you need not read it.
 def compile_fit(model):
     """Return one function for the two lines of the article, without fit's set-up."""
     # Only for speed: make the variables of Adam and of the metric now. Otherwise, the first
@@ -74,14 +76,14 @@ def compile_fit(model):
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # by XLA
     def fit_sequence(X, y):
         # Cut X and y into batches, along a new first axis. If they do not fit, this raises.
         n = len(X) // model.input_shape[0]
         X, y = tf.stack(tf.split(X, n)), tf.stack(tf.split(y, n))
         model.reset_metrics()
         for i in tf.range(n):
-            model.train_step((X[i], y[i]))  # No gradient leaves this batch.
+            model.train_step((X[i], y[i]))  # what fit does with a batch
         reset_states(model)
         return model.get_metrics_result()
 
@@ -101,9 +103,10 @@ def predict(model, X):
     needed = model.input_shape[1:]
     if X.shape[1:] != needed:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    # As model.predict(X, batch_size=5). The state has 5 rows, one per sample of a batch, so
-    # fill up the last batch with zeros. Rows do not affect one another.
-    full = np.pad(X, [(0, -len(X) % model.input_shape[0]), (0, 0), (0, 0)])
+    # As model.predict(X, batch_size=5). The state has a row for each of the 5 samples of a
+    # batch, so the last batch must be full, too: zeros fill it up. Their answers are dropped.
+    missing = -len(X) % model.input_shape[0]
+    full = np.pad(X, [(0, missing), (0, 0), (0, 0)])
     batches = full.reshape(-1, *model.input_shape)
     reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
@@ -127,6 +130,7 @@ def evaluate(model, sequence=None):
     print(f"Accuracy over 100 new sequences: {accuracy:.4f}")
 
 
+# Not in the article: the learning curves, and the options of the command.
 def plot(history, file):
     """Draw the loss and the accuracy per epoch, each as the mean of 25 epochs."""
     figure = Figure(layout="constrained")
@@ -136,9 +140,8 @@ def plot(history, file):
     figure.savefig(file)
 
 
-# Read the options of the command, and check them before the training.
 def parse_args():
-    """Return the options: sequence, epochs, seed, plot."""
+    """Return the options of the command; exit with a message if one is wrong."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 6 or more integers, 0 to 99")
@@ -157,7 +160,7 @@ def parse_args():
     if args.plot:
         try:
             is_new = not args.plot.exists()
-            args.plot.open("a").close()  # An old picture stays as it is.
+            args.plot.open("a").close()  # Can it be written? An old picture stays.
             if is_new:
                 args.plot.unlink()  # The new one comes after the training.
         except OSError as error:
@@ -173,7 +176,9 @@ def parse_args():
 def main():
     args = parse_args()
     if args.seed is not None:
-        keras.utils.set_random_seed(args.seed)  # of Python's random, too
+        keras.utils.set_random_seed(
+            args.seed
+        )  # also Python's random, which draws the values
     model = build_model()
     history = fit(model, args.epochs)
     evaluate(model, args.sequence)
@@ -182,6 +187,6 @@ def main():
 
 
 if __name__ == "__main__":
-    gc.freeze()  # Only for speed: nor, when Python exits, in what the imports have made.
+    gc.freeze()  # Only for speed: when Python exits, it skips what the imports have made.
     gc.enable()
     main()

@@ -120,12 +120,11 @@ def generate_data_lag(sequence=None):
     encoded = _encode(sequence, at_least=6)
     df = pd.DataFrame(encoded)
     df = pd.concat([df.shift(4), df.shift(3), df.shift(2), df.shift(1), df], axis=1)
-    # Only the first 4 rows are incomplete. The article counts 5, so its code drops the fifth,
-    # too, which is complete: 1 2 3 4 5 -> 4. So do we.
-    # Only for speed: in one piece of memory.
-    values = np.ascontiguousarray(df.to_numpy()[5:])
+    # A row has 5 values, 100 numbers for each, the oldest first. Only the first 4 rows are
+    # incomplete. The article's code drops 5, also the complete 1 2 3 4 5 -> 4, and so do we.
+    values = np.ascontiguousarray(df.to_numpy()[5:])  # contiguous: only for speed
     X = values.reshape(len(values), 5, 100)
-    # X(t-1) of each window: the first one ends with encoded[5], the last one with encoded[-1].
+    # The first window ends with encoded[5], so its answer, X(t-1), is encoded[4].
     y = encoded[4:-1]
     return X, y
 

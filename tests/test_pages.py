@@ -100,7 +100,6 @@ FIGURES = [
     (REPORT, NEXT, factor("--noise 1 --steps 24")),
     (REPORT, NEXT, factor(*SHORT)),
     (REPORT, NEXT, factor(HIDDEN)),
-    (GUIDE, "Check it", factor(*SHORT)),
     (GUIDE, "Check it", factor(HIDDEN)),
     (REPORT, "When does it count?", f"{AGAIN:.0%} after 13 values"),
     (REPORT, NEXT, factor("--noise 0.1 --steps 24 --epochs 56")),
@@ -170,19 +169,6 @@ def test_readme_says_where_each_heading_of_the_article_is():
         "sequences",
         *SCRIPTS,
     }
-
-
-def test_the_guide_shows_rows_of_the_report():
-    heading, _, *lines = results.lines_of("real values")
-    _, columns = heading.split(": network | ")
-    (shown,) = [
-        rows
-        for rows in re.findall(r"(?m)(?:^\|.*\n)+", GUIDE)
-        if rows.split("\n")[0].endswith(columns)
-    ]
-    _, _, *shown = shown.splitlines()
-    assert len(shown) >= 2
-    assert [line for line in lines if line in shown] == shown
 
 
 def test_a_function_of_keras_gives_what_the_page_says():

@@ -514,6 +514,20 @@ def test_a_gru_loses_less_as_it_is_and_with_an_answer_each_step_one_run_fails():
     assert (ratios(f"{gru} --each-step") > 3).sum() == 1
 
 
+def test_the_first_answers_are_wrong_if_no_window_of_the_training_was_so_short():
+    for cell in results.EXPERIMENTS.query("table == 'next value'").itertuples():
+        errors = results.by_number(RUNS[cell.command])
+        after_1, after_2_to_5 = errors[0], errors[[1, 2, 3, 4]].mean(axis=1)
+        if cell.column == "as it is":
+            assert after_1.between(1.05, 11.55).all()
+            assert after_2_to_5.between(1.15, 4.35).all()
+        else:
+            assert after_1.between(0.95, 1.25).all()
+            noisy = cell.row.startswith("noise 1, LSTM")
+            least, most = (0.755, 0.865) if noisy else (0.0045, 0.355)
+            assert after_2_to_5.between(least, most).all()
+
+
 # What pictures.py has measured, in %.
 
 

@@ -18,8 +18,9 @@ from tests.porting.test_stateful import sequential, states
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?s)```python\n(.*?)```", GUIDE)
-START, CHECK, COPY, EACH_STEP, LENGTHS, CARRIED, BURN_IN, LIVE, CONV = BLOCKS
-NETWORK = START[: START.index("series = made_series(")]
+START, CHECK, COPY, EACH_STEP, LENGTHS, CARRIED, BURN_IN, LIVE, FORECAST = BLOCKS
+FUNCTIONS = START[: START.index("training = [")]
+CHECK_ALONE = CHECK[: CHECK.index("new = made_series(")]
 span = functools.partial(conftest.span, GUIDE)
 
 
@@ -31,15 +32,19 @@ def replaced(program, changes):
 
 
 def smaller(program):
-    """Return a program of the guide with random values, each to be echoed at the next."""
+    """Return a program of the guide with random values, each to be echoed at the next.
+
+    The forecast is that of a sine.
+    """
     changes = {
         "STEPS, FEATURES = 24": "STEPS, FEATURES = 5",
         "return np.array(series)": "return np.random.random((length, 1))",
-        "series[:-1], series[1:]": "series[1:], series[:-1]",
-        "new[:-1], new[1:]": "new[1:], new[:-1]",
+        "return series[:-1], series[1:]": "return series[1:], series[:-1]",
         "N = 24": "N = 4",
+        "STEPS, AHEAD = 24, 24": f"STEPS, AHEAD = 8, 3\n{SINE}",
         "20_000": "1_500",
-        "1_001": "61",
+        "5_000": "180",
+        "1_000": "60",
         '"adam"': "keras.optimizers.Adam(0.02)",
         "epochs=14)": "epochs=5, verbose=0)",
         "range(14)": "range(5)",
@@ -48,10 +53,13 @@ def smaller(program):
     }
     program = replaced(program, changes)
     # Make the variables of Adam before `fit`, or Keras compiles twice.
-    build = r"\1.optimizer.build(\1.trainable_variables)"
-    return re.sub(r"(?m)^(\w+)\.compile.*", rf"\g<0>\n{build}", program)
+    build = r"\1\2.optimizer.build(\2.trainable_variables)"
+    return re.sub(r"(?m)^( *)(\w+)\.compile.*", rf"\g<0>\n{build}", program)
 
 
+SINE = """new = np.sin(np.arange(200))[:, np.newaxis]
+made_series = lambda length: np.sin(np.arange(length))[:, np.newaxis]
+"""
 STATEFUL = {"stateful.py": (FOLDER / "stateful.py").read_text(encoding="utf-8")}
 PROGRAM = smaller("\n".join(BLOCKS))
 conftest.BESIDE["guide"] = conftest.run_program, PROGRAM, STATEFUL
@@ -70,19 +78,27 @@ def eager(monkeypatch):
 
 
 def errors_of(output):
-    """Return the errors that checks have printed, by check."""
-    printed = re.findall(r"(?m)^(.+): (\S+)$", output)
-    assert [name for name, _ in printed[:3]] == ["on windows", "reading on", "naive"]
-    return np.reshape([float(error) for _, error in printed], (-1, 3))
+    """Return the errors that checks have printed: check; early, late; the columns."""
+    rows = re.findall(r"(?m)^(?:after 1 to 5|late) +(\S+) +(\S+) +(\S+)$", output)
+    return np.array(rows, dtype=float).reshape(-1, 2, 3)
 
 
 def test_the_pasted_guide_shows_what_is_wrong_and_cures_it(beside):
-    (on_windows, reading_on, naive), by_copies, *cured = errors_of(beside("guide"))
+    errors = errors_of(beside("guide"))
+    (as_it_is, by_copies, *cured), forecasts = errors[:6, 1], errors[6:]
+    on_windows, reading_on, naive = as_it_is
     assert on_windows < 0.1 * naive < reading_on
-    assert by_copies.tolist() == [on_windows, reading_on, naive]
+    assert by_copies.tolist() == as_it_is.tolist()
     assert len(cured) == 4
     for on_windows, reading_on, naive in cured:
         assert max(on_windows, reading_on) < 0.1 * naive
+    # An answer at each step and several lengths: the first answers, too. (The very first one
+    # can only be guessed.)
+    for _, first, naive in errors[2:4, 0]:
+        assert first < 0.5 * naive
+    at_last, at_each = forecasts[:, 1]
+    assert max(at_last[0], *at_each[:2]) < 0.1 * at_each[2]
+    assert at_last[1] > 10 * at_last[0]
 
 
 def changes_of(diff):
@@ -101,6 +117,7 @@ def changes_of(diff):
 IDS = changes_of(re.search(r"(?s)```diff\n(.*?)```", GUIDE)[1])
 OF_INPUT = [line for line in IDS if "keras.Input" in line]
 
+PAIR = "return series[:-1], series[1:]"
 RETURN = "return np.array(series)"
 
 
@@ -109,7 +126,19 @@ def ids_of(series):
     return (9.5 * series[:, 0] + 9.5).round().astype(int).clip(0, 19)
 
 
+def recordings(n):
+    """Return series of several lengths whose values are 100 times their number."""
+    return [np.full((20 + i, 1), 100.0 * i) for i in range(n)]
+
+
 ALL_IDS = {**IDS, RETURN: "return ids_of(np.array(series))"}
+OF_CLASSES = {old: new for old, new in IDS.items() if old not in OF_INPUT}
+ANSWER_OF_IDS = IDS[f"    {PAIR}\n"]
+OF_RECORDINGS = {
+    "training = [pair_of(made_series(20_000))]": span(r"training = .* recordings\]"),
+    "pair_of(new[i : i + 1_000]) for i in range(0, 5_000, 1_000)": "pair_of(series) for "
+    "series in recordings[:2]",
+}
 # Blocks of the guide, and what the guide says to change in them.
 VARIANTS = {
     "several features": (
@@ -117,9 +146,7 @@ VARIANTS = {
         {
             "FEATURES = 24, 1": "FEATURES = 24, 2",
             RETURN: "return np.array(series) * [1, 2]",
-            "right = series[:-1], series[1:]": "_ = series[:-1], 0",
-            "X, y = ": f"{span('right = series.*')}\nX, y = ",
-            "new_right = new[:-1], new[1:]": f"_ = new[:-1], 0\n{span('new_right = .*')}",
+            PAIR: span(r"return series\[:-1\], series\[1:, :1\]"),
         },
     ),
     "ids": (START + CHECK + EACH_STEP + CARRIED + LIVE, ALL_IDS),
@@ -128,8 +155,7 @@ VARIANTS = {
         {
             **ALL_IDS,
             "Embedding(20, 16)": span(r"Embedding\(21.*"),
-            "right = series[:-1]": "right = series[:-1] + 1",
-            "new_right = new[:-1]": "new_right = new[:-1] + 1",
+            "return series[:-1], np": "return 1 + series[:-1], np",
             "MASK = 1, -9": f"MASK = 1, 0; {span('MASK = 0')}",
             "keras.Sequential([*masking, *network(None, STEPS).layers])": "network(None, STEPS)",
             "size=(len(X), 1, 1)": span("size=.*"),
@@ -141,10 +167,19 @@ VARIANTS = {
     "classes": (
         START + CHECK,
         {
-            **{old: new for old, new in IDS.items() if old not in OF_INPUT},
-            "values, right = series[:-1], np.eye(20)[series[1:]]": "features, classes = "
-            f"series, ids_of(series)\n{span('values, right = .*')}",
-            "np.eye(20)[new[1:]]": "np.eye(20)[ids_of(new)[1:]]",
+            **OF_CLASSES,
+            "return series[:-1], np.eye(20)[series[1:]]": "features, classes = series, "
+            f"ids_of(series)\n    return {span('features, np.eye.*')}",
+        },
+    ),
+    "many recordings": (START + CHECK + EACH_STEP + LENGTHS, OF_RECORDINGS),
+    "one answer per recording": (
+        START + CHECK + EACH_STEP,
+        {
+            **OF_RECORDINGS,
+            **OF_CLASSES,
+            "return series[:-1], np.eye(20)[series[1:]]": "answer = np.eye(20)[int(series[0, 0])"
+            f" // 100]\n    return series, {span('np.tile.*')}",
         },
     ),
 }
@@ -153,20 +188,33 @@ VARIANTS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
     program, changes = VARIANTS[variant]
-    few = {"FEATURES = 24": "FEATURES = 4", "20_000": "50", "1_001": "13"}
+    few = {"FEATURES = 24": "FEATURES = 4"}
+    if "recording" not in variant:
+        few |= {"20_000": "50", "5_000": "39", "1_000": "13"}
     program = replaced(program, {**changes, **few})
     for epochs in "epochs=14", "epochs=100":
         program = program.replace(epochs, "epochs=1, verbose=0")
     program = program.replace("range(14)", "range(2)")
     program = program.replace("batch_size=50)", "batch_size=50, verbose=0)")
-    names = run(program, {"ids_of": ids_of})
+    names = run(program, {"ids_of": ids_of, "recordings": recordings(6)})
     errors = errors_of(capsys.readouterr().out)
-    assert np.isfinite(errors).all()
-    if variant != "several features":  # The naive answer: how often each id occurs.
-        assert (errors[:, 2] < np.log(20)).all()
-        answers = names["model"].predict_on_batch(names["X"][:1])
+    assert np.isfinite(errors[:, 1]).all()
+    X, y, model = names["X"], names["y"], names["model"]
+    if "cross" in names["LOSS"]:  # The naive answer: how often each id occurs.
+        ids = [right.argmax(axis=-1) for _, right in names["training"]]
+        shares = np.bincount(np.concatenate(ids), minlength=20) / sum(map(len, ids))
+        (values, right), *_ = names["stretches"]
+        np.testing.assert_allclose(names["naive"](values), [shares] * len(right))
+        answers = model.predict_on_batch(X[:1])
         np.testing.assert_allclose(answers.sum(axis=-1), 1, atol=1e-5)
-    if "hidden" in names:
+    if "recording" in variant:  # No window reaches from one into the next.
+        number = X[:, 0, 0] / 100
+        assert (X == X[:, :1]).all() and set(number) == set(range(6))
+        if "one" in variant:
+            assert (y.argmax(axis=-1) == number[:, None]).all()
+        else:
+            assert (y[:, 0] == X[:, 0, 0]).all()
+    if "ids in" in variant:
         # The last steps of each window are left, and the network does not see the others.
         assert set((names["hidden"] > 0).sum(axis=1)) == {1, 2, 3, 4}
         for row in names["hidden"][:9]:
@@ -179,11 +227,11 @@ def test_other_data_take_the_changes_that_the_guide_names(run, variant, capsys):
 
 
 X = np.random.default_rng(1).random((1, 16, 1)).astype("float32")
-NAMES = {"keras": keras, "np": np, "new_values": X[0], "FEATURES": 1}
+NAMES = {"keras": keras, "np": np, "stretches": [(X[0], None)], "FEATURES": 1}
 
 
 def test_networks_of_the_guide_answer_the_same_for_each_shape(run):
-    names = run(NETWORK)
+    names = run(FUNCTIONS)
     windows, reader = names["network"](None, 8), names["network"](None, None, True)
     reader.set_weights(windows.get_weights())
     answers = reader.predict_on_batch(X)[0]
@@ -194,18 +242,12 @@ def test_networks_of_the_guide_answer_the_same_for_each_shape(run):
     assert not any(np.any(state) for state in states(names["live"]))
 
 
-def test_a_live_stream_through_a_convolution_is_that_of_whole_sequences(run):
-    names = run(CONV, NAMES)
-    answers = names["reader"].predict_on_batch(X)[0]
-    np.testing.assert_allclose(names["answers"], answers, atol=1e-6)
-
-
 def test_each_window_starts_from_the_state_of_the_one_before_in_its_row(run):
     changes = {"FEATURES = 24": "FEATURES = 4", "epochs=100": "epochs=2, verbose=0"}
     values, right = np.random.random((2, 85, 1))
-    names = {"values": values, "right": right, "check": lambda *_: None}
-    names |= dict.fromkeys(["reader", "new_values", "new_right"])
-    names = run(replaced(NETWORK + CARRIED, changes), names)
+    names = {"training": [(values, right)], "check": lambda *_: None}
+    names |= dict.fromkeys(["reader", "stretches"])
+    names = run(replaced(FUNCTIONS + CARRIED, changes), names)
     keras.utils.set_random_seed(1)  # as the guide does
     reference = names["network"](10, 4, each_step=True, stateful=True)
     reference.compile("adam", "mse")
@@ -219,10 +261,33 @@ def test_each_window_starts_from_the_state_of_the_one_before_in_its_row(run):
         np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
+def test_a_forecast_is_that_of_the_next_values_and_compared_with_the_last_season(run):
+    names = {
+        "training": None,
+        "check": lambda *_: None,
+        "np": np,
+        "new": np.zeros((9, 1)),
+    }
+    code = FORECAST[: FORECAST.index("training = ")]
+    names = run(code, names)
+    season = np.random.random(24)
+    series = np.tile(season, 4)[:, np.newaxis]
+    values, right = names["pair_of"](series)
+    assert values.shape == (72, 1) and right.shape == (72, 24)
+    for step, answers in enumerate(right):
+        assert answers.tolist() == series[step + 1 : step + 25, 0].tolist()
+    guess = names["naive"](values)
+    assert np.array_equal(guess, right[23:])  # A season is known after 24 values.
+    one_step = eval(
+        span(r"return values\[:-23, :1\]").removeprefix("return "), {"values": values}
+    )
+    assert np.array_equal(one_step, right[23:, :1])
+
+
 @pytest.fixture
 def copied(run):
     """Return a function: what the guide's code makes of a network, by name."""
-    names = {**NAMES, "new_right": None, "check": lambda *_: None}
+    names = {**NAMES, "check": lambda *_: None}
     return lambda model: run(COPY, {**names, "model": model})
 
 
@@ -271,86 +336,89 @@ def test_a_functional_network_with_ids_is_copied(copied):
         sequential(LSTM(2), shape=(None, 10, 1)),
     ],
 )
-def test_a_network_that_cannot_be_be_copied_is_refused(copied, layer):
+def test_a_network_that_cannot_be_copied_is_refused(copied, layer):
     model = sequential(layer, Dense(1), shape=(None, 10, 1))
     with pytest.raises(ValueError, match=layer.name):
         copied(model)
 
 
-VALUES = np.random.default_rng(5).random(40)
-BEFORE = np.concatenate([[0], VALUES[:-1]])
-MEANS = np.convolve(VALUES, np.ones(5))[:40] / 5  # of the last 5 values
+def test_a_network_with_an_initial_state_is_not_copied(copied):
+    inputs = keras.Input((10, 1))
+    layer = GRU(2)
+    for how in {"initial_state": Dense(2)(inputs[:, 0])}, {}:
+        model = keras.Model(inputs, Dense(1)(layer(inputs, **how)))
+        with pytest.raises(ValueError, match=layer.name):
+            copied(model)
 
 
-def last_two(gain=1):
-    """Return weights that keep the last two values: the last unit has the earlier one."""
-    return [[[1, 0]], [[0, gain], [0, 0]], [0, 0]]
+VALUES = np.random.default_rng(5).random((40, 1))
+BEFORE = np.concatenate([[[0]], VALUES[:-1]])
 
 
 def check_of(run, steps):
-    """Return the guide's check, and nothing else of its block."""
-    code = NETWORK.replace("FEATURES = 24", f"FEATURES = {steps}")
-    return run(code + CHECK[: CHECK.index("reader = network(")])["check"]
+    """Return the names of the guide's functions and its check, for windows of some steps."""
+    return run(FUNCTIONS.replace("FEATURES = 24", f"FEATURES = {steps}") + CHECK_ALONE)
 
 
-@pytest.fixture
-def checked(run, capsys):
-    """Return a function: what the guide's check prints of a linear network, by name.
-
-    memory: the weights of a SimpleRNN layer. right: the right answer to each time step.
-    """
-
-    def checked(memory, right, values, each_step=False):
-        def network(shape, each_step=False):
-            options = {"activation": "linear", "return_sequences": each_step}
-            layer = layers.SimpleRNN(len(memory[1]), **options)
-            model = sequential(layer, Dense(1, use_bias=False), shape=shape)
-            layer.set_weights([np.array(array, "float32") for array in memory])
-            model.layers[1].set_weights([np.eye(len(memory[1]))[:, -1:]])
-            return model
-
-        check = check_of(run, 5)
-        model, reader = network((None, 5, 1), each_step), network((None, None, 1), True)
-        reader.set_weights(
-            [0 * array for array in reader.get_weights()]
-        )  # to be copied
-        check(model, reader, values[:, None], right)
-        printed = re.findall(r"(?m)^(.+): (\S+)$", capsys.readouterr().out)
-        return {name: float(error) for name, error in printed}
-
-    return checked
+# The weights of a linear SimpleRNN: its last unit has the value before, or the sum of all.
+LAST_TWO = [[1, 0]], [[0, 1], [0, 0]], [0, 0]
+SUM = [[1]], [[1]], [0]
 
 
-def test_check_tells_a_network_that_looks_back(checked):
-    errors = checked(last_two(), BEFORE, VALUES, each_step=True)
-    assert [*errors] == ["on windows", "reading on", "naive"]
-    assert max(errors["on windows"], errors["reading on"]) < 1e-12
-    assert errors["naive"] == pytest.approx(
-        np.mean((VALUES - BEFORE)[22:] ** 2), rel=0.1
-    )
+@pytest.mark.parametrize("memory", [LAST_TWO, SUM])
+@pytest.mark.parametrize("each_step", [False, True])
+def test_errors_are_those_of_each_answer_at_the_same_time_steps(
+    run, memory, each_step, capsys
+):
+    def network(steps, each_step):
+        layer = layers.SimpleRNN(
+            len(memory[1]), activation="linear", return_sequences=each_step
+        )
+        model = sequential(layer, Dense(1, use_bias=False), shape=(None, steps, 1))
+        layer.set_weights([np.array(array, "float32") for array in memory])
+        model.layers[1].set_weights([np.eye(len(memory[1]))[:, -1:]])
+        return model
+
+    def answer(values):
+        """Return the answer after the last of some values."""
+        return values[-2:-1].sum() if memory is LAST_TWO else values.sum()
+
+    names = check_of(run, 5)
+    model, reader = network(5, each_step), network(None, True)
+    # The weights are to be copied.
+    reader.set_weights([0 * array for array in reader.get_weights()])
+    rising = VALUES[:31] + np.arange(31)[:, np.newaxis] / 9
+    stretches = [(VALUES, BEFORE), (rising, VALUES[:31]), (rising[:6], VALUES[:6])]
+    early, late = [], []
+    for values, right in stretches:
+        for step in range(len(values)):
+            seen = values[: step + 1]
+            on_window = answer(seen[-5:]) if step >= 4 else np.nan
+            found = [on_window, answer(seen), seen[-1, 0]]
+            squares = (np.array(found, dtype=float) - right[step]) ** 2
+            early += [squares] * (step < 5)
+            late += [squares] * (step >= (5 + len(values)) // 2)
+    early = np.array(early)
+    early[:, 0] = np.nan  # Not all of these have a full window.
+    names["check"](model, reader, stretches)
+    (errors,) = errors_of(capsys.readouterr().out)
+    expected = [np.mean(early, axis=0), np.mean(late, axis=0)]
+    np.testing.assert_allclose(errors, expected, rtol=0.06, atol=1e-6)
 
 
-def test_check_tells_a_network_that_does_not_look_back(checked):
-    # It adds up all values since the start of its window, in place of the last five.
-    errors = checked([[[0.2]], [[1]], [0]], MEANS, VALUES)
-    assert errors["on windows"] < 1e-12
-    assert errors["reading on"] > 10 * errors["naive"]
+def test_naive_answers_that_begin_later_are_compared_with_their_right_ones(run):
+    losses = check_of(run, 5)["losses"]
+    found = losses(VALUES, VALUES[23:] + 2)
+    assert np.isnan(found[:23]).all()
+    np.testing.assert_allclose(found[23:], 4)
+    with pytest.raises(AssertionError, match=r"\(40, 2\): \(40, 1\) is needed"):
+        losses(VALUES, np.tile(VALUES, 2))
 
 
-def test_check_compares_the_same_time_steps_of_a_signal_with_a_trend(checked):
-    # It looks back, but its answers are a tenth too small: errors rise with the signal.
-    rising = np.arange(40) / 20
-    before = np.concatenate([[0], rising[:-1]])
-    errors = checked(last_two(0.9), before, rising)
-    assert errors["on windows"] > 0.01
-    assert errors["reading on"] == pytest.approx(errors["on windows"], rel=1e-3)
-
-
-def test_check_looks_late_in_the_sequence(checked):
-    wrong_at_first = BEFORE.copy()
-    wrong_at_first[:20] += 9
-    errors = checked(last_two(), wrong_at_first, VALUES)
-    assert max(errors["on windows"], errors["reading on"]) < 1e-12
+def test_a_recording_that_is_too_short_is_an_error(run):
+    names = check_of(run, 40)
+    with pytest.raises(AssertionError, match="^40 time steps: more than 40 are needed"):
+        names["windows_and_answers"]([(VALUES, BEFORE)])
 
 
 def both_ways(each_step):
@@ -374,11 +442,11 @@ def test_check_refuses_a_layer_that_needs_all_time_steps_at_once(run, name):
         return sequential(*chain, Dense(1), shape=shape)
 
     model, reader = network((None, 10, 1)), network((None, None, 1), each_step=True)
-    check = check_of(run, 10)
+    check = check_of(run, 10)["check"]
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check(model, reader, VALUES[:12, None], BEFORE[:12])
+        check(model, reader, [(VALUES[:12], BEFORE[:12])])
     # A copy that reads the first window alone would agree with the model.
-    window = VALUES[np.newaxis, :10, np.newaxis]
+    window = VALUES[np.newaxis, :10]
     copy = network((None, None, 1))
     copy.set_weights(model.get_weights())
     expected = model.predict_on_batch(window)
@@ -397,7 +465,7 @@ def test_old_answers_of_a_network_with_many_answers_are_found(run, outputs):
 def test_check_refuses_a_reader_with_one_answer(run):
     model, reader = (sequential(both_ways(False), shape=(1, n, 1)) for n in (10, None))
     with pytest.raises(AssertionError, match="reader"):
-        check_of(run, 10)(model, reader, VALUES[:, None], BEFORE)
+        check_of(run, 10)["check"](model, reader, [(VALUES, BEFORE)])
 
 
 def test_check_refuses_a_network_that_keeps_its_state(run):
@@ -406,15 +474,16 @@ def test_check_refuses_a_network_that_keeps_its_state(run):
         for how in ({"stateful": True}, {"return_sequences": True})
     )
     with pytest.raises(AssertionError, match=model.layers[0].name):
-        check_of(run, 10)(model, reader, VALUES[:, None], BEFORE)
+        check_of(run, 10)["check"](model, reader, [(VALUES, BEFORE)])
 
 
 def test_each_length_is_drawn_anew_for_each_epoch(run, monkeypatch):
     calls = []
     monkeypatch.setattr(keras.Model, "fit", lambda _, *data, **how: calls.append(data))
-    program = START + CHECK[: CHECK.index("reader = network(")] + LENGTHS
-    program = replaced(program, {"20_000": "3_000", "\ncheck(model,": "\nprint("})
-    run(program, dict.fromkeys(["reader", "new_values", "new_right"]))
+    program = replaced(
+        START + LENGTHS, {"20_000": "3_000", "\ncheck(model,": "\nprint("}
+    )
+    run(program, dict.fromkeys(["reader", "stretches"]))
     (values, _), *calls = calls  # The first one trains as it is.
     assert len(calls) == 14
     drawn = []
@@ -429,20 +498,12 @@ def test_each_length_is_drawn_anew_for_each_epoch(run, monkeypatch):
     assert len(set(drawn)) == 14
 
 
-def code_of(pattern, names):
-    """Return what a piece of code in the guide's text assigns."""
-    return eval(span(pattern).split(" = ", 1)[1], names)
-
-
 @pytest.mark.parametrize("n_layers", [1, 2])
 def test_burn_in_answers_as_the_network_does_but_without_gradients(run, n_layers):
     code = BURN_IN[: BURN_IN.index("X, y =")].replace("24", "8")
     names = {"keras": keras, "FEATURES": 1}
     if n_layers == 2:
-        names["cells"] = code_of("cells = .*", names)
-        names["layer"] = code_of("layer = .*", names)
-        code = re.sub(r"(?m)^layer = .*\n", "", code)
-        code = re.sub(r"(?m)^state = .*", span("state = .*"), code)
+        code = re.sub(r"(?m)^layer = .*", span(r"layer = .*RNN\(.*"), code)
     model = run(code, names)["model"]
     first = [LSTM(50, return_sequences=True) for _ in range(n_layers - 1)]
     plain = sequential(*first, LSTM(50), Dense(1), shape=(None, 16, 1))

@@ -106,12 +106,12 @@ def read(output):
     curve = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
     epochs = epochs_to_95(pd.Series(curve, dtype=float)) if curve else None
     return {
-        "accuracy": shares["over 100 new sequences"],
-        "one_at_a_time": shares.get("fed one value at a time"),
+        "on_windows": shares["over 100 new sequences"],
+        "reading_on": shares.get("fed one value at a time"),
         "epochs_to_95": epochs,
         "by_number": shares.get("by number"),
         "versions": versions(),
-        "late": shares.get("at numbers 900 to 1000"),
+        "from_900": shares.get("at numbers 900 to 1000"),
     }
 
 
@@ -183,7 +183,7 @@ def reached(epochs):
 
 def cells_of_row(runs):
     """Return the cells of a command: its accuracies, and the epochs that it took."""
-    shares = [median_of(runs.accuracy), median_of(runs.one_at_a_time)]
+    shares = [median_of(runs.on_windows), median_of(runs.reading_on)]
     return [*shares, reached(runs.epochs_to_95)]
 
 
@@ -195,18 +195,18 @@ def cell_of_exercise(column, runs):
     if column.startswith("after"):
         shares = by_number(runs)[int(column.split()[1]) - 1]
     else:
-        shares = runs[column.replace(" ", "_")]
+        shares = runs.on_windows if column == "accuracy" else runs.reading_on
     return f"{percent(shares.median())} ({percent(shares.iloc[0])})"
 
 
 def cell_of_grid(command, runs):
     """Return the cell of a command: how well it has learned, and one value at a time."""
     if command.startswith("real_values.py"):
-        late = f"{error(runs.one_at_a_time.min())} to {error(runs.one_at_a_time.max())}"
-        return f"{error(runs.accuracy.median())}: {late}"
-    shares = range_of(runs.one_at_a_time)
+        late = f"{error(runs.reading_on.min())} to {error(runs.reading_on.max())}"
+        return f"{error(runs.on_windows.median())}: {late}"
+    shares = range_of(runs.reading_on)
     if "--list" in command:
-        return f"{percent(runs.accuracy.median())}: {shares}"
+        return f"{percent(runs.on_windows.median())}: {shares}"
     epochs = (re.findall(r"--epochs (\d+)", command) or ["2000"])[0]
     learned = reached(runs.epochs_to_95)
     joint = "of" if learned.isdigit() else "in"
@@ -237,7 +237,7 @@ def cells_of_errors(runs):
     medians = by_number(runs).median()
     cells = [
         f"{error(errors.median())} ({error(errors.min())} to {error(errors.max())})"
-        for errors in (runs.accuracy, runs.one_at_a_time)
+        for errors in (runs.on_windows, runs.reading_on)
     ]
     return [*cells, *(error(medians[n - 1]) for n in ERROR_NUMBERS)]
 

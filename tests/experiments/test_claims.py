@@ -22,14 +22,14 @@ TWENTIES = "--context 20 --length 50"
 GRU_LAG_3 = f"{LONGER_LIST} --layer gru"
 
 
-def accuracy(command):
-    """Return the shares of right answers on windows, in each run."""
-    return RUNS[command].accuracy
+def on_windows(command):
+    """Return the shares of right answers on windows (real values: errors), in each run."""
+    return RUNS[command].on_windows
 
 
 def reading_on(command):
-    """Return the shares of right answers, one value at a time, in each run."""
-    return RUNS[command].one_at_a_time
+    """Return the same, one value at a time."""
+    return RUNS[command].reading_on
 
 
 def epochs(command):
@@ -102,7 +102,7 @@ def test_networks_that_look_back(command):
     ],
 )
 def test_networks_that_are_right_on_windows_and_do_not_look_back(command):
-    assert accuracy(command).min() > 0.85
+    assert on_windows(command).min() > 0.85
     assert reading_on(command).max() < 0.5
 
 
@@ -150,7 +150,7 @@ def test_networks_that_are_right_after_one_number_of_values(command, number):
 )
 def test_runs_that_do_not_look_back_count_in_fives(command):
     runs = RUNS[command]
-    runs = runs[runs.one_at_a_time < 0.5]
+    runs = runs[runs.reading_on < 0.5]
     medians = results.by_number(runs).median().fillna(0).set_axis(range(1, 26))
     fives = [5, 10, 15, 20, 25]
     assert medians[fives].min() > 0.7
@@ -173,7 +173,7 @@ def test_a_simple_rnn_at_lag_3_is_right_where_its_window_ends_and_one_value_befo
     "command", ["--lag 1", "--burn-in 10", "--echo-sequence --stateless"]
 )
 def test_networks_2_3_and_4_of_readme_stay_right_for_1000_values(command):
-    assert RUNS[command].late.min() > 0.99
+    assert RUNS[command].from_900.min() > 0.99
 
 
 def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late():
@@ -181,7 +181,7 @@ def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late()
         command
         for command, runs in RUNS.items()
         if "--list" in command
-        if ((runs.one_at_a_time > 0.9) & (runs.late < runs.one_at_a_time - 0.02)).any()
+        if ((runs.reading_on > 0.9) & (runs.from_900 < runs.reading_on - 0.02)).any()
     }
     gru = f"{GRU_LAG_3} {TENS} --lag 3"
     assert falling == {f"{gru} --echo-sequence", f"{gru} --shortest 4"}
@@ -222,13 +222,13 @@ def test_never_reset_at_lag_2_is_not_learned_but_far_more_often_right():
 
 
 def test_parts_2_and_4_learn_to_echo_and_part_3_does_not():
-    part_2, part_3, part_4 = (accuracy(f"{script}.py") for script in SCRIPTS)
+    part_2, part_3, part_4 = (on_windows(f"{script}.py") for script in SCRIPTS)
     assert min(part_2.min(), part_4.min()) > 0.99
     assert part_3.max() < 0.02
 
 
 def test_part_3_fails_for_two_reasons():
-    assert accuracy("--context 1 --batch-size 6").max() < 0.02  # the wrong row
+    assert on_windows("--context 1 --batch-size 6").max() < 0.02  # the wrong row
     assert 0.05 < reading_on(ONES).median() < 0.1  # the right row, no gradient
     assert reading_on(f"{ONES} --epochs 20000").max() < 0.1
     assert by_number(ONES)[2:4].min() > by_number(ONES)[5:].max()  # the first ones
@@ -236,7 +236,7 @@ def test_part_3_fails_for_two_reasons():
     cut = reading_on("--through-time --layer cut-gradients --epochs 20000")
     assert cut.max() < 0.1
     assert (
-        accuracy("--through-time --layer cut-gradients --lag 0").min() > 0.99
+        on_windows("--through-time --layer cut-gradients --lag 0").min() > 0.99
     )  # It can learn.
 
 
@@ -281,7 +281,7 @@ def test_the_training_of_its_recurrent_kernel_harms_a_simple_rnn():
     ],
 )
 def test_the_first_answer_of_a_window_needs_the_right_state(command, most):
-    assert accuracy(command).between(most - 0.01, most + 0.005).all()
+    assert on_windows(command).between(most - 0.01, most + 0.005).all()
 
 
 def test_lags_1_to_4_are_learned_by_a_simple_rnn_and_1_and_2_by_the_lstm():
@@ -329,8 +329,8 @@ def test_1000_values_take_about_four_times_as_many_epochs():
 
 
 def test_500_numbers_are_learned_by_heart_and_5000_are_not():
-    assert accuracy("--parts-of 500").max() < 0.5
-    assert accuracy("--parts-of 5000").min() > 0.9
+    assert on_windows("--parts-of 500").max() < 0.5
+    assert on_windows("--parts-of 5000").min() > 0.9
     assert np.isfinite(epochs("--parts-of 500"))
 
 
@@ -346,47 +346,47 @@ SHORT, LONG = (
 REMEDIES = ["several lengths", "burn-in", "an answer each step"]
 
 
-def on_windows(row, column):
+def windows_error(row, column):
     """Return the median of the errors on windows."""
-    return CELLS[row, column].accuracy.median()
+    return CELLS[row, column].on_windows.median()
 
 
-def late(row, column):
+def late_error(row, column):
     """Return the median of the errors late in a sequence."""
-    return CELLS[row, column].one_at_a_time.median()
+    return CELLS[row, column].reading_on.median()
 
 
 def test_an_lstm_that_answers_each_step_is_as_exact_late_if_its_windows_are_long():
     for row in LONG:
-        assert late(row, REMEDIES[2]) < 1.6 * on_windows(row, REMEDIES[2])
-    assert late("value 10 steps back, LSTM, 20 steps", REMEDIES[2]) > 0.5
+        assert late_error(row, REMEDIES[2]) < 1.6 * windows_error(row, REMEDIES[2])
+    assert late_error("value 10 steps back, LSTM, 20 steps", REMEDIES[2]) > 0.5
 
 
 def test_several_lengths_are_better_in_windows_of_10_and_not_learned_10_steps_back():
     for row in "value 3 steps back, LSTM, 10 steps", "mean of 4 values, LSTM, 10 steps":
-        assert late(row, "several lengths") == min(late(row, how) for how in REMEDIES)
+        assert late_error(row, "several lengths") == min(late_error(row, how) for how in REMEDIES)
     for row in LSTM_ROWS:
-        learned = on_windows(row, "several lengths") < 0.1
+        learned = windows_error(row, "several lengths") < 0.1
         assert learned is not row.startswith("value 10")
 
 
 def test_where_no_remedy_is_enough_burn_in_is_the_best_late():
-    shares = {how: late("value 10 steps back, LSTM, 20 steps", how) for how in REMEDIES}
+    shares = {how: late_error("value 10 steps back, LSTM, 20 steps", how) for how in REMEDIES}
     assert min(shares, key=shares.get) == "burn-in"
     assert shares["burn-in"] > 0.5
 
 
 def test_as_it_is_the_lstm_is_right_on_windows_and_wrong_late_in_about_half_of_the_rows():
-    assert sum(on_windows(row, "as it is") > 0.1 for row in LSTM_ROWS) == 1
-    assert 3 <= sum(late(row, "as it is") > 0.1 for row in LSTM_ROWS) <= 5
+    assert sum(windows_error(row, "as it is") > 0.1 for row in LSTM_ROWS) == 1
+    assert 3 <= sum(late_error(row, "as it is") > 0.1 for row in LSTM_ROWS) <= 5
 
 
 def test_longer_windows_alone_help_in_three_of_four_tasks():
-    assert sum(late(row, "as it is") < 0.1 for row in LONG) == 3
+    assert sum(late_error(row, "as it is") < 0.1 for row in LONG) == 3
     rows = zip(SHORT, LONG)
     assert (
         sum(
-            late(short, "as it is") > 10 * late(long, "as it is")
+            late_error(short, "as it is") > 10 * late_error(long, "as it is")
             for short, long in rows
         )
         == 3
@@ -395,7 +395,7 @@ def test_longer_windows_alone_help_in_three_of_four_tasks():
 
 def test_for_the_mean_of_11_values_in_windows_of_40_the_remedies_make_no_difference():
     errors = [
-        late("mean of 11 values, LSTM, 40 steps", how)
+        late_error("mean of 11 values, LSTM, 40 steps", how)
         for how in ["as it is", *REMEDIES]
     ]
     assert max(errors) < 1.2 * min(errors)
@@ -403,18 +403,18 @@ def test_for_the_mean_of_11_values_in_windows_of_40_the_remedies_make_no_differe
 
 def test_a_gru_looks_back_in_windows_of_20_and_less_exactly_in_windows_of_10():
     for task in "value 3 steps back", "mean of 4 values":
-        assert late(f"{task}, GRU, 20 steps", "as it is") < 0.001
+        assert late_error(f"{task}, GRU, 20 steps", "as it is") < 0.001
         tens = CELLS[f"{task}, GRU, 10 steps", "as it is"]
-        assert (tens.one_at_a_time / tens.accuracy).min() > 1.5
+        assert (tens.reading_on / tens.on_windows).min() > 1.5
     for how in REMEDIES[::2]:
         row = "value 3 steps back, GRU, 10 steps"
-        assert late(row, how) < late(row, "as it is")
+        assert late_error(row, how) < late_error(row, "as it is")
 
 
 def test_a_simple_rnn_is_inexact_late_in_windows_of_10_and_no_remedy_helps_much():
     for task in "value 3 steps back", "mean of 4 values":
         for how in ("as it is", *REMEDIES[::2]):
-            assert CELLS[f"{task}, SimpleRNN, 10 steps", how].one_at_a_time.min() > 0.03
+            assert CELLS[f"{task}, SimpleRNN, 10 steps", how].reading_on.min() > 0.03
         row = f"{task}, SimpleRNN, 20 steps"
         plain = CELLS[row, "as it is"].one_at_a_time
         for how in REMEDIES[::2]:
@@ -425,11 +425,11 @@ def test_a_simple_rnn_is_inexact_late_in_windows_of_10_and_no_remedy_helps_much(
 def test_what_the_remedies_cost_on_windows():
     rows = REAL.row.unique()
     dearer = [
-        on_windows(row, REMEDIES[2]) > on_windows(row, "as it is") for row in rows
+        windows_error(row, REMEDIES[2]) > windows_error(row, "as it is") for row in rows
     ]
     assert sum(dearer) > len(rows) / 2
-    lengths = [on_windows(row, "several lengths") for row in rows]
-    as_it_is = [on_windows(row, "as it is") for row in rows]
+    lengths = [windows_error(row, "several lengths") for row in rows]
+    as_it_is = [windows_error(row, "as it is") for row in rows]
     learned = [(a, b) for a, b in zip(lengths, as_it_is) if a < 0.1]
     assert len(learned) == len(rows) - 2
     assert max(a / b for a, b in learned) == pytest.approx(2.1, abs=0.05)
@@ -459,7 +459,7 @@ def test_which_lengths_let_an_lstm_read_on():
 def ratios(options):
     """Return how many times the error on windows the late one is, in each run."""
     runs = RUNS[f"real_values.py --next {options}"]
-    return runs.one_at_a_time / runs.accuracy
+    return runs.reading_on / runs.on_windows
 
 
 def test_noise_can_hide_that_a_network_does_not_read_on():
@@ -487,7 +487,7 @@ def test_an_answer_each_step_reads_on_in_most_runs_and_costs_nothing_on_windows(
     assert (each_step < 1.2).sum() > 0.8 * len(each_step)
     for command in commands:
         name = f"real_values.py --next {command}"
-        assert accuracy(f"{name} --each-step").median() < 1.01 * accuracy(name).median()
+        assert on_windows(f"{name} --each-step").median() < 1.01 * on_windows(name).median()
     hidden = "--noise 1 --test-noise 0.1 --steps 24"
     assert ratios(f"{hidden} --each-step").max() < ratios(hidden).min()
 

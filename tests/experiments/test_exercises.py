@@ -152,8 +152,8 @@ def test_the_row_that_is_worked_out_shows_its_run():
     runs = results.read_runs()
     (run,) = runs[runs.command == "--units 100"].itertuples()
     assert shown == {
-        "Accuracy over 100 new sequences": f"{run.accuracy:.4f}",
-        "Accuracy fed one value at a time": f"{run.one_at_a_time:.4f}",
+        "Accuracy over 100 new sequences": f"{run.on_windows:.4f}",
+        "Accuracy fed one value at a time": f"{run.reading_on:.4f}",
         "Epochs to 95 %": results.reached([run.epochs_to_95]),
         "Changed scripts": "echo_lag.py",
     }

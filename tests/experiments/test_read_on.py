@@ -33,7 +33,7 @@ def test_it_prints_what_the_laboratory_prints(capsys):
     read_on.main(["--lag", "3", "--seed", "3"])
     output = capsys.readouterr().out
     measured = results.read(output)
-    assert measured["one_at_a_time"] == expected["one_at_a_time"]
+    assert measured["reading_on"] == expected["reading_on"]
     after = dict(re.findall(r"(?m)^after +(\d+) values +(\S+)$", output))
     by_number = [after.get(str(number), "-") for number in range(1, 26)]
     assert " ".join(by_number) == expected["by_number"]

@@ -17,7 +17,7 @@ from tests.experiments import extensions, real_values, results
 from tests.scripts import SCRIPTS
 
 RUNS = """\
-command,seed,accuracy,one_at_a_time,epochs_to_95,by_number,versions,late
+command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,from_900
 --lag 1,2,1.0,0.25,20,- 0.4 0.6,keras 3,0.9
 --lag 1,1,0.25,0.5,30,- 0.5 0.7,keras 3,0.9
 --lag 1,3,0.5,0.75,inf,- 0.9 0.8,keras 3,0.9
@@ -71,9 +71,9 @@ def test_each_line_has_what_its_program_prints():
         run = dict(zip(heading, line))
         program = re.match(r"(--)?[a-z_]+(\.py)?", run["command"])[0]
         empty = {
-            "real_values.py": {"epochs_to_95", "late"},
+            "real_values.py": {"epochs_to_95", "from_900"},
             **{
-                f"{script}.py": {"one_at_a_time", "by_number", "late"}
+                f"{script}.py": {"reading_on", "by_number", "from_900"}
                 for script in SCRIPTS
             },
         }
@@ -84,7 +84,7 @@ def test_the_share_of_each_line_is_the_mean_of_its_numbers():
     runs = results.read_runs()
     runs = runs[runs.command.str.startswith("--")]
     means = results.by_number(runs).mean(axis=1)
-    np.testing.assert_allclose(means, runs.one_at_a_time, atol=0.005)
+    np.testing.assert_allclose(means, runs.reading_on, atol=0.005)
 
 
 # What the command of a column has, and that of another column has not.
@@ -209,15 +209,15 @@ def test_run_is_read_from_what_it_prints():
     ]
     measured = results.read("\n".join(lines))
     assert measured == {
-        "accuracy": "0.9750",
-        "one_at_a_time": "0.25",
+        "on_windows": "0.9750",
+        "reading_on": "0.25",
         "epochs_to_95": 68,
         "by_number": "- 0.25",
         "versions": results.versions(),
-        "late": "0.5",
+        "from_900": "0.5",
     }
     real = results.read("\n".join(lines[-4:-1]).replace("Accuracy", "Error"))
-    assert real == {**measured, "epochs_to_95": None, "late": None}
+    assert real == {**measured, "epochs_to_95": None, "from_900": None}
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
     printed = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
     assert printed == [f"{number} of 14" for number in range(1, 15)]
     added = results.read_runs()[1:]
-    assert set(added.accuracy) == {0.75}
+    assert set(added.on_windows) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
     assert all(line.count(",") == 7 for line in file.read_text("utf-8").splitlines())
 

@@ -19,59 +19,8 @@ import numpy as np
 import pandas as pd
 
 from sequences import generate_sequence, one_hot_encode
+from tests.experiments.networks import LAYERS, MISSING, BurnIn, make_reader, shortened
 from tests.porting.stateful import compile_training_pass, reset_states
-
-MISSING = -1  # stands in every feature of a time step that does not exist, or is hidden
-
-
-class CutCell(keras.layers.LSTMCell):
-    """One time step of an LSTM, whose gradients do not reach the time steps before."""
-
-    def call(self, inputs, states):
-        states = [keras.ops.stop_gradient(state) for state in states]
-        return super().call(inputs, states)
-
-
-class BurnIn(keras.layers.Layer):
-    """Lets a layer with return_state=True read the first n time steps without gradients."""
-
-    def __init__(self, layer, n):
-        super().__init__()
-        self.layer, self.n = layer, n
-
-    def call(self, X):
-        _, *state = self.layer(X[:, : self.n])
-        state = keras.tree.map_structure(keras.ops.stop_gradient, state)
-        output, *_ = self.layer(X[:, self.n :], initial_state=state)
-        return output
-
-    # Without these two, Keras would trace `call` to find out, which takes ten times as long.
-    def build(self, shape):
-        self.layer.build(shape)
-
-    def compute_output_shape(self, shape):
-        output_shape, *_ = self.layer.compute_output_shape(shape)
-        return output_shape
-
-
-def two_lstms(units, **options):
-    """Return two LSTMs in one layer."""
-    cells = [keras.layers.LSTMCell(units), keras.layers.LSTMCell(units)]
-    return keras.layers.RNN(cells, **options)
-
-
-def cut_gradients(units, **options):
-    """Return an LSTM without gradients between its time steps."""
-    return keras.layers.RNN(CutCell(units), **options)
-
-
-LAYERS = {
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-    "simple-rnn": keras.layers.SimpleRNN,
-    "two-lstms": two_lstms,
-    "cut-gradients": cut_gradients,
-}
 
 # Options that do not go together.
 CONFLICTS = {
@@ -270,17 +219,6 @@ def build_model(options):
     return model
 
 
-def shortened(X, shortest):
-    """Return a copy of windows with a random number of first time steps MISSING.
-
-    Behind a Masking layer and from a zero state, these are windows of `shortest` time steps
-    up to all of them.
-    """
-    length = X.shape[1]
-    first = np.random.randint(length - shortest + 1, size=(len(X), 1, 1))
-    return np.where(np.arange(length)[:, np.newaxis] < first, MISSING, X)
-
-
 def train(model, options):
     """Train on one new sequence per epoch, or with --list on all windows of a list."""
     if options.list:
@@ -406,22 +344,6 @@ def answers(model, options):
     batches = X.reshape(-1, options.batch_size, *X.shape[1:])
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return y.argmax(axis=-1), yhat.argmax(axis=-1)
-
-
-def make_reader(model):
-    """Return a network that shares the weights of another, and reads on.
-
-    It takes sequences of any length, (samples, time steps, features), each from a zero state,
-    and answers after each value what `model` answers to all values up to there.
-    """
-    inputs = outputs = keras.Input((None, model.input_shape[-1]))
-    for layer in model.layers:
-        layer = getattr(layer, "layer", layer)  # that of BurnIn
-        if isinstance(layer, keras.layers.RNN):
-            # A new cell would draw random numbers, which would change what a seed gives.
-            layer = keras.layers.RNN(layer.cell, return_sequences=True)
-        outputs = layer(outputs)
-    return keras.Model(inputs, outputs)
 
 
 def read_on(model, n_sequences=100, length=25):

@@ -20,7 +20,8 @@ import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.experiments.extensions import MISSING, BurnIn, count, make_reader, shortened
+from tests.experiments.extensions import count
+from tests.experiments.networks import MISSING, BurnIn, make_reader, shortened
 from tests.porting.stateful import compile_training_pass
 
 LAYERS = {

@@ -75,7 +75,7 @@ KEPT = [
 def factor(*options):
     """Return how many times the error on windows late ones are: the range, as a text."""
     runs = pd.concat(RUNS[f"real_values.py --next {command}"] for command in options)
-    factors = runs.reading_on / runs.on_windows
+    factors = runs.late / runs.on_windows
     return f"{factors.min():.1f} to {factors.max():.1f}"
 
 

@@ -173,7 +173,7 @@ def test_a_simple_rnn_at_lag_3_is_right_where_its_window_ends_and_one_value_befo
     "command", ["--lag 1", "--burn-in 10", "--echo-sequence --stateless"]
 )
 def test_networks_2_3_and_4_of_readme_stay_right_for_1000_values(command):
-    assert RUNS[command].from_900.min() > 0.99
+    assert RUNS[command].late.min() > 0.99
 
 
 def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late():
@@ -181,7 +181,7 @@ def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late()
         command
         for command, runs in RUNS.items()
         if "--list" in command
-        if ((runs.reading_on > 0.9) & (runs.from_900 < runs.reading_on - 0.02)).any()
+        if ((runs.reading_on > 0.9) & (runs.late < runs.reading_on - 0.02)).any()
     }
     gru = f"{GRU_LAG_3} {TENS} --lag 3"
     assert falling == {f"{gru} --echo-sequence", f"{gru} --shortest 4"}
@@ -293,7 +293,7 @@ def test_lags_1_to_4_are_learned_by_a_simple_rnn_and_1_and_2_by_the_lstm():
     )
     for lag in 3, 4:
         runs = RUNS[f"--lag {lag} --epochs 20000"]
-        assert np.isinf(runs.epochs_to_95).all() and runs.accuracy.max() < 0.6
+        assert np.isinf(runs.epochs_to_95).all() and runs.on_windows.max() < 0.6
 
 
 def test_a_forget_bias_of_minus_1_saves_epochs_at_lags_1_2_and_3():
@@ -353,7 +353,7 @@ def windows_error(row, column):
 
 def late_error(row, column):
     """Return the median of the errors late in a sequence."""
-    return CELLS[row, column].reading_on.median()
+    return CELLS[row, column].late.median()
 
 
 def test_an_lstm_that_answers_each_step_is_as_exact_late_if_its_windows_are_long():
@@ -364,14 +364,18 @@ def test_an_lstm_that_answers_each_step_is_as_exact_late_if_its_windows_are_long
 
 def test_several_lengths_are_better_in_windows_of_10_and_not_learned_10_steps_back():
     for row in "value 3 steps back, LSTM, 10 steps", "mean of 4 values, LSTM, 10 steps":
-        assert late_error(row, "several lengths") == min(late_error(row, how) for how in REMEDIES)
+        assert late_error(row, "several lengths") == min(
+            late_error(row, how) for how in REMEDIES
+        )
     for row in LSTM_ROWS:
         learned = windows_error(row, "several lengths") < 0.1
         assert learned is not row.startswith("value 10")
 
 
 def test_where_no_remedy_is_enough_burn_in_is_the_best_late():
-    shares = {how: late_error("value 10 steps back, LSTM, 20 steps", how) for how in REMEDIES}
+    shares = {
+        how: late_error("value 10 steps back, LSTM, 20 steps", how) for how in REMEDIES
+    }
     assert min(shares, key=shares.get) == "burn-in"
     assert shares["burn-in"] > 0.5
 
@@ -405,7 +409,7 @@ def test_a_gru_looks_back_in_windows_of_20_and_less_exactly_in_windows_of_10():
     for task in "value 3 steps back", "mean of 4 values":
         assert late_error(f"{task}, GRU, 20 steps", "as it is") < 0.001
         tens = CELLS[f"{task}, GRU, 10 steps", "as it is"]
-        assert (tens.reading_on / tens.on_windows).min() > 1.5
+        assert (tens.late / tens.on_windows).min() > 1.5
     for how in REMEDIES[::2]:
         row = "value 3 steps back, GRU, 10 steps"
         assert late_error(row, how) < late_error(row, "as it is")
@@ -414,12 +418,12 @@ def test_a_gru_looks_back_in_windows_of_20_and_less_exactly_in_windows_of_10():
 def test_a_simple_rnn_is_inexact_late_in_windows_of_10_and_no_remedy_helps_much():
     for task in "value 3 steps back", "mean of 4 values":
         for how in ("as it is", *REMEDIES[::2]):
-            assert CELLS[f"{task}, SimpleRNN, 10 steps", how].reading_on.min() > 0.03
+            assert CELLS[f"{task}, SimpleRNN, 10 steps", how].late.min() > 0.03
         row = f"{task}, SimpleRNN, 20 steps"
-        plain = CELLS[row, "as it is"].one_at_a_time
+        plain = CELLS[row, "as it is"].late
         for how in REMEDIES[::2]:
-            assert 3.0 <= round(late(row, how) / plain.median(), 1) <= 5.5
-            assert CELLS[row, how].one_at_a_time.min() < plain.max()
+            assert 3.0 <= round(late_error(row, how) / plain.median(), 1) <= 5.5
+            assert CELLS[row, how].late.min() < plain.max()
 
 
 def test_what_the_remedies_cost_on_windows():
@@ -450,7 +454,7 @@ def test_which_lengths_let_an_lstm_read_on():
     assert two_long[[9, 10]].max() < 0.001 and two_long[[4, 5, 6]].min() > 0.1
     assert 0.01 < two_long[20:].max() < 0.1
     assert many[4:].max() < 0.01
-    assert reading_on("real_values.py --lag 3").min() > 2
+    assert RUNS["real_values.py --lag 3"].late.min() > 2
 
 
 # A series that predicts its next value.
@@ -459,7 +463,7 @@ def test_which_lengths_let_an_lstm_read_on():
 def ratios(options):
     """Return how many times the error on windows the late one is, in each run."""
     runs = RUNS[f"real_values.py --next {options}"]
-    return runs.reading_on / runs.on_windows
+    return runs.late / runs.on_windows
 
 
 def test_noise_can_hide_that_a_network_does_not_read_on():
@@ -487,7 +491,10 @@ def test_an_answer_each_step_reads_on_in_most_runs_and_costs_nothing_on_windows(
     assert (each_step < 1.2).sum() > 0.8 * len(each_step)
     for command in commands:
         name = f"real_values.py --next {command}"
-        assert on_windows(f"{name} --each-step").median() < 1.01 * on_windows(name).median()
+        assert (
+            on_windows(f"{name} --each-step").median()
+            < 1.01 * on_windows(name).median()
+        )
     hidden = "--noise 1 --test-noise 0.1 --steps 24"
     assert ratios(f"{hidden} --each-step").max() < ratios(hidden).min()
 

@@ -17,7 +17,7 @@ from tests.experiments import extensions, real_values, results
 from tests.scripts import SCRIPTS
 
 RUNS = """\
-command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,from_900
+command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,late
 --lag 1,2,1.0,0.25,20,- 0.4 0.6,keras 3,0.9
 --lag 1,1,0.25,0.5,30,- 0.5 0.7,keras 3,0.9
 --lag 1,3,0.5,0.75,inf,- 0.9 0.8,keras 3,0.9
@@ -28,9 +28,9 @@ command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,from_900
 --list 30,1,0.75,0.3,inf,- 0,keras 3,0.1
 --list 30,2,0.25,0.3,inf,- 0,keras 3,0.1
 --list 30,3,1.0,0.3,inf,- 0,keras 3,0.1
-real_values.py --lag 3,1,0.1,2.5,,- - - 6.2 0.00004,keras 3,
-real_values.py --lag 3,2,0.0003,0.0004,,- - - 6.4 0.00002,keras 3,
-real_values.py --lag 3,3,0.2,0.9,,- - - 6.3 0.2,keras 3,
+real_values.py --lag 3,1,0.1,,,- - - 6.2 0.00004,keras 3,2.5
+real_values.py --lag 3,2,0.0003,,,- - - 6.4 0.00002,keras 3,0.0004
+real_values.py --lag 3,3,0.2,,,- - - 6.3 0.2,keras 3,0.9
 a.py,1,0.7,,inf,,keras 3,
 a.py,2,0.7,,inf,,keras 3,
 a.py,3,0.7,,inf,,keras 4,
@@ -71,9 +71,9 @@ def test_each_line_has_what_its_program_prints():
         run = dict(zip(heading, line))
         program = re.match(r"(--)?[a-z_]+(\.py)?", run["command"])[0]
         empty = {
-            "real_values.py": {"epochs_to_95", "from_900"},
+            "real_values.py": {"epochs_to_95", "reading_on"},
             **{
-                f"{script}.py": {"reading_on", "by_number", "from_900"}
+                f"{script}.py": {"reading_on", "by_number", "late"}
                 for script in SCRIPTS
             },
         }
@@ -214,10 +214,11 @@ def test_run_is_read_from_what_it_prints():
         "epochs_to_95": 68,
         "by_number": "- 0.25",
         "versions": results.versions(),
-        "from_900": "0.5",
+        "late": "0.5",
     }
     real = results.read("\n".join(lines[-4:-1]).replace("Accuracy", "Error"))
-    assert real == {**measured, "epochs_to_95": None, "from_900": None}
+    errors = {"reading_on": None, "epochs_to_95": None, "late": "0.25"}
+    assert real == {**measured, **errors}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import echo_lag
 import sequences
 from sequences import one_hot_decode
-from tests import conftest
+from tests import shared
 from tests.experiments import results
 from tests.scripts import SCRIPTS
 
@@ -48,26 +48,17 @@ def section_of(page, heading):
     return re.sub(r"\s+", " ", found)
 
 
-def printed(picture, command, kind):
-    """Return the table that pictures.py printed of a picture: integers, in %."""
-    text = (ROOT / "tests/experiments/pictures.txt").read_text("utf-8")
-    text = text[text.index(f"{picture}: ") :]
-    table = text[text.index(f"{command}: {kind}") :].split("\n\n")[0]
-    return np.array(
-        [list(map(int, line.split()[1:])) for line in table.splitlines()[2:]]
-    )
-
-
 def stored(back):
     """Return the lowest and the highest share of a value stored, so far back, in %."""
     low, high = (
-        printed("inside.png", "--lag 1", kind) for kind in ("lowest", "highest")
+        shared.printed("inside.png", "--lag 1", kind).to_numpy()
+        for kind in ("lowest", "highest")
     )
     return np.diagonal(low, -back).min(), np.diagonal(high, -back).max()
 
 
 KEPT = [
-    printed("inside.png", "--stateless", k)[9, 3]
+    shared.printed("inside.png", "--stateless", k).loc[10, 4]
     for k in ("median", "lowest", "highest")
 ]
 
@@ -202,7 +193,7 @@ def code_of(page):
     """Return the pieces of code in a page: lines of blocks, and what stands in a text."""
     blocks = re.findall(r"(?s)```[^\n]*\n(.*?)```", page)
     lines = [line for block in blocks for line in block.splitlines()]
-    return lines + conftest.inline_code(page)
+    return lines + shared.inline_code(page)
 
 
 class Parsed(Exception):
@@ -271,8 +262,8 @@ def without_state():
     return script
 
 
-conftest.BESIDE["check without state"] = (
-    conftest.run_program,
+shared.BESIDE["check without state"] = (
+    shared.run_program,
     CHECK,
     {"echo_lag.py": without_state()},
 )
@@ -281,7 +272,7 @@ conftest.BESIDE["check without state"] = (
 def test_the_check_says_that_part_4_looks_back(trained, monkeypatch):
     weights = trained("echo_lag").model.get_weights()  # of part 4, with its defaults
     monkeypatch.setattr(echo_lag, "fit", lambda model: model.set_weights(weights))
-    assert float(conftest.run_program(CHECK).split()[-1]) > 0.95
+    assert float(shared.run_program(CHECK).split()[-1]) > 0.95
 
 
 def test_the_check_says_that_part_4_without_its_state_counts(beside):

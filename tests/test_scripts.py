@@ -22,7 +22,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sequences import one_hot_decode, one_hot_encode
-from tests import conftest
+from tests import shared
 from tests.experiments import fit_per_epoch
 from tests.scripts import SCRIPTS
 
@@ -54,7 +54,7 @@ def fit_two_epochs(name):
 
 
 for name in SCRIPTS:
-    conftest.BESIDE[f"fit {name}"] = fit_two_epochs, name
+    shared.BESIDE[f"fit {name}"] = fit_two_epochs, name
 
 
 @each_script
@@ -168,7 +168,7 @@ def test_a_break_leaves_the_loop_of_fit():
     last = "history[epoch] = loss, accuracy\n"
     assert last in text
     results = {"loss": 4.5, "accuracy": 0.25}
-    output = conftest.run_program(
+    output = shared.run_program(
         "import echo_lag\n"
         f"echo_lag.compile_fit = lambda model: lambda X, y: {results}\n"
         "print(echo_lag.fit(echo_lag.build_model(), 9).to_dict('index'))\n",
@@ -441,7 +441,7 @@ def run_in_a_shell(name):
         return done.stdout, Path(folder, "curves.png").read_bytes()
 
 
-conftest.BESIDE["shell"] = run_in_a_shell, "echo_current"
+shared.BESIDE["shell"] = run_in_a_shell, "echo_current"
 
 
 def test_script_from_the_shell_of_another_folder(beside, trained):

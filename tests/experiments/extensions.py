@@ -38,7 +38,7 @@ CONFLICTS = {
 }
 
 
-def count(text, at_least=1):
+def whole_number(text, at_least=0):
     """Return a whole number that is large enough; argparse reports the error."""
     if int(text) < at_least:
         message = f"{text} is too small: at least {at_least} is needed"
@@ -46,9 +46,9 @@ def count(text, at_least=1):
     return int(text)
 
 
-def whole(text):
-    """Return a whole number of at least 0."""
-    return count(text, at_least=0)
+def positive(text):
+    """Return a whole number of at least 1."""
+    return whole_number(text, at_least=1)
 
 
 def parse(command=None):
@@ -60,13 +60,36 @@ def parse(command=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--epochs", type=count, default=2000, metavar="N", help="train on N sequences")
+    add(
+        "--epochs",
+        type=positive,
+        default=2000,
+        metavar="N",
+        help="train on N sequences",
+    )
     add("--seed", type=int, metavar="N", help="same seed, same output")
-    add("--length", type=count, default=25, metavar="N", help="values of a sequence")
-    add("--unique", type=count, default=100, metavar="N", help="how many values exist")
+    add("--length", type=positive, default=25, metavar="N", help="values of a sequence")
+    add(
+        "--unique",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="how many values exist",
+    )
     add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
-    add("--context", type=count, default=5, metavar="N", help="time steps of a window")
-    add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
+    add(
+        "--context",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="time steps of a window",
+    )
+    add(
+        "--shortest",
+        type=positive,
+        metavar="N",
+        help="train on windows from N steps on",
+    )
     choices = ["drop", "mark", "mask"]
     add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
@@ -75,16 +98,33 @@ def parse(command=None):
     add("--never-reset", action="store_true", help="keep the state between sequences")
     choices = ["random", "similar", "other-sequence"]
     add("--start", choices=choices, help="start each batch from such a state")
-    add("--list", type=count, metavar="N", help="fit all windows of one list")
-    add("--parts-of", type=count, metavar="N", help="train on parts of one list")
-    add("--batch-size", type=count, metavar="N", help="default: at most 5, if it fits")
-    add("--lead", type=whole, default=0, metavar="N", help="values before each window")
-    add("--burn-in", type=whole, default=0, metavar="N", help="same, without gradients")
+    add("--list", type=positive, metavar="N", help="fit all windows of one list")
+    add("--parts-of", type=positive, metavar="N", help="train on parts of one list")
+    add(
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        help="default: at most 5, if it fits",
+    )
+    add(
+        "--lead",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="values before each window",
+    )
+    add(
+        "--burn-in",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="same, without gradients",
+    )
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
-    add("--layers", type=count, default=1, metavar="N", help="one after the other")
-    add("--units", type=count, default=50, metavar="N", help="of each layer")
+    add("--layers", type=positive, default=1, metavar="N", help="one after the other")
+    add("--units", type=positive, default=50, metavar="N", help="of each layer")
     choices = ["all", "dense", "recurrent-kernel", "all-but-recurrent-kernel"]
     add("--train", choices=choices, default="all", help="Dense is always trained")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
@@ -122,10 +162,12 @@ def parse(command=None):
     for name, size in ("list", options.list), ("parts-of", options.parts_of):
         if size and size < options.length:
             parser.error(f"--{name} is {size}: at least --length is needed")
+    drawn = random.getstate()
     try:
         X, _ = generate_data(options)
     except ValueError as error:
         parser.error(str(error))
+    random.setstate(drawn)  # To read a command draws nothing.
     sizes = [size for size in range(1, len(X) + 1) if len(X) % size == 0]
     options.batch_size = options.batch_size or max(size for size in sizes if size <= 5)
     if options.batch_size not in sizes:
@@ -194,6 +236,7 @@ def build_model(options):
         LAYERS[options.layer],
         options.units,
         stateful=not (options.stateless or options.burn_in or options.list),
+        # Unrolled, a pass is faster, but more than 15 steps take long to compile.
         unroll=not options.through_time and options.shape[0] <= 15,
     )
     for _ in range(options.layers - 1):

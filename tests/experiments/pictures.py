@@ -41,8 +41,8 @@ MARKS = {
     "--mark first": "carried state, marked",
 }
 
-# The networks of "learned" and "inside", and their titles.
-LEARNED = {
+# The networks of learned.png and inside.png, and their titles.
+RETURNED = {
     "--stateless": "Trained from a zero state:\nfrom 4 values on, it returns value 4",
     "--lag 1": "Trained with the carried state:\nit looks one value back",
 }
@@ -55,7 +55,7 @@ INSIDE = {
 def trained(command, seed):
     """Return the network of a command line of extensions.py, trained with this seed."""
     print(f"Training {command}, seed {seed}", file=sys.stderr)
-    options = parse(command)  # before the seed is set, as in extensions.py
+    options = parse(command)
     keras.utils.set_random_seed(seed)
     model = build_model(options)
     with contextlib.redirect_stdout(None):
@@ -141,11 +141,9 @@ def write_cells(axis, shares, **options):
             axis.text(column, row, f"{100 * share:.0f}", **how)
 
 
-def save_marks():
-    """Draw marks.png; its cells stand in the file, too, as a text."""
-    shares = marks()
-    cells = {"Description": shares.to_csv()}
-    draw_marks(shares).savefig(FOLDER / "marks.png", metadata=cells)
+def save(figure, name, text):
+    """Save a picture; what it shows stands in the file, too, as a text."""
+    figure.savefig(FOLDER / name, metadata={"Description": text})
 
 
 def curves(script):
@@ -184,8 +182,9 @@ def draw_curves(accuracies):
     return figure
 
 
-def print_table(title, runs, rows, columns):
-    """Print the median, the lowest and the highest of runs, arrays of shares, in %."""
+def tables(title, runs, rows, columns):
+    """Return the median, the lowest and the highest of runs, arrays of shares, in %."""
+    text = ""
     for name, function in [
         ("median", np.median),
         ("lowest", np.min),
@@ -193,49 +192,48 @@ def print_table(title, runs, rows, columns):
     ]:
         shares = 100 * function(runs, axis=0)
         table = pd.DataFrame(shares, rows, columns).round().astype(int)
-        print(f"{title}: {name} of {len(runs)} seeds, in %\n{table.to_string()}\n")
+        text += f"{title}: {name} of {len(runs)} seeds, in %\n{table.to_string()}\n\n"
+    return text
 
 
-def panels(titles, runs):
-    """Print the tables of runs, a dict from commands; return their medians by title."""
-    medians = {}
+def save_shares(name, heading, titles, runs, columns, rows):
+    """Draw the medians of runs, a dict from commands; print their tables."""
+    text, medians = f"{name}: {heading}\n", {}
     for command, title in titles.items():
         numbers = range(1, 1 + len(runs[command][0]))
-        print_table(command, runs[command], numbers, numbers)
+        text += tables(command, runs[command], numbers, numbers)
         medians[title] = np.median(runs[command], axis=0)
-    return medians
+    print(text, end="")
+    save(draw_shares(medians, columns, rows), name, text)
 
 
 def main():
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--marks", action="store_true", help="draw only marks.png")
     options = parser.parse_args()
-    save_marks()
+    save(draw_marks(marks()), "marks.png", marks().to_csv())
     if options.marks:
         return
     returned, found = {}, {}
-    for command in LEARNED:
+    for command in RETURNED:
         models = [trained(command, seed) for seed in range(1, 6)]
         returned[command] = [learned(*read_on(model)) for model in models]
         found[command] = [stored(model) for model in models]
-    print(
-        "learned.png: a row is the values in the window, a column which one it returns"
-    )
-    figure = draw_shares(
-        panels(LEARNED, returned), "which value it returns", "values in the window"
-    )
-    figure.savefig(FOLDER / "learned.png")
-    print("inside.png: a row is the values read, a column which one is found")
-    figure = draw_shares(panels(INSIDE, found), "which value is found", "values read")
-    figure.savefig(FOLDER / "inside.png")
+    heading = "a row is the values in the window, a column which one it returns"
+    names = "which value it returns", "values in the window"
+    save_shares("learned.png", heading, RETURNED, returned, *names)
+    heading = "a row is the values read, a column which one is found"
+    names = "which value is found", "values read"
+    save_shares("inside.png", heading, INSIDE, found, *names)
 
-    print("curves.png: training accuracies, means of 25 epochs, after so many epochs")
+    text = "curves.png: training accuracies, means of 25 epochs, after so many epochs\n"
     accuracies = {script: curves(script) for script in CURVES}
     for script, runs in accuracies.items():
         epochs = [n for n in (100, 250, 500, 1000, 1500, 2000) if n <= len(runs[0])]
         shares = smooth(runs).loc[epochs].to_numpy().T
-        print_table(f"{script}.py", shares[:, np.newaxis], ["accuracy"], epochs)
-    draw_curves(accuracies).savefig(FOLDER / "curves.png")
+        text += tables(f"{script}.py", shares[:, np.newaxis], ["accuracy"], epochs)
+    print(text, end="")
+    save(draw_curves(accuracies), "curves.png", text)
 
 
 if __name__ == "__main__":

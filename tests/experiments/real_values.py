@@ -20,15 +20,9 @@ import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.experiments.extensions import count
-from tests.experiments.networks import MISSING, BurnIn, make_reader, shortened
+from tests.experiments.extensions import positive
+from tests.experiments.networks import LAYERS, MISSING, BurnIn, make_reader, shortened
 from tests.porting.stateful import compile_training_pass
-
-LAYERS = {
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-    "simple-rnn": keras.layers.SimpleRNN,
-}
 
 
 def parse(command=None):
@@ -37,38 +31,53 @@ def parse(command=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--layer", choices=LAYERS, default="lstm", help="hidden layer, of 50 units")
-    add("--lag", type=count, default=1, metavar="K", help="predict the value K before")
+    layers = ["lstm", "gru", "simple-rnn"]
+    add("--layer", choices=layers, default="lstm", help="hidden layer, of 50 units")
+    add(
+        "--lag",
+        type=positive,
+        default=1,
+        metavar="K",
+        help="predict the value K before",
+    )
     add("--mean", action="store_true", help="predict the mean from there on")
     add("--next", action="store_true", help="predict the next value of a season")
     add("--noise", type=float, default=0.1, metavar="S", help="its noise (0.1)")
     add("--test-noise", type=float, metavar="S", help="that of the new sequences")
-    add("--steps", type=count, default=5, metavar="N", help="time steps of a window")
+    add("--steps", type=positive, default=5, metavar="N", help="time steps of a window")
     add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
-    add("--shortest", type=count, metavar="N", help="train on windows from N steps on")
+    add(
+        "--shortest",
+        type=positive,
+        metavar="N",
+        help="train on windows from N steps on",
+    )
     add("--each-step", action="store_true", help="an answer for each time step")
-    add("--epochs", type=count, default=14, metavar="N", help="passes over the list")
+    add("--epochs", type=positive, default=14, metavar="N", help="passes over the list")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
     if options.next:
         if options.mean or options.lag != parser.get_default("lag"):
             parser.error("--next does not go with --lag or --mean")
-        options.lag = 0  # Each value has an answer.
     elif options.noise != parser.get_default("noise") or options.test_noise is not None:
         parser.error("--noise and --test-noise need --next")
+    # The first values of a sequence, to which no right answer is known.
+    options.unanswered = 0 if options.next else options.lag
     if options.test_noise is None:
         options.test_noise = options.noise
     for name, noise in ("noise", options.noise), ("test-noise", options.test_noise):
         if not 0 <= noise < np.inf:
             parser.error(f"--{name} is {noise}: a finite number from 0 on is needed")
-    if not options.lag < options.steps <= 50:
-        parser.error(f"--steps is {options.steps}: {options.lag + 1} to 50 is needed")
+    if not options.unanswered < options.steps <= 50:
+        parser.error(
+            f"--steps is {options.steps}: {options.unanswered + 1} to 50 is needed"
+        )
     if not 0 <= options.burn_in <= 20:
         parser.error(f"--burn-in is {options.burn_in}: 0 to 20 is needed")
     remedies = ("burn_in", "shortest", "each_step")
     if sum(bool(vars(options)[name]) for name in remedies) > 1:
         parser.error("only one of --burn-in, --shortest and --each-step is possible")
-    if options.shortest and not options.lag < options.shortest <= options.steps:
+    if options.shortest and not options.unanswered < options.shortest <= options.steps:
         needed = "more than --lag and at most --steps is needed"
         parser.error(f"--shortest is {options.shortest}: {needed}")
     if options.seed is not None and not 0 <= options.seed < 2**32:
@@ -116,12 +125,12 @@ def windows_of(values, answers, options):
     """Return all windows of a sequence, (samples, time steps, 1), and their right answers."""
     steps = options.burn_in + options.steps
     windows = sliding_window_view(values, steps)
-    return windows[..., np.newaxis], answers[steps - 1 - options.lag :]
+    return windows[..., np.newaxis], answers[steps - 1 - options.unanswered :]
 
 
 def windows_with_many_answers(values, answers, options):
     """Return windows as `windows_of`, from value K on, and an answer to each time step."""
-    windows = sliding_window_view(values[options.lag :], options.steps)
+    windows = sliding_window_view(values[options.unanswered :], options.steps)
     y = sliding_window_view(answers, options.steps)
     return windows[..., np.newaxis], y[..., np.newaxis]
 
@@ -140,7 +149,9 @@ def train(options):
     model.compile("adam", "mse")
     n_values = 20_000 + model.input_shape[1] - 1
     if options.each_step:
-        (values,), (answers,) = draw(1, options.lag + n_values, options, options.noise)
+        (values,), (answers,) = draw(
+            1, options.unanswered + n_values, options, options.noise
+        )
         X, y = windows_with_many_answers(values, answers, options)
     else:
         (values,), (answers,) = draw(1, n_values, options, options.noise)
@@ -179,12 +190,12 @@ def main(command=None):
 
     yhat = make_reader(model).predict(sequences[..., np.newaxis], verbose=0)[..., 0]
     # The first answers ask for values that the network was never shown.
-    values, yhat = sequences[:, options.lag :], yhat[:, options.lag :]
+    values, yhat = sequences[:, options.unanswered :], yhat[:, options.unanswered :]
     last = [part[:, -25:].ravel() for part in (answers, yhat, values)]
     print(f"Error fed one value at a time: {relative_error(*last, options):.6f}")
-    first = [part[:, : 50 - options.lag] for part in (answers, yhat, values)]
+    first = [part[:, : 50 - options.unanswered] for part in (answers, yhat, values)]
     by_number = [f"{error:.6f}" for error in relative_error(*first, options)]
-    print("Error by number:", *["-"] * options.lag, *by_number)
+    print("Error by number:", *["-"] * options.unanswered, *by_number)
 
 
 if __name__ == "__main__":

@@ -37,15 +37,15 @@ PAGES = [FILE.with_name("README.md"), FILE.with_name("ANSWERS.md")]
 EXPERIMENTS = pd.read_csv(FILE.with_name("experiments.csv"), keep_default_na=False)
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "lengths"
-LEARNED = ["accuracy", "epochs to 95 %"]
-READ_ON = ["one at a time", "after 5 values", "after 10 values"]
+ON_WINDOWS = ["accuracy", "epochs to 95 %"]
+ONE_AT_A_TIME = ["one at a time", "after 5 values", "after 10 values"]
 EXERCISES = {  # the columns of these tables, as in EXERCISES.md
-    "exercise 1": LEARNED,
-    "exercise 2": ["accuracy", *READ_ON],
-    "exercise 3": ["accuracy", *READ_ON],
-    "exercise 4": [*LEARNED, *READ_ON],
+    "exercise 1": ON_WINDOWS,
+    "exercise 2": ["accuracy", *ONE_AT_A_TIME],
+    "exercise 3": ["accuracy", *ONE_AT_A_TIME],
+    "exercise 4": [*ON_WINDOWS, *ONE_AT_A_TIME],
     "exercise 5": ["accuracy"],
-    "exercise 6": LEARNED,
+    "exercise 6": ON_WINDOWS,
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.experiments import results
 from tests.experiments.pictures import marks
 from tests.scripts import SCRIPTS
+from tests.shared import printed
 
 RUNS = dict(list(results.read_runs().groupby("command")))
 
@@ -538,24 +539,14 @@ def test_the_first_answers_are_wrong_if_no_window_of_the_training_was_so_short()
 # What pictures.py has measured, in %.
 
 
-def measured(picture, command, kind="median"):
-    """Return a table of pictures.txt, from 1 on: rows and columns."""
-    text = results.FILE.with_name("pictures.txt").read_text("utf-8")
-    text = text[text.index(f"{picture}: ") :]
-    text = text[text.index(f"{command}: {kind}") :].split("\n\n")[0]
-    rows = [line.split() for line in text.splitlines()[2:]]
-    table = pd.DataFrame(rows).set_index(0).astype(int)
-    return table.set_axis(table.index.astype(int))
-
-
 def test_after_eight_values_the_networks_return_the_fourth_and_the_seventh():
     for command, value in ("--stateless", 4), ("--lag 1", 7):
-        row = measured("learned.png", command).loc[8]
+        row = printed("learned.png", command).loc[8]
         assert row.idxmax() == value and row[value] > 90
 
 
 def test_from_4_values_on_the_zero_state_network_returns_value_4():
-    table = measured("learned.png", "--stateless")
+    table = printed("learned.png", "--stateless")
     assert (table.loc[4:].idxmax(axis=1) == 4).all()
     assert table.loc[2:3].max().max() <= 20
     assert table.loc[4:, 4].is_monotonic_decreasing
@@ -563,7 +554,7 @@ def test_from_4_values_on_the_zero_state_network_returns_value_4():
 
 def test_from_a_zero_state_a_network_stores_value_4_and_else_the_last_two_values():
     zero, carried = (
-        measured("inside.png", command) for command in ("--stateless", "--lag 1")
+        printed("inside.png", command) for command in ("--stateless", "--lag 1")
     )
     assert (zero.loc[4:].idxmax(axis=1) == 4).all()
     for step in range(2, 11):

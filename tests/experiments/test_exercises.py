@@ -12,8 +12,8 @@ import pytest
 import echo_lag
 import echo_lag_no_context
 import sequences
-from tests.conftest import eagerly
 from tests.experiments import extensions, read_on, results
+from tests.shared import eagerly
 
 SHEET = Path(__file__).with_name("EXERCISES.md").read_text("utf-8")
 CHANGES = dict(re.findall(r"(?s)```diff ([A-Z])\n(.*?)```", SHEET))

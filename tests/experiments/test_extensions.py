@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 from sequences import generate_sequence, one_hot_decode
-from tests.conftest import eagerly
 from tests.experiments import extensions, fit_per_epoch
 from tests.experiments.extensions import build_model, generate_data, parse
+from tests.shared import eagerly, read_nothing
 
 
 def pairs(command, sequence):
@@ -37,12 +37,6 @@ def with_large_weights(model):
     # A bias, as a time step of zeros would leave a zero state without one.
     model.set_weights([3 * array + 0.5 for array in model.get_weights()])
     return model
-
-
-def read_nothing(model, n_sequences=2, length=25):
-    """Return sequences and answers of zeros, at once."""
-    zeros = np.zeros((n_sequences, length), dtype=int)
-    return zeros, zeros
 
 
 SAME_AS = {"echo_lag": "", "echo_lag_no_context": "--context 1 --batch-size 6"}

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from sequences import generate_data_lag_no_context, one_hot_decode
-from tests.conftest import eagerly
 from tests.experiments import extensions, pictures, results
 from tests.experiments.extensions import build_model, parse, read_on
-from tests.experiments.test_extensions import read_nothing
 from tests.scripts import SCRIPTS
+from tests.shared import eagerly, printed, read_nothing
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +88,11 @@ def test_cells_of_marks_are_the_medians_of_the_file():
         np.testing.assert_allclose(row, expected)
 
 
-def test_the_picture_of_marks_was_drawn_from_the_file():
-    with Image.open(pictures.FOLDER / "marks.png") as picture:
-        assert picture.text["Description"] == pictures.marks().to_csv()
+@pytest.mark.parametrize("name", ["marks", "learned", "inside", "curves"])
+def test_a_picture_was_drawn_from_what_is_in_its_file(name):
+    expected = pictures.marks().to_csv() if name == "marks" else printed(f"{name}.png")
+    with Image.open(pictures.FOLDER / f"{name}.png") as picture:
+        assert picture.text["Description"] == expected
 
 
 def test_marks_are_drawn_where_they_belong():
@@ -131,11 +132,10 @@ def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
     assert [curve.tolist() for curve in found] == [[0.1, 0.2]] * 20
 
 
-def test_a_table_has_the_median_the_lowest_and_the_highest(capsys):
+def test_a_table_has_the_median_the_lowest_and_the_highest():
     runs = [np.full((1, 2), share) for share in (0.1, 0.9, 0.3)]
-    pictures.print_table("a.py", runs, ["accuracy"], [100, 200])
-    tables = capsys.readouterr().out.split("\n\n")
-    assert [re.sub(" +", " ", table) for table in tables] == [
+    text = pictures.tables("a.py", runs, ["accuracy"], [100, 200])
+    assert [re.sub(" +", " ", table) for table in text.split("\n\n")] == [
         "a.py: median of 3 seeds, in %\n 100 200\naccuracy 30 30",
         "a.py: lowest of 3 seeds, in %\n 100 200\naccuracy 10 10",
         "a.py: highest of 3 seeds, in %\n 100 200\naccuracy 90 90",

@@ -21,7 +21,7 @@ from tests.experiments.real_values import (
 def test_framing_pair_by_pair(command, burn_in):
     options = parse(f"{command} --burn-in {burn_in}")
     (s,), (answers,) = draw(1, 20, options, 0.1)
-    lag, length = options.lag, burn_in + 5
+    lag, length = options.unanswered, burn_in + 5
     # After the values that `draw` returns, --next has one more, its last answer.
     after = [*s, answers[-1]]
     for t in range(lag, 20):
@@ -40,7 +40,7 @@ def test_many_answers_pair_by_pair(command):
     options = parse(f"{command} --steps 4 --each-step")
     (s,), (answers,) = draw(1, 20, options, 0.1)
     X, y = windows_with_many_answers(s, answers, options)
-    lag = options.lag
+    lag = options.unanswered
     assert X.shape == y.shape == (17 - lag, 4, 1)
     # The first window begins with the first value that has an answer.
     for start, (window, right) in enumerate(zip(X[:, :, 0], y[:, :, 0])):

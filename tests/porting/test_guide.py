@@ -11,9 +11,8 @@ import tensorflow as tf
 from keras import layers
 from keras.layers import GRU, LSTM, Dense, Embedding
 
-from tests import conftest
-from tests.conftest import eagerly
-from tests.porting.test_stateful import sequential, states
+from tests import shared
+from tests.shared import eagerly, sequential, states
 
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -21,7 +20,7 @@ BLOCKS = re.findall(r"(?s)```python\n(.*?)```", GUIDE)
 START, CHECK, COPY, EACH_STEP, LENGTHS, CARRIED, BURN_IN, LIVE, FORECAST = BLOCKS
 FUNCTIONS = START[: START.index("training = [")]
 CHECK_ALONE = CHECK[: CHECK.index("new = made_series(")]
-span = functools.partial(conftest.span, GUIDE)
+span = functools.partial(shared.span, GUIDE)
 
 
 def replaced(program, changes):
@@ -62,7 +61,7 @@ made_series = lambda length: np.sin(np.arange(length))[:, np.newaxis]
 """
 STATEFUL = {"stateful.py": (FOLDER / "stateful.py").read_text(encoding="utf-8")}
 PROGRAM = smaller("\n".join(BLOCKS))
-conftest.BESIDE["guide"] = conftest.run_program, PROGRAM, STATEFUL
+shared.BESIDE["guide"] = shared.run_program, PROGRAM, STATEFUL
 
 pytestmark = pytest.mark.usefixtures("seed", "eager")
 

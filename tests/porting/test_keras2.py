@@ -11,10 +11,9 @@ import tensorflow as tf
 from keras import layers
 from keras.layers import LSTM, Dense, Embedding
 
-from tests import conftest
-from tests.conftest import eagerly
+from tests import shared
 from tests.porting.stateful import reset_states
-from tests.porting.test_stateful import fit_and_reset, sequential, states, weights
+from tests.shared import eagerly, fit_and_reset, sequential, states, weights
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "keras2.md").read_text(encoding="utf-8")
@@ -22,7 +21,7 @@ PAGE = PAGE.replace("range(100)", "range(2)")
 BY_BATCH, BY_PASS, BURN_IN, STATE, EQUAL_IDS = re.findall(
     r"(?s)```python\n(.*?)```", PAGE
 )
-span = functools.partial(conftest.span, PAGE)
+span = functools.partial(shared.span, PAGE)
 
 pytestmark = pytest.mark.usefixtures("seed")
 

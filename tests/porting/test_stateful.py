@@ -10,36 +10,15 @@ import tensorflow as tf
 from keras import layers
 from keras.layers import GRU, LSTM, RNN, Dense, Embedding, LSTMCell
 
-from tests import conftest
-from tests.conftest import eagerly
+from tests import shared
 from tests.porting import stateful
 from tests.porting.stateful import compile_training_pass, reset_states
+from tests.shared import eagerly, fit_and_reset, sequential, states, weights
 
 pytestmark = pytest.mark.usefixtures("seed")
 
 CARRIED = {"stateful": True, "return_sequences": True}
 INPUTS = keras.Input((None, 4), dtype="float64")
-
-
-def sequential(*chain, shape=(2, 3, 4)):
-    return keras.Sequential([keras.Input(batch_shape=shape), *chain])
-
-
-def states(model):
-    parts = [part for part in model._flatten_layers() if isinstance(part, RNN)]
-    return keras.tree.flatten([part.states or [] for part in parts])
-
-
-def fit_and_reset(model, X, y, batch_size=2):
-    """Train as Keras does, and return the loss and the metrics."""
-    model.run_eagerly = True  # For so few batches, faster than compiling.
-    history = model.fit(X, y, batch_size=batch_size, shuffle=False, verbose=0).history
-    reset_states(model)
-    return {name: value for name, (value,) in history.items()}
-
-
-def weights(model):
-    return np.concatenate([array.ravel() for array in model.get_weights()])
 
 
 class MyLSTM(LSTM):
@@ -182,7 +161,7 @@ NETWORKS = {
     with_a_step_of_its_own: ([4, 4], 1),
 }
 for build, (lengths, _) in NETWORKS.items():
-    conftest.BESIDE[f"pass {build.__name__}"] = train_both_ways, build, lengths
+    shared.BESIDE[f"pass {build.__name__}"] = train_both_ways, build, lengths
 
 
 @pytest.mark.parametrize("build", NETWORKS)

@@ -1,0 +1,105 @@
+"""What files of tests share: pages and their code, networks, `eagerly`."""
+
+import contextlib
+import io
+import re
+import runpy
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from tests.porting.stateful import reset_states
+
+# What runs in the process beside the tests, if a test asks for it: by name, a function and
+# its arguments. Files of tests add what they need.
+BESIDE = {}
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Let TensorFlow compile nothing: for a few batches, this is faster."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def run_program(code, beside=None):
+    """Run a program; return what it prints.
+
+    beside: the text of a file that it imports, by the file's name.
+    """
+    keras.utils.set_random_seed(1)
+    beside = beside or {}
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        # TensorFlow reads the source of functions, so each text needs a file.
+        for name, text in {**beside, "program.py": code}.items():
+            Path(folder, name).write_text(text, "utf-8")
+            # What was imported by this name comes back at the end.
+            patch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+        patch.syspath_prepend(folder)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            runpy.run_path(str(Path(folder, "program.py")))
+    return output.getvalue()
+
+
+def inline_code(page):
+    """Return the pieces of code in the text of a page, each on one line."""
+    text = re.sub(r"(?s)```.*?```", "", page)
+    return [re.sub(r"\s+", " ", piece) for piece in re.findall(r"`([^`]+)`", text)]
+
+
+def span(page, pattern):
+    """Return the only piece of code in the text of a page that has this pattern."""
+    (found,) = {piece for piece in inline_code(page) if re.fullmatch(pattern, piece)}
+    return found
+
+
+def printed(picture, command=None, kind="median"):
+    """Return a table of pictures.txt, from 1 on; without a command, all text of a picture."""
+    file = Path(__file__).with_name("experiments") / "pictures.txt"
+    text = file.read_text("utf-8")
+    text = re.split(r"(?m)^(?=\w+\.png: )", text[text.index(f"{picture}: ") :])[1]
+    if command is None:
+        return text
+    text = text[text.index(f"{command}: {kind}") :].split("\n\n")[0]
+    rows = [line.split() for line in text.splitlines()[2:]]
+    table = pd.DataFrame(rows).set_index(0).astype(int)
+    return table.set_axis(table.index.astype(int))
+
+
+def sequential(*chain, shape=(2, 3, 4)):
+    """Return a network of layers, for a batch shape."""
+    return keras.Sequential([keras.Input(batch_shape=shape), *chain])
+
+
+def states(model):
+    """Return all states of the recurrent layers of a network."""
+    parts = [part for part in model._flatten_layers() if hasattr(part, "cell")]
+    return keras.tree.flatten([part.states or [] for part in parts])
+
+
+def weights(model):
+    """Return all weights of a network as one array."""
+    return np.concatenate([array.ravel() for array in model.get_weights()])
+
+
+def fit_and_reset(model, X, y, batch_size=2):
+    """Train as Keras does, and return the loss and the metrics."""
+    model.run_eagerly = True  # For so few batches, faster than compiling.
+    history = model.fit(X, y, batch_size=batch_size, shuffle=False, verbose=0).history
+    reset_states(model)
+    return {name: value for name, (value,) in history.items()}
+
+
+def read_nothing(model, n_sequences=2, length=25):
+    """Return sequences and answers of zeros, at once, as extensions.read_on returns them."""
+    zeros = np.zeros((n_sequences, length), dtype=int)
+    return zeros, zeros

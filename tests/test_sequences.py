@@ -59,6 +59,7 @@ def test_encoding_takes_sequences_and_integers_of_every_kind(values):
 
 def test_decoding_takes_probabilities_and_keeps_every_time_step():
     assert one_hot_decode([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]) == [1, 0]
+    assert one_hot_decode([[0.3, 0.30001, 0.2]]) == [1]
     decoded = one_hot_decode(one_hot_encode(range(7, 13)).reshape(2, 3, 100))
     assert decoded == [[7, 8, 9], [10, 11, 12]]
 

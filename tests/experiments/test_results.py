@@ -263,6 +263,11 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
     assert set(added.on_windows) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
     assert all(line.count(",") == 7 for line in file.read_text("utf-8").splitlines())
+    file.unlink()  # as the report says, to measure all anew
+    results.run_what_lacks(results.jobs()[:3])
+    results.run_what_lacks(results.jobs())
+    added = results.read_runs()
+    assert sorted(zip(added.command, added.seed)) == sorted(results.jobs())
 
 
 def test_two_runs_go_at_a_time_and_what_has_ended_outlives_a_failure(file, monkeypatch):

@@ -123,7 +123,7 @@ def train_both_ways(build, lengths):
     """Train by the pass and by Keras, on sequences of these lengths.
 
     Returns: of each way, the results by length and the weights. Of the pass, also the states
-        that it has left, and how often it was traced.
+        that it has left, how often it was traced, and how often it checked the shapes.
     """
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
@@ -136,6 +136,7 @@ def train_both_ways(build, lengths):
         sgd = keras.optimizers.SGD(schedule, momentum=0.9, **options)
         model.compile(sgd, loss, metrics=["accuracy"], run_eagerly=True)
     ours.train_step = mock.Mock(wraps=ours.train_step)
+    ours.compute_output_spec = mock.Mock(wraps=ours.compute_output_spec)
     train_on_sequence = compile_training_pass(ours, np.int64(2))
     results, expected, left = [], [], []
     for n in lengths:
@@ -148,7 +149,9 @@ def train_both_ways(build, lengths):
         results.append(train_on_sequence(X.tolist(), y))
         left += [state.numpy() for state in states(ours)]
         expected.append(fit_and_reset(fitted, X, y))
-    by_pass = results, weights(ours), left, ours.train_step.call_count
+    # Checking the shapes takes as long as a pass, so it must happen once.
+    checks = ours.compute_output_spec.call_count
+    by_pass = results, weights(ours), left, ours.train_step.call_count, checks
     return by_pass, (expected, weights(fitted))
 
 
@@ -167,7 +170,7 @@ for build, (lengths, _) in NETWORKS.items():
 @pytest.mark.parametrize("build", NETWORKS)
 def test_training_pass_is_fit_and_a_reset(build, beside):
     by_pass, (expected, fitted) = beside(f"pass {build.__name__}")
-    results, trained, left, traces = by_pass
+    results, trained, left, traces, checks = by_pass
     lengths, expected_traces = NETWORKS[build]
     assert len(results) == len(lengths)
     for got, of_fit in zip(results, expected, strict=True):
@@ -175,7 +178,7 @@ def test_training_pass_is_fit_and_a_reset(build, beside):
         assert got == pytest.approx(of_fit, rel=1e-4)
     np.testing.assert_allclose(trained, fitted, rtol=0, atol=1e-5)
     assert not any(map(np.any, left))
-    assert traces == expected_traces
+    assert (traces, checks) == (expected_traces, 1)
 
 
 # Keras 3.8 does not have the first one.

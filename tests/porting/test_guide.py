@@ -467,12 +467,16 @@ def test_check_refuses_a_reader_with_one_answer(run):
         check_of(run, 10)["check"](model, reader, [(VALUES, BEFORE)])
 
 
-def test_check_refuses_a_network_that_keeps_its_state(run):
+@pytest.mark.parametrize("stateful", [(True, False), (False, True)])
+def test_check_refuses_a_network_that_keeps_its_state(run, stateful):
     model, reader = (
-        sequential(LSTM(2, **how), Dense(1), shape=(32, None, 1))
-        for how in ({"stateful": True}, {"return_sequences": True})
+        sequential(
+            LSTM(2, stateful=keeps, return_sequences=True), Dense(1), shape=(1, None, 1)
+        )
+        for keeps in stateful
     )
-    with pytest.raises(AssertionError, match=model.layers[0].name):
+    (layer,) = [part for part in (model.layers[0], reader.layers[0]) if part.stateful]
+    with pytest.raises(AssertionError, match=layer.name):
         check_of(run, 10)["check"](model, reader, [(VALUES, BEFORE)])
 
 

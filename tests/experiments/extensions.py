@@ -38,17 +38,17 @@ CONFLICTS = {
 }
 
 
-def whole_number(text, at_least=0):
-    """Return a whole number that is large enough; argparse reports the error."""
-    if int(text) < at_least:
-        message = f"{text} is too small: at least {at_least} is needed"
+def from_0(text, least=0):
+    """Return a whole number from 0 on; argparse reports the error."""
+    if not text.isdecimal() or int(text) < least:
+        message = f"{text} is not a whole number of at least {least}"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
-def positive(text):
-    """Return a whole number of at least 1."""
-    return whole_number(text, at_least=1)
+def from_1(text):
+    """Return a whole number from 1 on."""
+    return from_0(text, least=1)
 
 
 def parse(command=None):
@@ -60,36 +60,13 @@ def parse(command=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add(
-        "--epochs",
-        type=positive,
-        default=2000,
-        metavar="N",
-        help="train on N sequences",
-    )
+    add("--epochs", type=from_1, default=2000, metavar="N", help="train on N sequences")
     add("--seed", type=int, metavar="N", help="same seed, same output")
-    add("--length", type=positive, default=25, metavar="N", help="values of a sequence")
-    add(
-        "--unique",
-        type=positive,
-        default=100,
-        metavar="N",
-        help="how many values exist",
-    )
+    add("--length", type=from_1, default=25, metavar="N", help="values of a sequence")
+    add("--unique", type=from_1, default=100, metavar="N", help="how many values exist")
     add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
-    add(
-        "--context",
-        type=positive,
-        default=5,
-        metavar="N",
-        help="time steps of a window",
-    )
-    add(
-        "--shortest",
-        type=positive,
-        metavar="N",
-        help="train on windows from N steps on",
-    )
+    add("--context", type=from_1, default=5, metavar="N", help="time steps of a window")
+    add("--shortest", type=from_1, metavar="N", help="train on windows from N steps on")
     choices = ["drop", "mark", "mask"]
     add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
@@ -98,24 +75,13 @@ def parse(command=None):
     add("--never-reset", action="store_true", help="keep the state between sequences")
     choices = ["random", "similar", "other-sequence"]
     add("--start", choices=choices, help="start each batch from such a state")
-    add("--list", type=positive, metavar="N", help="fit all windows of one list")
-    add("--parts-of", type=positive, metavar="N", help="train on parts of one list")
-    add(
-        "--batch-size",
-        type=positive,
-        metavar="N",
-        help="default: at most 5, if it fits",
-    )
-    add(
-        "--lead",
-        type=whole_number,
-        default=0,
-        metavar="N",
-        help="values before each window",
-    )
+    add("--list", type=from_1, metavar="N", help="fit all windows of one list")
+    add("--parts-of", type=from_1, metavar="N", help="train on parts of one list")
+    add("--batch-size", type=from_1, metavar="N", help="default: at most 5, if it fits")
+    add("--lead", type=from_0, default=0, metavar="N", help="values before each window")
     add(
         "--burn-in",
-        type=whole_number,
+        type=from_0,
         default=0,
         metavar="N",
         help="same, without gradients",
@@ -123,8 +89,8 @@ def parse(command=None):
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
-    add("--layers", type=positive, default=1, metavar="N", help="one after the other")
-    add("--units", type=positive, default=50, metavar="N", help="of each layer")
+    add("--layers", type=from_1, default=1, metavar="N", help="one after the other")
+    add("--units", type=from_1, default=50, metavar="N", help="of each layer")
     choices = ["all", "dense", "recurrent-kernel", "all-but-recurrent-kernel"]
     add("--train", choices=choices, default="all", help="Dense is always trained")
     add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.experiments.extensions import positive
+from tests.experiments.extensions import from_1
 from tests.experiments.networks import LAYERS, MISSING, BurnIn, make_reader, shortened
 from tests.porting.stateful import compile_training_pass
 
@@ -33,27 +33,16 @@ def parse(command=None):
     add = parser.add_argument
     layers = ["lstm", "gru", "simple-rnn"]
     add("--layer", choices=layers, default="lstm", help="hidden layer, of 50 units")
-    add(
-        "--lag",
-        type=positive,
-        default=1,
-        metavar="K",
-        help="predict the value K before",
-    )
+    add("--lag", type=from_1, default=1, metavar="K", help="predict the value K before")
     add("--mean", action="store_true", help="predict the mean from there on")
     add("--next", action="store_true", help="predict the next value of a season")
     add("--noise", type=float, default=0.1, metavar="S", help="its noise (0.1)")
     add("--test-noise", type=float, metavar="S", help="that of the new sequences")
-    add("--steps", type=positive, default=5, metavar="N", help="time steps of a window")
+    add("--steps", type=from_1, default=5, metavar="N", help="time steps of a window")
     add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
-    add(
-        "--shortest",
-        type=positive,
-        metavar="N",
-        help="train on windows from N steps on",
-    )
+    add("--shortest", type=from_1, metavar="N", help="train on windows from N steps on")
     add("--each-step", action="store_true", help="an answer for each time step")
-    add("--epochs", type=positive, default=14, metavar="N", help="passes over the list")
+    add("--epochs", type=from_1, default=14, metavar="N", help="passes over the list")
     add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
     if options.next:

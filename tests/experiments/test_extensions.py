@@ -478,8 +478,8 @@ def test_lead_0_and_burn_in_0_are_as_if_not_given():
     [
         ("--lag -1", "--lag is -1: 0 to 24 is needed"),
         ("--layers 2 --burn-in 1", "--layers and --burn-in do not go together"),
-        ("--epochs 0", "--epochs: 0 is too small: at least 1 is needed"),
-        ("--lead -1", "--lead: -1 is too small: at least 0 is needed"),
+        ("--epochs 0", "--epochs: 0 is not a whole number of at least 1"),
+        ("--lead -1", "--lead: -1 is not a whole number of at least 0"),
         ("--learning-rate nan", "--learning-rate is nan: a finite number above 0 is"),
         ("--forget-bias nan", "--forget-bias is nan: a finite number is needed"),
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),

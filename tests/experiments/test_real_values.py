@@ -266,7 +266,8 @@ def compile_nothing(model, batch_size, jit_compile):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("--lag 0", "--lag: 0 is too small: at least 1 is needed"),
+        ("--lag 1.5", "--lag: 1.5 is not a whole number of at least 1"),
+        ("--lag 0", "--lag: 0 is not a whole number of at least 1"),
         ("--lag 5", "--steps is 5: 6 to 50 is needed"),
         ("--steps 51", "--steps is 51: 2 to 50 is needed"),
         ("--burn-in -1", "--burn-in is -1: 0 to 20 is needed"),

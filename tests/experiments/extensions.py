@@ -79,13 +79,7 @@ def parse(command=None):
     add("--parts-of", type=from_1, metavar="N", help="train on parts of one list")
     add("--batch-size", type=from_1, metavar="N", help="default: at most 5, if it fits")
     add("--lead", type=from_0, default=0, metavar="N", help="values before each window")
-    add(
-        "--burn-in",
-        type=from_0,
-        default=0,
-        metavar="N",
-        help="same, without gradients",
-    )
+    add("--burn-in", type=from_0, default=0, metavar="N", help="same, no gradients")
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")

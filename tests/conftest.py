@@ -1,14 +1,15 @@
 """How the tests run.
 
-Some things take long: the full training of each script, a program of a page, what Keras's own
-`fit` makes. They run once, in a process beside the tests. A file of tests puts such jobs into
-`BESIDE`, by name. A test asks for a result by `beside(name)`, or `trained(name)` for a script;
-these tests run last.
+Some things take long: the full training of each script, a script in a shell, a program of a
+page, a training by our pass and by Keras. They run once, in a process beside the tests. A file
+of tests puts such jobs into `BESIDE`, by name, and a test takes a result by `beside(name)`, or
+`trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
+run, and the tests that ask run last.
 
 Three things are only for speed. Python's collector of garbage is off, as it would search very
-many objects for little. Each of the two processes has one thread. And TensorFlow itself is not
-seeded: it would forget its kernels each time, and what Keras draws does not depend on it, but
-for the order in which `fit` shuffles.
+many objects for little. Each of the two processes has one thread. And in this process, nothing
+seeds TensorFlow itself, which would then compile again what it has compiled. (What Keras draws
+does not depend on that seed, but for the order in which `fit` shuffles.)
 """
 
 import functools

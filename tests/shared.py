@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from tests.porting.stateful import reset_states
 
-# What runs in the process beside the tests, if a test asks for it: by name, a function and
-# its arguments. Files of tests add what they need.
+# The jobs of the process beside the tests (see conftest.py): by name, a function and its
+# arguments. Files of tests add theirs.
 BESIDE = {}
 
 

@@ -53,8 +53,14 @@ def train(name):
             history = script.fit(model)
         states = [np.array(state) for state in model.layers[0].states or []]
         script.evaluate(model)
-    lines = output.getvalue().splitlines()
     (fit_sequence,) = passes
-    compiled = fit_sequence.experimental_get_tracing_count(), fit_sequence._jit_compile
-    all_weights = model.get_weights(), weights[2]
-    return Trained(*all_weights, history, sequences, states, lines, *compiled)
+    return Trained(
+        weights=model.get_weights(),
+        early_weights=weights[2],
+        history=history,
+        sequences=sequences,
+        states=states,
+        lines=output.getvalue().splitlines(),
+        traces=fit_sequence.experimental_get_tracing_count(),
+        with_xla=fit_sequence._jit_compile,
+    )

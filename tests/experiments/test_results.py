@@ -129,9 +129,9 @@ def test_each_command_can_be_run_and_does_what_its_cell_says():
         assert layers <= {options.layer}, cell
 
 
-@pytest.mark.parametrize("file", results.PAGES, ids=lambda file: file.name)
-def test_tables_of_a_page_are_made_of_the_file(file):
-    page = file.read_text("utf-8")
+@pytest.mark.parametrize("page", results.PAGES, ids=lambda page: page.name)
+def test_tables_of_a_page_are_made_of_the_file(page):
+    page = page.read_text("utf-8")
     empty = re.sub(r"(?m)^(\| `.+?`, seeds).*\n(\|.*\n)+", r"\1\n", page)
     empty = re.sub(r"(?m)^Versions: .*", "Versions: ", empty)
     assert empty != page
@@ -263,7 +263,7 @@ def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
     assert set(added.on_windows) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
     assert all(line.count(",") == 7 for line in file.read_text("utf-8").splitlines())
-    file.unlink()  # as the report says, to measure all anew
+    file.unlink()  # to measure all anew
     results.run_what_lacks(results.jobs()[:3])
     results.run_what_lacks(results.jobs())
     added = results.read_runs()
@@ -300,7 +300,8 @@ def test_two_runs_go_at_a_time_and_what_has_ended_outlives_a_failure(file, monke
             "--lag 1,5,0.5,0.75,inf,- 0.25,keras 3",
             "a line that is not complete: delete",
         ),
-        ("--lag", "has a line that is not complete: delete it"),
+        ("--lag\n", "has a line that is not complete: delete it"),
+        ("--lag 1,5,0.5,0.75,inf,-,keras 3,,\n", "Expected 8 fields in line 18, saw 9"),
         ("", "another results.py is running: wait for its end"),
     ],
 )

@@ -181,7 +181,7 @@ def test_training_pass_is_fit_and_a_reset(build, beside):
     assert (traces, checks) == (expected_traces, 1)
 
 
-# Keras 3.8 does not have the first one.
+# A loss that takes ids, too. Keras 3.8 does not have it.
 SPARSE = keras.losses.SparseCategoricalCrossentropy
 IDS_LOSS = getattr(keras.losses, "CategoricalGeneralizedCrossEntropy", SPARSE)()
 

@@ -141,9 +141,12 @@ def test_a_row_does_what_its_command_does(
     monkeypatch.setattr(script, "generate_data", lambda sequence=None: (X, y))
     script.evaluate(model)
     assert "Accuracy over 100 new sequences: 0." in capsys.readouterr().out
-    # What `read_on` takes as right.
-    lag = re.findall(r"read_on (--lag \d+)", SECTIONS[int(table[-1]) - 1])
+    # What `read_on` takes as right, and which script a section runs in its place.
+    section = SECTIONS[int(table[-1]) - 1]
+    lag = re.findall(r"read_on (--lag \d+)", section)
     assert read_on.parse(" ".join(lag).split()).lag == options.lag
+    programs = re.findall(r"\.venv/bin/python (\w+)\.py", section)
+    assert programs == (["echo_lag_no_context"] if table == "exercise 5" else [])
 
 
 def test_the_row_that_is_worked_out_shows_its_run():

@@ -163,5 +163,20 @@ def test_the_picture_of_part_3_shows_its_batches():
     batch_size, *_ = SCRIPTS["echo_lag_no_context"].batch_shape
     rows = np.reshape(one_hot_decode(X), (-1, batch_size)).T
     svg = (pictures.FOLDER / "state.svg").read_text("utf-8")
-    cells = [int(n) for n in re.findall(r"<tspan x=\"\d+\">(\d+)</tspan>", svg)]
-    assert cells == rows.ravel().tolist()
+    cells = {}  # by their places in the picture
+    for y, line in re.findall(r'<text y="(\d+)">(.*)</text>', svg):
+        for x, position in re.findall(r'<tspan x="(\d+)">(\d+)</tspan>', line):
+            cells[int(x), int(y)] = int(position)
+    assert [*cells.values()] == rows.ravel().tolist()
+
+    def position_at(x, y):
+        """Return the position in the cell that is closest to a place."""
+        return cells[min(cells, key=lambda cell: np.hypot(cell[0] - x, cell[1] - y))]
+
+    arrows = {}
+    for path, colour in re.findall(r'<path d="M(.*?)".*marker-end="url\(#(\w+)', svg):
+        x, y, *end = map(int, re.findall(r"\d+", path))
+        end = (x + end[0], y) if "h" in path else end
+        arrows[colour] = position_at(x, y), position_at(*end)
+    first, second = rows[0, :2]  # of row 1
+    assert arrows == {"orange": (first, second), "green": (second - 1, second)}

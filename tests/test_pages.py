@@ -277,7 +277,7 @@ def test_links_lead_to_what_they_name(page):
         target = file.parent / name if name else file
         assert target.exists(), link
         if anchor:
-            headings = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.MULTILINE)
+            headings = re.findall(r"^##+ (.*)", target.read_text("utf-8"), re.MULTILINE)
             plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
             anchors = [heading.replace(" ", "-") for heading in plain]
             assert anchor in anchors, link

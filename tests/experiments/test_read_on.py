@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import echo_lag
+from tests import shared
 from tests.experiments import extensions, read_on, results
 
 
@@ -22,6 +23,7 @@ def copied(trained, monkeypatch):
         model.set_weights(weights)
         return history
 
+    shared.predict_in_one_batch(monkeypatch)
     monkeypatch.setattr(echo_lag, "fit", fit)
     monkeypatch.setattr(extensions, "train", fit)
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests import shared
 from tests.experiments import extensions, real_values
 from tests.experiments.real_values import (
     draw,
@@ -14,6 +15,11 @@ from tests.experiments.real_values import (
     windows_of,
     windows_with_many_answers,
 )
+
+
+@pytest.fixture(autouse=True)
+def one_batch(monkeypatch):
+    shared.predict_in_one_batch(monkeypatch)
 
 
 @pytest.mark.parametrize("command", ["--lag 1", "--lag 3", "--lag 3 --mean", "--next"])

@@ -1,7 +1,7 @@
 """How the tests run.
 
 Some things take long: the full training of each script, a script in a shell, a program of a
-page, a training by our pass and by Keras. They run once, in a process beside the tests. A file
+page, a training by Keras's own `fit`. They run once, in a process beside the tests. A file
 of tests puts such jobs into `BESIDE`, by name, and a test takes a result by `beside(name)`, or
 `trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
 run, and the tests that ask run last.

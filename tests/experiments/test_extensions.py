@@ -508,9 +508,8 @@ def test_bad_command_line(command, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", SAME_AS)
-def test_evaluates_a_network_as_the_script(name, capsys):
-    script, options = importlib.import_module(name), parse(SAME_AS[name])
+def test_evaluates_a_network_as_the_script(capsys):
+    script, options = importlib.import_module("echo_lag"), parse("")
     model = with_large_weights(script.build_model())
     keras.utils.set_random_seed(2)
     script.evaluate(model)

@@ -10,7 +10,6 @@ import tensorflow as tf
 from keras import layers
 from keras.layers import GRU, LSTM, RNN, Dense, Embedding, LSTMCell
 
-from tests import shared
 from tests.porting import stateful
 from tests.porting.stateful import compile_training_pass, reset_states
 from tests.shared import eagerly, fit_and_reset, sequential, states, weights
@@ -163,15 +162,13 @@ NETWORKS = {
     masked: ([6, 6], 1),
     with_a_step_of_its_own: ([4, 4], 1),
 }
-for build, (lengths, _) in NETWORKS.items():
-    shared.BESIDE[f"pass {build.__name__}"] = train_both_ways, build, lengths
 
 
 @pytest.mark.parametrize("build", NETWORKS)
-def test_training_pass_is_fit_and_a_reset(build, beside):
-    by_pass, (expected, fitted) = beside(f"pass {build.__name__}")
-    results, trained, left, traces, checks = by_pass
+def test_training_pass_is_fit_and_a_reset(build):
     lengths, expected_traces = NETWORKS[build]
+    by_pass, (expected, fitted) = train_both_ways(build, lengths)
+    results, trained, left, traces, checks = by_pass
     assert len(results) == len(lengths)
     for got, of_fit in zip(results, expected, strict=True):
         assert type(got["loss"]) is float

@@ -107,6 +107,17 @@ def test_the_pasted_guide_shows_what_is_wrong_and_cures_it(beside):
     assert at_last[1] > 10 * at_last[0]
 
 
+def test_the_tables_that_the_guide_shows_say_what_it_says_of_them():
+    as_it_is, each_step, at_last, at_each = errors_of(GUIDE)
+    # The first answers are worse than naive ones, then better.
+    assert each_step[0, 1] < each_step[0, 2] < as_it_is[0, 1]
+    on_windows, reading_on, naive = as_it_is[1]
+    assert 3 * on_windows < reading_on < naive
+    assert max(each_step[1, :2]) < 0.1 * naive
+    assert at_last[1, 0] < at_last[1, 2] < at_last[1, 1]
+    assert max(at_each[1, :2]) < at_each[1, 2] == at_last[1, 2]
+
+
 def changes_of(diff):
     """Return which line of the guide's program becomes which lines."""
     changes, old = {}, None

@@ -179,4 +179,7 @@ def test_the_picture_of_part_3_shows_its_batches():
         end = (x + end[0], y) if "h" in path else end
         arrows[colour] = position_at(x, y), position_at(*end)
     first, second = rows[0, :2]  # of row 1
+    captions = re.findall(r'fill="#(?:D55E00|009E73)" font-weight="bold">(.*)<', svg)
+    numbers = [int(n) for n in re.findall(r"\d+", " ".join(captions))]
+    assert numbers == [second, first, second - 1]
     assert arrows == {"orange": (first, second), "green": (second - 1, second)}

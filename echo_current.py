@@ -77,9 +77,7 @@ def compile_fit(model):
     def fit_sequence(X, y):
         n = len(X)
         if n == 0 or n != len(y):
-            raise ValueError(
-                f"X has {n} samples and y {len(y)}: one y for each is needed"
-            )
+            raise ValueError(f"X has {n} samples, y {len(y)}: as many are needed")
         X, y = X[:, tf.newaxis], y[:, tf.newaxis]  # Each sample is a batch.
         model.reset_metrics()
         for i in tf.range(n):

@@ -142,7 +142,7 @@ def parse_args():
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
     if args.plot:
         try:
-            is_new = not args.plot.exists()
+            is_new = not os.path.lexists(args.plot)
             args.plot.open("a").close()  # Can it be written? An old picture stays.
             if is_new:
                 args.plot.unlink()  # The new one comes after the training.

@@ -42,12 +42,6 @@ def tables(page):
     return [[[cell.strip() for cell in row] for row in table] for table in rows]
 
 
-def test_each_picture_is_shown_once():
-    shown = re.findall(r"!\[[^]]*\]\([^)]*?\.github/([^)]*)\)", "".join(PAGES.values()))
-    files = [file.name for file in (ROOT / ".github").iterdir() if file.is_file()]
-    assert sorted(shown) == sorted(files)
-
-
 def section_of(page, heading):
     """Return the text below a heading of a page, with single spaces."""
     (found,) = re.findall(rf"(?ms)^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", page)
@@ -314,6 +308,12 @@ def test_both_commands_of_readme_set_up_the_same():
     set_up, _, tests = re.findall(r"(?m)^(?:python3|\.venv).*", README)
     # The gate runs the second one.
     assert set_up.removesuffix("echo_lag.py") == tests.removesuffix("-m pytest")
+
+
+def test_each_picture_is_shown_once():
+    shown = re.findall(r"!\[[^]]*\]\([^)]*?\.github/([^)]*)\)", "".join(PAGES.values()))
+    files = [file.name for file in (ROOT / ".github").iterdir() if file.is_file()]
+    assert sorted(shown) == sorted(files)
 
 
 @each_page

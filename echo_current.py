@@ -13,12 +13,9 @@ from argparse import ArgumentParser, RawTextHelpFormatter
 from importlib.util import find_spec
 from pathlib import Path
 
-# No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
-os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
+os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")  # no GPU
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A notebook sets MPLBACKEND to its own backend. Keras imports Matplotlib, which then fails
-# where this backend, matplotlib_inline, is not installed.
-if find_spec("matplotlib_inline") is None:
+if find_spec("matplotlib_inline") is None:  # which a notebook sets as MPLBACKEND
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
     gc.disable()  # Only for speed: no search for garbage during the imports.
@@ -55,6 +52,7 @@ def fit(model, epochs=EPOCHS):
     history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
+        check(model, X, y)
         # The article: model.fit(X, y, epochs=1, batch_size=1)
         # The same, compiled, but in order (by default, fit shuffles the samples): 25 batches
         # of 1 sample of 1 time step and 100 features.
@@ -65,22 +63,28 @@ def fit(model, epochs=EPOCHS):
     return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
+def check(model, X, y):
+    """Raise ValueError if the samples X or their answers y do not fit the model."""
+    needed = model.input_shape
+    if X.shape[1:] != needed[1:] or len(X) == 0:
+        raise ValueError(f"X has shape {X.shape}: samples of {needed[1:]} are needed")
+    needed = len(X), *model.output_shape[1:]
+    if y.shape != needed:
+        raise ValueError(f"y has shape {y.shape}: {needed} is needed")
+
+
 # Only for speed: compile_fit does the article's line, so you need not read it.
 def compile_fit(model):
     """Return one function for the line of the article, without set-up and shuffling."""
-    # Only for speed: make the variables of Adam and of the metric now. Otherwise, the first
-    # call would make them, and TensorFlow would compile the function a second time.
+    # Make the variables of Adam and of the metric now: TensorFlow then compiles once.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
     @tf.function(jit_compile=True)  # by XLA
     def fit_sequence(X, y):
-        n = len(X)
-        if n == 0 or n != len(y):
-            raise ValueError(f"X has {n} samples, y {len(y)}: as many are needed")
         X, y = X[:, tf.newaxis], y[:, tf.newaxis]  # Each sample is a batch.
         model.reset_metrics()
-        for i in tf.range(n):
+        for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))  # what fit does with a batch
         return model.get_metrics_result()
 
@@ -91,7 +95,7 @@ def compile_fit(model):
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
     needed = model.input_shape[1:]
-    if X.shape[1:] != needed:
+    if X.shape[1:] != needed or len(X) == 0:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
     return model.predict_on_batch(X)  # all samples in one batch
 
@@ -103,14 +107,11 @@ def evaluate(model, sequence=None):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
     # One sequence proves little, so measure 100 more.
-    expected, predicted = [], []
+    accuracy = keras.metrics.CategoricalAccuracy()
     for _ in range(100):
         X, y = generate_data()
-        expected.append(y)
-        predicted.append(predict(model, X))
-    y, yhat = np.concatenate(expected), np.concatenate(predicted)
-    accuracy = np.mean(keras.metrics.categorical_accuracy(y, yhat))
-    print(f"Accuracy over 100 new sequences: {accuracy:.4f}")
+        accuracy.update_state(y, predict(model, X))
+    print(f"Accuracy over 100 new sequences: {accuracy.result():.4f}")
 
 
 # Not in the article: the learning curves, and the options of the command.
@@ -140,18 +141,14 @@ def parse_args():
         parser.error(f"--seed is {args.seed}: 0 to 2**32 - 1 is needed")
     if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
-    if args.plot:
-        try:
-            is_new = not os.path.lexists(args.plot)
+    try:
+        generate_data(args.sequence)  # Are the integers right?
+        if args.plot:
+            is_new = not args.plot.exists()
             args.plot.open("a").close()  # Can it be written? An old picture stays.
             if is_new:
-                args.plot.unlink()  # The new one comes after the training.
-        except OSError as error:
-            needed = f"a file that can be written is needed ({error.strerror})"
-            parser.error(f"--plot is {args.plot}: {needed}")
-    try:
-        generate_data(args.sequence)  # checks the integers
-    except ValueError as error:
+                args.plot.resolve().unlink()
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     return args
 
@@ -159,9 +156,7 @@ def parse_args():
 def main():
     args = parse_args()
     if args.seed is not None:
-        keras.utils.set_random_seed(
-            args.seed
-        )  # also Python's random, which draws the values
+        keras.utils.set_random_seed(args.seed)  # seeds Python's random, too
     model = build_model()
     history = fit(model, args.epochs)
     evaluate(model, args.sequence)

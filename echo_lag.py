@@ -13,12 +13,9 @@ from argparse import ArgumentParser, RawTextHelpFormatter
 from importlib.util import find_spec
 from pathlib import Path
 
-# No GPU is needed, so use none. (TensorFlow may still note a missing one. Ignore it.)
-os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
+os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")  # no GPU
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A notebook sets MPLBACKEND to its own backend. Keras imports Matplotlib, which then fails
-# where this backend, matplotlib_inline, is not installed.
-if find_spec("matplotlib_inline") is None:
+if find_spec("matplotlib_inline") is None:  # which a notebook sets as MPLBACKEND
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
     gc.disable()  # Only for speed: no search for garbage during the imports.
@@ -58,6 +55,7 @@ def fit(model, epochs=EPOCHS):
     history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
+        check(model, X, y)
         # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False)
         #              model.reset_states()
         # Both lines, compiled: 4 batches of 5 samples (5 time steps, 100 features), in order.
@@ -68,21 +66,29 @@ def fit(model, epochs=EPOCHS):
     return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
+def check(model, X, y):
+    """Raise ValueError if the samples X or their answers y do not fit the model."""
+    needed = model.input_shape
+    if X.shape[1:] != needed[1:] or len(X) == 0 or len(X) % needed[0]:
+        raise ValueError(f"X has shape {X.shape}: full batches of {needed} are needed")
+    needed = len(X), *model.output_shape[1:]
+    if y.shape != needed:
+        raise ValueError(f"y has shape {y.shape}: {needed} is needed")
+
+
 # Only for speed: compile_fit does the article's two lines, so you need not read it.
 def compile_fit(model):
     """Return one function for the two lines of the article, without fit's set-up."""
-    # Only for speed: make the variables of Adam and of the metric now. Otherwise, the first
-    # call would make them, and TensorFlow would compile the function a second time.
+    # Make the variables of Adam and of the metric now: TensorFlow then compiles once.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(x=None, y=np.eye(100), y_pred=np.eye(100))  # any y will do
 
     @tf.function(jit_compile=True)  # by XLA
     def fit_sequence(X, y):
-        # Cut X and y into batches, along a new first axis. If they do not fit, this raises.
-        n = len(X) // model.input_shape[0]
-        X, y = tf.stack(tf.split(X, n)), tf.stack(tf.split(y, n))
+        X = tf.reshape(X, (-1, *model.input_shape))  # batches, along a new first axis
+        y = tf.reshape(y, (-1, *model.output_shape))
         model.reset_metrics()
-        for i in tf.range(n):
+        for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))  # what fit does with a batch
         reset_states(model)
         return model.get_metrics_result()
@@ -101,7 +107,7 @@ def reset_states(model):
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
     needed = model.input_shape[1:]
-    if X.shape[1:] != needed:
+    if X.shape[1:] != needed or len(X) == 0:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
     # As model.predict(X, batch_size=5). The state has a row for each of the 5 samples of a
     # batch, so the last batch must be full, too: zeros fill it up. Their answers are dropped.
@@ -120,14 +126,11 @@ def evaluate(model, sequence=None):
     print("Expected: ", one_hot_decode(y))
     print("Predicted:", one_hot_decode(yhat))
     # One sequence proves little, so measure 100 more.
-    expected, predicted = [], []
+    accuracy = keras.metrics.CategoricalAccuracy()
     for _ in range(100):
         X, y = generate_data()
-        expected.append(y)
-        predicted.append(predict(model, X))
-    y, yhat = np.concatenate(expected), np.concatenate(predicted)
-    accuracy = np.mean(keras.metrics.categorical_accuracy(y, yhat))
-    print(f"Accuracy over 100 new sequences: {accuracy:.4f}")
+        accuracy.update_state(y, predict(model, X))
+    print(f"Accuracy over 100 new sequences: {accuracy.result():.4f}")
 
 
 # Not in the article: the learning curves, and the options of the command.
@@ -157,18 +160,14 @@ def parse_args():
         parser.error(f"--seed is {args.seed}: 0 to 2**32 - 1 is needed")
     if args.plot and args.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         parser.error(f"--plot is {args.plot}: .png, .svg or .pdf is needed")
-    if args.plot:
-        try:
-            is_new = not os.path.lexists(args.plot)
+    try:
+        generate_data(args.sequence)  # Are the integers right?
+        if args.plot:
+            is_new = not args.plot.exists()
             args.plot.open("a").close()  # Can it be written? An old picture stays.
             if is_new:
-                args.plot.unlink()  # The new one comes after the training.
-        except OSError as error:
-            needed = f"a file that can be written is needed ({error.strerror})"
-            parser.error(f"--plot is {args.plot}: {needed}")
-    try:
-        generate_data(args.sequence)  # checks the integers
-    except ValueError as error:
+                args.plot.resolve().unlink()
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     return args
 
@@ -176,9 +175,7 @@ def parse_args():
 def main():
     args = parse_args()
     if args.seed is not None:
-        keras.utils.set_random_seed(
-            args.seed
-        )  # also Python's random, which draws the values
+        keras.utils.set_random_seed(args.seed)  # seeds Python's random, too
     model = build_model()
     history = fit(model, args.epochs)
     evaluate(model, args.sequence)

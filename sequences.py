@@ -62,7 +62,8 @@ def one_hot_decode(encoded):
         are empty, or if a value is NaN.
     """
     try:
-        vectors = np.asarray(encoded, dtype=float)
+        # Safe casting takes numbers, but no "3".
+        vectors = np.asarray(encoded).astype(float, casting="safe")
     except (TypeError, ValueError):
         raise ValueError(f"{encoded!r} is not an array of numbers to decode") from None
     if vectors.ndim == 0 or vectors.shape[-1] == 0:
@@ -141,7 +142,7 @@ def _encode(sequence, at_least):
 
 def _check_count(name, value):
     """Raise ValueError if the value of this name is not an integer of at least 1."""
-    if not isinstance(value, numbers.Integral) or value < 1:
+    if not isinstance(value, numbers.Integral) or value is True or value < 1:
         raise ValueError(f"{name} is {value!r}: an integer of at least 1 is needed")
 
 

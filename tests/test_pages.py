@@ -195,10 +195,12 @@ def test_a_function_of_keras_gives_what_the_page_says():
     assert float(old) == pytest.approx(float(keras_2))
 
 
+# In the text alone: the blocks of code are run by other tests.
 NAMES = {
     (page, name)
     for page, text in PAGES.items()
-    for name in re.findall(r"keras\.[a-z]\w*(?:\.\w+)*", text)
+    for code in shared.inline_code(text)
+    for name in re.findall(r"keras\.[a-z]\w*(?:\.\w+)*", code)
     if not re.search(rf"'{name}|/{name}", text)  # no message, no file
 }
 

@@ -65,45 +65,65 @@ def test_decoding_takes_probabilities_and_keeps_every_time_step():
 
 
 NAN = float("nan")
-ERRORS = [
-    *[
-        (function, {**data, name: value}, f"^{name} is {value!r}: an integer of at le")
-        for function, data, name in [
-            (generate_sequence, {}, "length"),
-            (generate_sequence, {}, "n_unique"),
-            (one_hot_encode, {"sequence": []}, "n_unique"),
-        ]
-        for value in ("3", 2.5, 25.0, None, 0, -1)
-    ],
-    *[
-        (one_hot_encode, {"sequence": [0, value]}, f"^{value!r} is not an in.* 99$")
-        for value in (-1, 100, 1.5, 3.0, "3", NAN, None)
-    ],
-    (one_hot_encode, {"sequence": [0, 3], "n_unique": 3}, "^3 is not an int.* 0 to 2$"),
-    *[
-        (one_hot_encode, {"sequence": value}, f"{type(value).__name__} .*: a flat list")
-        for value in (
-            *(pd.DataFrame({7: [1, 2]}), np.eye(3), [[1, 2, 3]]),
-            *({1, 2}, {1: 2}, iter([1]), 34),
-        )
-    ],
-    *[
-        (one_hot_decode, {"encoded": value}, f"^{re.escape(repr(value))} {message}")
-        for message, values in {
-            "has no vectors to decode": (5, None, [], [[], []]),
-            "is not an array of numbers": ("three", {1: 2}, [[1, 0], [1]], [["a", 0]]),
-        }.items()
-        for value in values
-    ],
-    (one_hot_decode, {"encoded": [[NAN, 1], [1, 0]]}, "NaN"),
-    (one_hot_decode, {"encoded": [[1, 0], [1, NAN]]}, "NaN"),
+COUNTS = ["3", 2.5, 25.0, None, 0, -1, True]
+VALUES = [-1, 100, 1.5, 3.0, "3", NAN, None]
+# No flat sequence.
+SEQUENCES = [
+    pd.DataFrame({7: [1, 2]}),
+    np.eye(3),
+    [[1, 2, 3]],
+    {1, 2},
+    {1: 2},
+    iter([1]),
+    34,
 ]
+NO_VECTORS = [5, [], [[], []]]
+NO_NUMBERS = ["three", None, {1: 2}, [[1, 0], [1]], [["a", 0]], [["1", "2"]]]
 
 
-@pytest.mark.parametrize(("function", "data", "message"), ERRORS)
-def test_bad_data_is_an_error_that_names_it(function, data, message):
-    with pytest.raises(ValueError, match=message):
-        function(**data)
+@pytest.mark.parametrize("value", COUNTS)
+def test_a_bad_count_is_an_error_that_names_it(value):
+    for function, data, name in [
+        (generate_sequence, {}, "length"),
+        (generate_sequence, {}, "n_unique"),
+        (one_hot_encode, {"sequence": []}, "n_unique"),
+    ]:
+        message = f"^{name} is {value!r}: an integer of at least 1 is needed$"
+        with pytest.raises(ValueError, match=message):
+            function(**data, **{name: value})
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_bad_value_is_an_error_that_names_it(value):
+    with pytest.raises(ValueError, match=f"^{value!r} is not an integer from 0 to 99$"):
+        one_hot_encode([0, value])
+
+
+def test_a_value_is_below_n_unique():
+    with pytest.raises(ValueError, match="^3 is not an integer from 0 to 2$"):
+        one_hot_encode([0, 3], n_unique=3)
+
+
+@pytest.mark.parametrize("value", SEQUENCES, ids=lambda value: type(value).__name__)
+def test_what_is_no_flat_sequence_is_an_error_that_names_its_type(value):
+    with pytest.raises(ValueError, match=f"{type(value).__name__} .*: a flat list"):
+        one_hot_encode(value)
+
+
+@pytest.mark.parametrize(
+    ("message", "values"),
+    [("has no vectors", NO_VECTORS), ("is not an array of numbers", NO_NUMBERS)],
+)
+def test_what_cannot_be_decoded_is_an_error_that_names_it(message, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"^{re.escape(repr(value))} {message}"):
+            one_hot_decode(value)
+
+
+@pytest.mark.parametrize("encoded", [[[NAN, 1], [1, 0]], [[1, 0], [1, NAN]]])
+def test_nan_is_not_decoded(encoded):
+    with pytest.raises(ValueError, match="NaN"):
+        one_hot_decode(encoded)
 
 
 @pytest.mark.parametrize(

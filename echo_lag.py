@@ -109,8 +109,7 @@ def predict(model, X):
     needed = model.input_shape[1:]
     if X.shape[1:] != needed or len(X) == 0:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    # As model.predict(X, batch_size=5). The state has a row for each of the 5 samples of a
-    # batch, so the last batch must be full, too: zeros fill it up. Their answers are dropped.
+    # As model.predict(X, batch_size=5). The state needs full batches: zeros fill the last one.
     missing = -len(X) % model.input_shape[0]
     full = np.pad(X, [(0, missing), (0, 0), (0, 0)])
     batches = full.reshape(-1, *model.input_shape)

@@ -1,9 +1,8 @@
 """Part 3, "Echo Lag Observation Without Context": echo the previous value, given the current.
 
-1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3. This is the beginner's mistake: a sample has one
-time step, X(t), and the answer, X(t-1), is not in it. The state does not bring it, either:
-see "Why part 3 fails" in README.md. (The article's text once says that a batch is one
-sample. Its code has batches of 6, as here.)
+1, 2, 3, 4 becomes 2 -> 1, 3 -> 2, 4 -> 3. This is the beginner's mistake: the answer, X(t-1),
+is not in the sample, X(t). The state does not bring it, either: README.md says why. (The
+article's text once says that a batch is one sample. Its code has batches of 6, as here.)
 
 From "How to Learn to Echo Random Integers with LSTMs in Keras" by Jason Brownlee.
 """
@@ -110,8 +109,7 @@ def predict(model, X):
     needed = model.input_shape[1:]
     if X.shape[1:] != needed or len(X) == 0:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    # As model.predict(X, batch_size=6). The state has a row for each of the 6 samples of a
-    # batch, so the last batch must be full, too: zeros fill it up. Their answers are dropped.
+    # As model.predict(X, batch_size=6). The state needs full batches: zeros fill the last one.
     missing = -len(X) % model.input_shape[0]
     full = np.pad(X, [(0, missing), (0, 0), (0, 0)])
     batches = full.reshape(-1, *model.input_shape)

@@ -349,8 +349,8 @@ def answers(model, options):
     return y.argmax(axis=-1), yhat.argmax(axis=-1)
 
 
-def read_on(model, n_sequences=100, length=25):
-    """Let the trained network read new random sequences, each from its first value to its last.
+def feed(model, n_sequences=100, length=25):
+    """Feed the trained network new random sequences, one value at a time, from a zero state.
 
     With --mark, the sixth value has the feature: will the tenth answer be right?
 
@@ -360,8 +360,17 @@ def read_on(model, n_sequences=100, length=25):
     sequences = [generate_sequence(length, unique) for _ in range(n_sequences)]
     X = np.eye(unique, features, dtype="float32")[np.array(sequences)]
     X[:, 5, unique:] = 1
-    answers = make_reader(model).predict(X, verbose=0)
-    return np.array(sequences), answers.argmax(axis=-1)
+    yhat = make_reader(model).predict(X, verbose=0)
+    return np.array(sequences), yhat.argmax(axis=-1)
+
+
+def right_when_fed(model, lag, n_sequences=100, length=25):
+    """Feed the network; return which answers are right, (n_sequences, length - lag).
+
+    The first `lag` answers ask for values that the network was never shown.
+    """
+    sequences, yhat = feed(model, n_sequences, length)
+    return yhat[:, lag:] == sequences[:, : length - lag]
 
 
 def main(command=None):
@@ -371,16 +380,13 @@ def main(command=None):
     model = build_model(options)
     train(model, options)
     evaluate(model, options)
-    lag = options.lag
-    # The first `lag` answers ask for values that the network was never shown.
-    sequences, answers = read_on(model)
-    right = answers[:, lag:] == sequences[:, : 25 - lag]
+    right = right_when_fed(model, options.lag)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
-    print("Accuracy by number:", *["-"] * lag, *by_number)
-    sequences, answers = read_on(model, 50, 1000)
-    right = answers[:, 899:] == sequences[:, 899 - lag : 1000 - lag]
-    print(f"Accuracy at numbers 900 to 1000: {right.mean():.4f}")
+    print("Accuracy by number:", *["-"] * options.lag, *by_number)
+    right = right_when_fed(model, options.lag, n_sequences=50, length=1000)
+    late = right[:, -101:]  # from number 900 on
+    print(f"Accuracy at numbers 900 to 1000: {late.mean():.4f}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import argparse
 import subprocess
 
 import echo_lag
-from tests.experiments.extensions import read_on
+from tests.experiments.extensions import right_when_fed
 from tests.experiments.results import epochs_to_95, reached
 
 
@@ -51,12 +51,9 @@ def main(arguments=None):
     history = echo_lag.fit(model)
     echo_lag.evaluate(model)
 
-    lag = options.lag
-    sequences, answers = read_on(model, n_sequences=100, length=25)
-    # The first `lag` answers ask for values that the network was never shown.
-    right = answers[:, lag:] == sequences[:, :-lag]
+    right = right_when_fed(model, options.lag)
     print("Share of right answers, fed one value at a time:")
-    for number, share in enumerate(right.mean(axis=0), start=lag + 1):
+    for number, share in enumerate(right.mean(axis=0), start=options.lag + 1):
         print(f"after {number:2} values   {share:.2f}")
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     print("Epochs to 95 %:", reached([epochs_to_95(history["accuracy"])]))

@@ -48,7 +48,7 @@ def test_a_run_trains_as_the_script(name, monkeypatch, capsys):
     script = importlib.import_module(name)
     for module in script, extensions:
         monkeypatch.setattr(module, "evaluate", lambda *_: None)
-    monkeypatch.setattr(extensions, "read_on", read_nothing)
+    monkeypatch.setattr(extensions, "feed", read_nothing)
     monkeypatch.setattr(sys, "argv", ["script.py", "--seed=0", "--epochs=1"])
     script.main()
     expected = capsys.readouterr().out.splitlines()
@@ -133,25 +133,25 @@ class PlusOne:
 def test_each_answer_is_that_to_its_value_and_the_sixth_has_the_mark(monkeypatch):
     monkeypatch.setattr(extensions, "make_reader", lambda model: reader)
     reader, model = PlusOne(), build_model(parse("--unique 10 --mark first"))
-    sequences, answers = extensions.read_on(model, n_sequences=30)
+    sequences, answers = extensions.feed(model, n_sequences=30)
     assert sequences.shape == answers.shape == (30, 25)
     assert np.array_equal(answers, (sequences + 1) % 10)
     assert (reader.read[:, :, 10] == np.eye(25)[5]).all()
     assert len(np.unique(sequences, axis=0)) == 30
-    sequences, answers = extensions.read_on(model, n_sequences=2, length=40)
+    sequences, answers = extensions.feed(model, n_sequences=2, length=40)
     assert sequences.shape == answers.shape == (2, 40)
 
 
 def answers_of_main(monkeypatch, capsys, lag, right_from=1):
     """Return the lines of a run whose answers are right from a number on, wrong before."""
 
-    def read_on(model, n_sequences=2, length=25):
+    def feed(model, n_sequences=2, length=25):
         sequences = np.arange(n_sequences * length).reshape(n_sequences, length)
         answers = np.roll(sequences, lag, axis=1)
         answers[:, : right_from - 1] = -1
         return sequences, answers
 
-    monkeypatch.setattr(extensions, "read_on", read_on)
+    monkeypatch.setattr(extensions, "feed", feed)
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
     extensions.main(f"--lag {lag}")

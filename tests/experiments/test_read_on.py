@@ -26,13 +26,13 @@ def copied(trained, monkeypatch):
     shared.predict_in_one_batch(monkeypatch)
     monkeypatch.setattr(echo_lag, "fit", fit)
     # Only for speed: sequences of 1,000 values are not compared.
-    of_the_laboratory = extensions.read_on
+    feed = extensions.feed
 
-    def read_short_ones(model, n_sequences=100, length=25):
-        read = of_the_laboratory if length == 25 else shared.read_nothing
+    def feed_short_ones(model, n_sequences=100, length=25):
+        read = feed if length == 25 else shared.read_nothing
         return read(model, n_sequences, length)
 
-    monkeypatch.setattr(extensions, "read_on", read_short_ones)
+    monkeypatch.setattr(extensions, "feed", feed_short_ones)
     monkeypatch.setattr(extensions, "train", fit)
 
 

@@ -38,17 +38,22 @@ CONFLICTS = {
 }
 
 
-def from_0(text, least=0):
-    """Return a whole number from 0 on; argparse reports the error."""
-    if not text.isdecimal() or int(text) < least:
-        message = f"{text} is not a whole number of at least {least}"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
+def from_to(least, most, kind=int):
+    """Return a function that makes a number of a text; argparse reports its errors."""
+
+    def convert(text):
+        if not least <= kind(text) <= most:
+            message = f"{text} is not a number from {least} to {most}"
+            raise argparse.ArgumentTypeError(message)
+        return kind(text)
+
+    convert.__name__ = kind.__name__  # for argparse's "invalid int value"
+    return convert
 
 
-def from_1(text):
-    """Return a whole number from 1 on."""
-    return from_0(text, least=1)
+FROM_0 = from_to(0, 10**6)
+FROM_1 = from_to(1, 10**6)
+SEED = from_to(0, 2**32 - 1)
 
 
 def parse(command=None):
@@ -60,13 +65,13 @@ def parse(command=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--epochs", type=from_1, default=2000, metavar="N", help="train on N sequences")
-    add("--seed", type=int, metavar="N", help="same seed, same output")
-    add("--length", type=from_1, default=25, metavar="N", help="values of a sequence")
-    add("--unique", type=from_1, default=100, metavar="N", help="how many values exist")
-    add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
-    add("--context", type=from_1, default=5, metavar="N", help="time steps of a window")
-    add("--shortest", type=from_1, metavar="N", help="train on windows from N steps on")
+    add("--epochs", type=FROM_1, default=2000, metavar="N", help="train on N sequences")
+    add("--seed", type=SEED, metavar="N", help="same seed, same output")
+    add("--length", type=FROM_1, default=25, metavar="N", help="values of a sequence")
+    add("--unique", type=FROM_1, default=100, metavar="N", help="how many values exist")
+    add("--lag", type=from_to(0, 24), default=1, metavar="K", help="echo K steps back")
+    add("--context", type=FROM_1, default=5, metavar="N", help="time steps of a window")
+    add("--shortest", type=FROM_1, metavar="N", help="train on windows from N steps on")
     choices = ["drop", "mark", "mask"]
     add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
@@ -75,27 +80,28 @@ def parse(command=None):
     add("--never-reset", action="store_true", help="keep the state between sequences")
     choices = ["random", "similar", "other-sequence"]
     add("--start", choices=choices, help="start each batch from such a state")
-    add("--list", type=from_1, metavar="N", help="fit all windows of one list")
-    add("--parts-of", type=from_1, metavar="N", help="train on parts of one list")
-    add("--batch-size", type=from_1, metavar="N", help="default: at most 5, if it fits")
-    add("--lead", type=from_0, default=0, metavar="N", help="values before each window")
-    add("--burn-in", type=from_0, default=0, metavar="N", help="same, no gradients")
+    add("--list", type=FROM_1, metavar="N", help="fit all windows of one list")
+    add("--parts-of", type=FROM_1, metavar="N", help="train on parts of one list")
+    add("--batch-size", type=FROM_1, metavar="N", help="default: at most 5, if it fits")
+    add("--lead", type=FROM_0, default=0, metavar="N", help="values before each window")
+    add("--burn-in", type=FROM_0, default=0, metavar="N", help="same, no gradients")
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
-    add("--layers", type=from_1, default=1, metavar="N", help="one after the other")
-    add("--units", type=from_1, default=50, metavar="N", help="of each layer")
+    add("--layers", type=FROM_1, default=1, metavar="N", help="one after the other")
+    add("--units", type=FROM_1, default=50, metavar="N", help="of each layer")
     choices = ["all", "dense", "recurrent-kernel", "all-but-recurrent-kernel"]
     add("--train", choices=choices, default="all", help="Dense is always trained")
-    add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
-    add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
-    options = parser.parse_args(None if command is None else command.split())
+    bias, rate = from_to(-1000, 1000, float), from_to(1e-9, 1000, float)
+    add("--forget-bias", type=bias, metavar="X", help="of the LSTM, at the start")
+    add("--learning-rate", type=rate, default=0.001, metavar="X", help="of Adam")
+    arguments = None if command is None else command.split()
+    options = parser.parse_args(arguments)
 
-    given = [
-        name.replace("_", "-")
-        for name, value in vars(options).items()
-        if value != parser.get_default(name)
-    ]
+    # Parsed again, with None for all that is not given.
+    nothing = argparse.Namespace(**dict.fromkeys(vars(options)))
+    values = vars(parser.parse_args(arguments, nothing))
+    given = [name.replace("_", "-") for name in values if values[name] is not None]
     for name, others in CONFLICTS.items():
         for other in others:
             if name in given and other in given:
@@ -103,22 +109,14 @@ def parse(command=None):
     for name in "forget-bias", "start":
         if options.layer != "lstm" and name in given:
             parser.error(f"--{name} is that of --layer lstm")
-    if options.same and not (options.burn_in or options.lead):
-        parser.error("--same needs --burn-in or --lead")
+    options.before = options.burn_in or options.lead
+    if options.same and not 1 <= options.before <= options.unique:
+        parser.error("--same needs --burn-in or --lead, at most --unique")
     if options.shortest and not (options.stateless or options.list):
         parser.error("--shortest needs --stateless or --list: windows start from zero")
     if options.shortest and not options.lag < options.shortest <= options.context:
         needed = "more than --lag and at most --context is needed"
         parser.error(f"--shortest is {options.shortest}: {needed}")
-    if options.seed is not None and not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
-    rate, bias = options.learning_rate, options.forget_bias
-    if rate <= 0 or not np.isfinite(rate):
-        parser.error(f"--learning-rate is {rate}: a finite number above 0 is needed")
-    if bias is not None and not np.isfinite(bias):
-        parser.error(f"--forget-bias is {bias}: a finite number is needed")
-    if not 0 <= options.lag < 25:
-        parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
     for name, size in ("list", options.list), ("parts-of", options.parts_of):
         if size and size < options.length:
             parser.error(f"--{name} is {size}: at least --length is needed")

@@ -12,7 +12,7 @@ import argparse
 import subprocess
 
 import echo_lag
-from tests.experiments.extensions import right_when_fed
+from tests.experiments.extensions import SEED, from_to, right_when_fed
 from tests.experiments.results import epochs_to_95, reached
 
 
@@ -22,14 +22,10 @@ def parse(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--seed", type=int, metavar="N", help="same seed, same output")
-    add("--lag", type=int, default=1, metavar="K", help="the value K before is right")
-    options = parser.parse_args(arguments)
-    if options.seed is not None and not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
-    if not 1 <= options.lag <= 24:
-        parser.error(f"--lag is {options.lag}: 1 to 24 is needed")
-    return options
+    lag = from_to(1, 24)
+    add("--seed", type=SEED, metavar="N", help="same seed, same output")
+    add("--lag", type=lag, default=1, metavar="K", help="the value K before is right")
+    return parser.parse_args(arguments)
 
 
 def changed_scripts():

@@ -97,8 +97,8 @@ def test_it_trains_the_script_of_the_folder_and_not_of_the_repository(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("--lag 0", "--lag is 0: 1 to 24 is needed"),
-        ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
+        ("--lag 0", "argument --lag: 0 is not a number from 1 to 24"),
+        ("--seed -1", "argument --seed: -1 is not a number from 0 to 4294967295"),
         ("--epochs 5", "unrecognized arguments: --epochs 5"),
     ],
 )

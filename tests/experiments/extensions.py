@@ -59,7 +59,7 @@ SEED = from_to(0, 2**32 - 1)
 def parse(command=None):
     """Return the options of a command line, such as "--lag 4 --stateless", or the shell's.
 
-    Returns: argparse.Namespace, with the batch size and the shape of a sample.
+    Returns: argparse.Namespace, with the batch size and what else follows from the options.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -120,66 +120,61 @@ def parse(command=None):
     for name, size in ("list", options.list), ("parts-of", options.parts_of):
         if size and size < options.length:
             parser.error(f"--{name} is {size}: at least --length is needed")
-    drawn = random.getstate()
-    try:
-        X, _ = generate_data(options)
-    except ValueError as error:
-        parser.error(str(error))
-    random.setstate(drawn)  # To read a command draws nothing.
-    sizes = [size for size in range(1, len(X) + 1) if len(X) % size == 0]
-    options.batch_size = options.batch_size or max(size for size in sizes if size <= 5)
-    if options.batch_size not in sizes:
-        parser.error(f"--batch-size is {options.batch_size}: it must divide {len(X)}")
-    options.batches = len(X) // options.batch_size
+
+    options.window = 1 if options.through_time else options.context
+    if options.list:  # The list has the values of the burn-in, too.
+        options.window, options.before = options.context + options.burn_in, 0
+    # Like the article's code, we drop the first complete window, too.
+    options.first = max(options.window if options.missing == "drop" else 0, options.lag)
+    if options.echo_sequence:
+        options.first = max(options.first, options.lag + options.window - 1)
+    if options.length <= options.first:
+        needed = f"at least {options.first + 1} is needed"
+        parser.error(f"--length is {options.length}: {needed}")
+    # Through time, sequences of any length fit.
+    steps = None if options.through_time else options.before + options.window
+    options.shape = (steps, options.unique + bool(options.mark))
+    samples = 1 if options.through_time else options.length - options.first
+    fitting = max(size for size in range(1, 6) if samples % size == 0)
+    options.batch_size = options.batch_size or fitting
+    if samples % options.batch_size:
+        parser.error(f"--batch-size is {options.batch_size}: it must divide {samples}")
+    options.batches = samples // options.batch_size
     if options.start == "other-sequence" and options.batches < 2:
         parser.error("--start other-sequence needs a smaller --batch-size: two batches")
-    # Through time, sequences of any length fit.
-    options.shape = (None if options.through_time else X.shape[1], X.shape[2])
     return options
 
 
 def generate_data(options, sequence=None):
     """Return the windows of a sequence, X, and the value to echo for each, y.
 
-    Without options this is part 4's framing, with --context 1 it is part 3's. Like the
-    article's code, it drops the first complete window, too.
+    Without options this is part 4's framing, with --context 1 it is part 3's.
 
     Returns: X, float32 (samples, time steps, features), and y, float32 (samples, unique),
         or (samples, time steps, unique) with --echo-sequence and --through-time.
-    Raises: ValueError if the sequence is too short.
     """
-    lag, unique = options.lag, options.unique
-    context, before_windows = options.context, options.burn_in or options.lead
-    if options.through_time:
-        context = 1
-    if options.list:  # The list has the values of the burn-in, too.
-        context, before_windows = context + before_windows, 0
-    first = max(context if options.missing == "drop" else 0, lag)
-    if options.echo_sequence:
-        first = max(first, lag + context - 1)
+    unique, window, first = options.unique, options.window, options.first
     if sequence is None:
         sequence = generate_sequence(options.length, unique)
-    if len(sequence) <= first:
-        raise ValueError(f"{len(sequence)} values: at least {first + 1} are needed")
     df = pd.DataFrame(one_hot_encode(sequence, unique), dtype="float32")
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
-    shifts = (df.shift(i, fill_value=MISSING) for i in reversed(range(context)))
+    shifts = (df.shift(i, fill_value=MISSING) for i in reversed(range(window)))
     windows = pd.concat(shifts, axis=1)
-    X = windows.to_numpy()[first:].reshape(-1, context, unique)
-    y = df.shift(lag).to_numpy()[first:]
+    X = windows.to_numpy()[first:].reshape(-1, window, unique)
+    y = df.shift(options.lag).to_numpy()[first:]
     if options.echo_sequence:
-        y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
-    if before_windows > 0:
-        values = generate_sequence(len(X) * before_windows, unique)
+        y = windows.shift(options.lag).to_numpy()[first:].reshape(X.shape)
+    if options.before:
+        values = generate_sequence(len(X) * options.before, unique)
         if options.same:
-            values = [*range(before_windows)] * len(X)
+            values = [*range(options.before)] * len(X)
         before = one_hot_encode(values, unique).astype("float32")
-        before = before.reshape(len(X), before_windows, unique)
+        before = before.reshape(len(X), options.before, unique)
         X = np.concatenate([before, X], axis=1)
     if options.mark:
         feature = np.zeros((len(X), X.shape[1], 1), dtype="float32")
-        for values in feature[:, before_windows:]:
-            values[0 if options.mark == "first" else random.randrange(context)] = 1
+        for values in feature[:, options.before :]:
+            values[0 if options.mark == "first" else random.randrange(window)] = 1
         X = np.concatenate([X, feature], axis=2)
     return (X.swapaxes(0, 1), y[np.newaxis]) if options.through_time else (X, y)
 

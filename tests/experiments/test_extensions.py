@@ -482,7 +482,7 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
         ("--learning-rate 1e-46", "1e-46 is not a number from 1e-09 to 1000"),
         ("--forget-bias 1e39", "1e39 is not a number from -1000 to 1000"),
         ("--seed -1", "--seed: -1 is not a number from 0 to 4294967295"),
-        ("--context 25", "25 values: at least 26 are needed"),
+        ("--context 25", "--length is 25: at least 26 is needed"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--parts-of 24", "--parts-of is 24: at least --length is needed"),

@@ -204,7 +204,8 @@ def test_the_next_value_is_compared_with_the_last_one(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("option", "noises"),
     [
-        *[("", [2, 2]), ("--test-noise 0", [2, 0])],
+        ("", [2, 2]),
+        ("--test-noise 0", [2, 0]),
         ("--each-step --test-noise 3", [2, 3]),
     ],
 )
@@ -257,7 +258,7 @@ def test_the_seed_repeats_a_run(monkeypatch, capsys):
     monkeypatch.setattr(real_values, "compile_training_pass", compile_nothing)
     monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
     printed = []
-    for seed in 5, 5, 6:
+    for seed in 0, 0, 1:
         real_values.main(f"--seed {seed}")
         printed.append(capsys.readouterr().out)
     first, same, other = printed

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from sequences import generate_sequence, one_hot_decode
-from tests.experiments import extensions, fit_per_epoch
+from tests.experiments import extensions
 from tests.experiments.extensions import build_model, generate_data, parse
 from tests.shared import eagerly, read_nothing
 
@@ -60,35 +60,17 @@ def test_a_run_trains_as_the_script(name, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "command",
     [
-        "--echo-sequence --lag 2 --context 3 --batch-size 3 --length 10",
-        "--length 13 --burn-in 2 --mark first --context 3",
-    ],
-)
-@eagerly()
-def test_training_gives_the_weights_of_fit(command):
-    keras.utils.set_random_seed(1)
-    options = parse(f"{command} --units 4 --unique 9 --epochs 2")
-    ours, reference = build_model(options), build_model(options)
-    before = ours.get_weights()
-    reference.set_weights(before)
-    reference.run_eagerly = True
-    random.seed(2)
-    extensions.train(ours, options)
-    random.seed(2)
-    fit_per_epoch.fit(reference, 2, lambda: generate_data(options), verbose=0)
-    after = ours.get_weights()
-    for got, expected in zip(after, reference.get_weights(), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
-    # Training has moved what is compared, and by many times the tolerance.
-    assert np.abs(after[-1] - before[-1]).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        *["", "--stateless", "--layer gru", "--layer two-lstms", "--layers 2"],
-        *["--layer cut-gradients", "--burn-in 2", "--echo-sequence", "--missing mask"],
-        *["--stateless --shortest 2", "--list 60 --shortest 2 --layer gru"],
+        "",
+        "--stateless",
+        "--layer gru",
+        "--layer two-lstms",
+        "--layer cut-gradients",
+        "--layers 2",
+        "--burn-in 2",
+        "--echo-sequence",
+        "--missing mask",
+        "--stateless --shortest 2",
+        "--list 60 --shortest 2 --layer gru",
         "--list 60 --shortest 2 --layers 2",
     ],
 )
@@ -230,11 +212,15 @@ def test_a_mark_is_one_at_the_first_step_or_at_a_random_one_of_each_window():
 @pytest.mark.parametrize(
     ("command", "layers", "stateful"),
     [
-        *[("", "LSTM Dense", True), ("--start random", "LSTM Dense", True)],
-        *[("--stateless", "LSTM Dense", False), ("--list 60", "LSTM Dense", False)],
-        *[("--layer gru", "GRU Dense", True), ("--layers 2", "LSTM LSTM Dense", True)],
+        ("", "LSTM Dense", True),
+        ("--start random", "LSTM Dense", True),
+        ("--stateless", "LSTM Dense", False),
+        ("--list 60", "LSTM Dense", False),
+        ("--layer gru", "GRU Dense", True),
         ("--layer simple-rnn", "SimpleRNN Dense", True),
-        *[(f"--layer {n}", "RNN Dense", True) for n in ("two-lstms", "cut-gradients")],
+        ("--layer two-lstms", "RNN Dense", True),
+        ("--layer cut-gradients", "RNN Dense", True),
+        ("--layers 2", "LSTM LSTM Dense", True),
         ("--stateless --layers 3", "LSTM LSTM LSTM Dense", False),
         ("--burn-in 2", "BurnIn Dense", False),
         ("--missing mask", "Masking LSTM Dense", True),
@@ -368,24 +354,21 @@ def test_fit_gets_all_windows_of_a_list_in_each_epoch(option):
 def test_part_4_is_trained_on_windows_of_several_lengths_and_tested_on_full_ones(
     monkeypatch,
 ):
-    trained_on, tested_on = [], []
-    monkeypatch.setattr(
-        extensions,
-        "compile_training_pass",
-        lambda model, jit_compile: (
-            lambda X, y: trained_on.append((X, y)) or {"loss": 0, "accuracy": 0}
-        ),
-    )
+    train_on_sequence = mock.Mock(return_value={"loss": 0, "accuracy": 0})
+    compiler = mock.Mock(return_value=train_on_sequence)
+    monkeypatch.setattr(extensions, "compile_training_pass", compiler)
     options = parse("--stateless --shortest 2 --epochs 20")
     model = build_model(options)
     extensions.train(model, options)
-    for X, y in trained_on:
+    lengths = []
+    for X, y in (call.args for call in train_on_sequence.call_args_list):
         assert one_hot_decode(y) == np.array(one_hot_decode(X))[:, -2].tolist()
-    assert set(lengths_of(np.concatenate([X for X, _ in trained_on]))) == {2, 3, 4, 5}
-    predict = model.predict_on_batch
-    model.predict_on_batch = lambda X: tested_on.append(X) or predict(X)
-    extensions.answers(model, options)
-    assert set(lengths_of(np.concatenate(tested_on))) == {5}
+        lengths += lengths_of(X)
+    assert set(lengths) == {2, 3, 4, 5}
+    with mock.patch.object(model, "predict_on_batch", wraps=model.predict_on_batch):
+        extensions.answers(model, options)
+        batches = [call.args[0] for call in model.predict_on_batch.call_args_list]
+    assert set(lengths_of(np.concatenate(batches))) == {5}
 
 
 def states_around(options, epochs):
@@ -438,13 +421,13 @@ def test_a_random_state_is_one_that_an_lstm_can_have():
 
 def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
     rng = np.random.default_rng(3)
-    before = rng.normal(size=(4, 2, 500, 6)) + 5 * rng.normal(size=(2, 1, 6))
-    before[:, :, 250:] += 10  # The rows differ, but their new states do not:
+    before = rng.normal(5 * rng.normal(size=(2, 1, 6)), [1, 20] * 3, (4, 2, 500, 6))
+    before[:, :, 250:] += 20  # The rows differ, but their new states do not:
     state = extensions.state_of_start("similar", 1, before)
     assert state.shape == (2, 500, 6)
     means, deviations = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
     for rows in state[:, :250], state[:, 250:]:
-        np.testing.assert_allclose(rows.mean(axis=1), means, atol=1.5)
+        np.testing.assert_allclose(rows.mean(axis=1), means, atol=7)
         np.testing.assert_allclose(rows.std(axis=1), deviations, rtol=0.2)
     assert len(np.unique(state)) == state.size  # Each number is drawn by itself.
 

@@ -204,9 +204,9 @@ def test_the_next_value_is_compared_with_the_last_one(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("option", "noises"),
     [
-        ("", [2, 2]),
-        ("--test-noise 0", [2, 0]),
-        ("--each-step --test-noise 3", [2, 3]),
+        ("", [0.1, 0.1]),
+        ("--noise 0", [0, 0]),
+        ("--noise 2 --test-noise 0 --each-step", [2, 0]),
     ],
 )
 def test_noise_is_that_of_the_training_and_of_the_test(option, noises, monkeypatch):
@@ -219,7 +219,7 @@ def test_noise_is_that_of_the_training_and_of_the_test(option, noises, monkeypat
     monkeypatch.setattr(real_values, "seasons", seasons)
     monkeypatch.setattr(real_values, "compile_training_pass", compile_nothing)
     monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
-    real_values.main(f"--next --noise 2 {option}")
+    real_values.main(f"--next {option}")
     assert drawn == noises
 
 

@@ -37,8 +37,9 @@ def check(command, **bounds):
     """Check that each run of a command is within bounds, such as late=(0.9, 1)."""
     for field, (least, most) in bounds.items():
         found = runs_of(command)[field]
-        message = f"results.csv: {command}: {field}: {found.tolist()}"
-        assert found.between(least, most).all(), f"{message}, not {least} to {most}"
+        if not found.between(least, most).all():
+            needed = f"{least} to {most} is needed"
+            pytest.fail(f"results.csv: {command}: {field}: {found.tolist()}: {needed}")
 
 
 def check_fewer_epochs(command, other, factor=1):
@@ -71,7 +72,7 @@ LEARNED = (0, 10**6)  # epochs to 95 %
 NOT_LEARNED = (np.inf, np.inf)
 ALL_RIGHT, MOST_RIGHT = (0.98, 1), (0.95, 1)
 HARDLY = (0, 0.1)  # right answers
-NOT_BACK = {"reading_on": (0, 0.5), "late": (0, 0.75)}  # Single answers may be right.
+NOT_BACK = {"reading_on": (0, 0.5), "late": (0, 0.6)}
 
 # The networks that look back, by the share of the answers on their windows that can be known.
 LOOK_BACK = {
@@ -190,15 +191,10 @@ def test_networks_that_are_right_on_windows_and_do_not_look_back(command, number
         assert shares[[number - 1, number + 1]].max().max() < 0.2, message
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "--start random",
-        f"--stateless {TWENTY_FIVES} --learning-rate 0.0003 --epochs 6000",
-    ],
-)
-def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back(command):
-    check(command, on_windows=(0.85, 0.99), **NOT_BACK)
+def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back():
+    check("--start random", on_windows=(0.85, 0.99), **NOT_BACK)
+    slowly = f"--stateless {TWENTY_FIVES} --learning-rate 0.0003 --epochs 6000"
+    check(slowly, on_windows=(0.85, 0.99), reading_on=(0, 0.5), late=(0, 0.8))
 
 
 def test_networks_that_have_not_learned_to_look_back():
@@ -219,20 +215,34 @@ def test_an_answer_each_step_is_not_enough_in_windows_that_are_too_short():
     check(gru, on_windows=(0.38, 0.41), **NOT_BACK)  # Two of five can.
 
 
+# Of the networks of several layers and lags: how many runs count.
+COUNT_IN_FIVES = {
+    "--lag 4 --layer gru --units 100 --epochs 20000": 2,
+    "--lag 3 --forget-bias -1 --epochs 20000": 1,
+}
+
+
+def test_of_the_layers_and_lags_some_runs_of_two_are_right_on_windows_and_count():
+    found = {}
+    for command in results.EXPERIMENTS.query("table == 'layers'").command:
+        runs = runs_of(command)
+        count = (runs.on_windows > 0.95) & (runs.reading_on < 0.9)
+        if count.any():
+            found[command] = count.sum()
+    assert found == COUNT_IN_FIVES
+
+
 @pytest.mark.parametrize(
-    ("command", "n_runs"),
+    "command",
     [
-        ("--start random", 5),
-        (FAST, 5),
-        ("--lag 3 --learning-rate 0.005 --epochs 6000", 5),
-        ("--lag 4 --layer gru --units 100 --epochs 20000", 2),
-        ("--lag 3 --forget-bias -1 --epochs 20000", 1),
+        "--start random",
+        FAST,
+        "--lag 3 --learning-rate 0.005 --epochs 6000",
+        *COUNT_IN_FIVES,
     ],
 )
-def test_runs_that_do_not_look_back_count_in_fives(command, n_runs):
+def test_runs_that_do_not_look_back_count_in_fives(command):
     count = runs_of(command).reading_on < 0.5
-    assert count.sum() == n_runs, f"results.csv: {command}"
-    assert runs_of(command).on_windows[count].min() > 0.85, f"results.csv: {command}"
     shares = by_number(command)[count].median()
     fives = [5, 10, 15, 20, 25]
     assert shares[fives].min() > 0.7, f"results.csv: {command}"
@@ -483,7 +493,8 @@ def test_1000_values_take_about_four_times_as_many_epochs():
 
 
 def test_500_numbers_are_learned_by_heart_and_5000_are_not():
-    check("--parts-of 500", epochs_to_95=LEARNED, on_windows=(0, 0.5))
+    by_heart = "--parts-of 500"
+    check(by_heart, epochs_to_95=LEARNED, on_windows=(0, 0.5), reading_on=(0, 0.5))
     check("--parts-of 5000", epochs_to_95=LEARNED, on_windows=MOST_RIGHT)
 
 
@@ -517,7 +528,7 @@ def cell(row, column):
 def test_an_lstm_that_answers_each_step_is_as_exact_late_if_its_windows_are_long():
     windows, late = errors()
     times = (late / windows).loc[LONG, EACH].rename("late error by that on windows")
-    check_none(times[times > 1.6])
+    check_none(times[~times.between(0.5, 1.6)])
     check_none(late.loc[LONG, EACH][lambda error: error > 0.1])
     assert late.loc[HARD, EACH] > 0.5  # too few steps
     assert windows.loc[HARD, EACH] < 0.1
@@ -632,7 +643,7 @@ def check_times(options, least, most):
 
 
 def test_noise_can_hide_that_a_network_does_not_read_on():
-    check_times("--noise 1 --steps 24", 0, 1.2)
+    check_times("--noise 1 --steps 24", 0.6, 1.2)
     for hidden in HIDDEN, NOISE_01, "--noise 0.03 --steps 24":
         check_times(hidden, 1.8, np.inf)
     rows = [f"noise {noise}, LSTM, windows of 24" for noise in (0.03, 0.1, 0.3, 1)]
@@ -642,7 +653,7 @@ def test_noise_can_hide_that_a_network_does_not_read_on():
 
 
 def test_in_windows_of_48_a_network_reads_on_and_in_windows_of_12_no_remedy_is_enough():
-    check_times("--noise 0.1 --steps 48", 0, 1.2)
+    check_times("--noise 0.1 --steps 48", 0.6, 1.2)
     for how in "", " --shortest 1", " --each-step":
         check_times(f"--noise 0.1 --steps 12{how}", 1.8, np.inf)
 
@@ -665,12 +676,12 @@ def test_an_answer_each_step_reads_on_in_most_runs_and_costs_nothing_on_windows(
         price = each.on_windows.median() / plain.on_windows.median()
         assert price < 1.01, f"results.csv: {command} --each-step: {price} on windows"
     assert np.mean(np.less(times, 1.2)) > 0.8, f"results.csv: {times}"
-    check_times(f"{HIDDEN} --each-step", 0, 1.8)
+    check_times(f"{HIDDEN} --each-step", 0.6, 1.8)
 
 
 def test_several_lengths_read_on_in_windows_of_24_and_48_but_not_if_noise_hides_it():
     for command in COMMANDS:
-        check_times(f"{command} --shortest 1", 0, 1.2)
+        check_times(f"{command} --shortest 1", 0.6, 1.2)
     hidden = runs_of(f"real_values.py --next {HIDDEN} --shortest 1")
     assert (hidden.late / hidden.on_windows).median() > 1.8
 
@@ -687,7 +698,7 @@ def test_four_times_the_epochs_help_in_part():
 
 def test_a_gru_loses_less_as_it_is_and_with_an_answer_each_step_one_run_fails():
     gru = "--noise 0.1 --layer gru --steps 24"
-    check_times(gru, 0, 1.8)
+    check_times(gru, 0.6, 1.8)
     runs = runs_of(f"real_values.py --next {gru} --each-step")
     times = (runs.late / runs.on_windows).tolist()
     assert (np.greater(times, 3).sum(), len(times)) == (1, 3), f"results.csv: {times}"

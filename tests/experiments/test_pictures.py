@@ -144,7 +144,7 @@ def test_pictures_show_the_medians_of_five_seeds_below_the_names_of_their_networ
         pictures, "save", lambda figure, name, text: figures.update({name: figure})
     )
     monkeypatch.setattr(pictures, "trained", lambda *network: network)
-    monkeypatch.setattr(pictures, "read_on", lambda network: network)
+    monkeypatch.setattr(pictures, "feed", lambda network: network)
     monkeypatch.setattr(pictures, "learned", shares)
     monkeypatch.setattr(pictures, "stored", lambda network: shares(*network) / 2)
     monkeypatch.setattr(pictures, "curves", lambda script: [pd.Series([0.5])] * 20)

@@ -352,7 +352,7 @@ SEEDS = "an integer of at least 1 is needed"
         ("exercise 5", "exercise 6", "must be in experiments.csv and on a page"),
         ("exercise 5,of 6,,--lag 1,3", "", "the table 'exercise 5' must be in"),
         ("--list 30", "--lost 30", "'--lost 30': unrecognized arguments: --lost 30"),
-        ("--list 30", "--list x", "'--list x': argument --list: x is not a"),
+        ("--list 30", "--list x", "'--list x': argument --list: invalid int"),
         ("--list 30", "--list 3", "'--list 3': --list is 3: at least --length"),
         ("values.py --lag 3", "values.py --log 3", "'real_values.py --log 3': unrecog"),
         ("echo_lag.py", "eco_lag.py", "'eco_lag.py': there is no program 'eco_lag.py'"),

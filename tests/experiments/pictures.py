@@ -160,28 +160,34 @@ def lines_of_sequence(answers):
 
 
 def marks():
-    """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS."""
+    """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS.
+
+    Raises: ValueError if results.csv lacks a run.
+    """
+    for command, seed in results.lacking():
+        if command in MARKS:
+            raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
     runs = results.read_runs()
     rows = [results.by_number(runs[runs.command == c]).median()[1:] for c in MARKS]
     names = [name for name, _ in MARKS.values()]
     return pd.DataFrame(np.array(rows), index=names, columns=range(2, 26))
 
 
-def draw_marks(shares, verdicts):
+def draw_marks(shares):
     """Draw what `marks` returns, and beside each row what the network has learned."""
     figure = Figure(figsize=(9, 3.6), dpi=170, layout="constrained")
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     names = [f"{name}  {row}" for row, name in enumerate(shares.index, start=1)]
     names = [name.replace(", ", ",\n") for name in names]
-    numbers = [number for number in shares.columns if number % 5 == 0]
-    axis.set_xticks(shares.columns.get_indexer(numbers), numbers, fontsize=14)
     axis.set_yticks(range(len(names)), names, fontsize=14)
     axis.tick_params(axis="y", length=0)
-    for row, verdict in enumerate(verdicts):
+    for row, (_, verdict) in enumerate(MARKS.values()):
         beside = {"va": "center", "fontsize": 14, "fontweight": "bold"}
         axis.text(shares.shape[1], row, verdict, **beside)
         axis.axhline(row + 0.5, color="white", linewidth=3)
+    numbers = [number for number in shares.columns if number % 5 == 0]
+    axis.set_xticks(shares.columns.get_indexer(numbers), numbers, fontsize=14)
     axis.set_xlabel("answer after so many values (dark: nearly all right)", fontsize=14)
     axis.set_title("Which answers are right, one value at a time?", fontsize=16)
     return figure
@@ -259,8 +265,11 @@ def main():
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--marks", action="store_true", help="draw only marks.png")
     options = parser.parse_args()
-    verdicts = [verdict for _, verdict in MARKS.values()]
-    save(draw_marks(marks(), verdicts), "marks.png", marks().to_csv())
+    try:
+        shares = marks()
+    except ValueError as error:
+        parser.error(str(error))
+    save(draw_marks(shares), "marks.png", shares.to_csv())
     if options.marks:
         return
     returned, found, answers = {}, {}, {}

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,20 @@ def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
     found = pictures.curves("echo_lag")
     assert seeds == [*range(1, 21)]
     assert [curve.tolist() for curve in found] == [[0.1, 0.2]] * 20
+
+
+def test_marks_says_which_run_is_missing(tmp_path, monkeypatch, capsys):
+    command, seed = "--mark first", 4
+    runs = results.read_runs()
+    runs = runs[(runs.command != command) | (runs.seed != seed)]
+    file = tmp_path / "results.csv"
+    runs.to_csv(file, index=False)
+    monkeypatch.setattr(results, "FILE", file)
+    monkeypatch.setattr(sys, "argv", ["pictures.py", "--marks"])
+    with pytest.raises(SystemExit, match="^2$"):
+        pictures.main()
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"{file} lacks {command!r}, seed {seed}")
 
 
 def test_a_table_has_the_median_the_lowest_and_the_highest():

@@ -219,15 +219,15 @@ def draw_curves(accuracies):
     """Draw what `curves` returns of each script: medians, in bands that span the seeds."""
     figure = Figure(**SLIDE)
     axis = figure.subplots()
-    # Wide, as part 3's line covers its middle.
-    chance = {"color": "silver", "linewidth": 7, "zorder": 0, "label": "chance: 1 %"}
-    axis.axhline(0.01, **chance)
     for script, colour in CURVES.items():
         seeds = smooth(accuracies[script])
         name = f"{script}.py (part {SCRIPTS[script].part})"
         axis.plot(seeds.median(axis=1), color=colour, linewidth=2, label=name)
         bounds = seeds.min(axis=1), seeds.max(axis=1)
         axis.fill_between(seeds.index, *bounds, color=colour, alpha=0.25, linewidth=0)
+    # Behind part 3's line, and wider.
+    chance = {"color": "silver", "linewidth": 7, "zorder": 0, "label": "chance: 1 %"}
+    axis.axhline(0.01, **chance)
     axis.legend(loc="center right")
     axis.set_xlim(0, None)
     axis.yaxis.set_major_formatter("{x:.0%}")

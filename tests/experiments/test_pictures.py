@@ -157,7 +157,7 @@ def test_a_picture_was_drawn_from_what_is_in_its_file(name):
 def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
     runs = [pd.Series(share, index=range(1, 4)) for share in (0.2, 0.6, 0.3)]
     (axis,) = pictures.draw_curves(dict.fromkeys(SCRIPTS, runs)).axes
-    chance, *medians = axis.lines
+    *medians, chance = axis.lines
     assert len(medians) == len(axis.collections) == 3
     for line, band in zip(medians, axis.collections):
         assert line.get_xdata().tolist() == [1, 2, 3]

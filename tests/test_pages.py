@@ -118,8 +118,6 @@ FIGURES = [
         "Why part 3 fails",
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
-    (README, "What part 4 has learned", percent("--stateless", "on_windows")),
-    (README, "What part 4 has learned", percent("--lag 1", "on_windows")),
     (REPORT, NEXT, factor("--noise 1 --steps 24")),
     (REPORT, NEXT, factor(*SHORT)),
     (REPORT, NEXT, factor(HIDDEN)),
@@ -169,6 +167,16 @@ def test_the_sample_output_is_that_of_its_command():
         f"Predicted: {echo}",
         f"Accuracy over 100 new sequences: {accuracy:.4f}",
     ]
+
+
+def test_the_sequence_of_readme_shows_both_rules():
+    (lines,) = re.findall(r"```\n(reads:.*?)```", README, re.DOTALL)
+    assert lines in (ROOT / "tests/experiments/pictures.txt").read_text("utf-8")
+    rows = [line.split(":")[1].split() for line in lines.splitlines()]
+    reads, part_4, zero_state = rows
+    assert len(reads) == len(part_4) == len(zero_state) == 8
+    assert part_4[4:] == reads[3:-1]  # after 5 to 8 values: the one before
+    assert zero_state[4:] == [reads[3]] * 4  # always the fourth
 
 
 def test_readme_says_where_each_part_of_the_article_is():

@@ -6,6 +6,7 @@
 marks.png: which answers are right, one value at a time (from results.csv, in seconds)?
 learned.png: which value of a window does part 4's network return (seeds 1 to 5)?
 inside.png: which values does a linear read-out find in its output h (the same networks)?
+The sequence in README.md: what do two of these networks (seed 1) answer after each value?
 curves.png: how does the training accuracy of the scripts rise (seeds 1 to 20)?
 """
 
@@ -19,10 +20,13 @@ import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from sklearn.linear_model import RidgeClassifier
 
+from sequences import one_hot_decode, one_hot_encode
 from tests.experiments import results
 from tests.experiments.extensions import build_model, feed, parse, train
+from tests.experiments.networks import make_reader
 from tests.scripts import SCRIPTS
 
 FOLDER = Path(__file__).parents[2] / ".github"
@@ -32,24 +36,30 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
 
-# The rows of "marks": commands of results.csv, and how each trains part 4.
+OUTLINE = "#D55E00"
+
+# The rows of "marks": commands of results.csv, how each trains part 4, and what it learns.
 MARKS = {
-    "--stateless": "zero state",
-    "--echo-sequence --stateless": "zero state, an answer each step",
-    "--burn-in 10": "zero state, then burn-in",
-    "--lag 1": "carried state",
-    "--mark first": "carried state, marked",
+    "--stateless": ("zero state", "counts"),
+    "--echo-sequence --stateless": ("zero state, an answer each step", "looks back"),
+    "--burn-in 10": ("zero state, then burn-in", "looks back"),
+    "--lag 1": ("carried state", "looks back"),
+    "--mark first": ("carried state, marked", "counts"),
 }
 
 # The networks of learned.png and inside.png, and their titles.
 RETURNED = {
-    "--stateless": "Trained from a zero state:\nfrom 4 values on, it returns value 4",
-    "--lag 1": "Trained with the carried state:\nit looks one value back",
+    "--stateless": "Zero-state network:\nfrom 4 values on, it returns value 4",
+    "--lag 1": "Part 4:\nit returns the value before the last",
 }
 INSIDE = {
-    "--stateless": "Trained from a zero state:\nit stores value 4 and keeps it",
-    "--lag 1": "Trained with the carried state:\nit stores the last two values",
+    "--stateless": "Zero-state network:\nit stores value 4 and keeps it",
+    "--lag 1": "Part 4:\nit stores the last two values",
 }
+
+# The sequence in README.md, and what it calls the networks.
+SEQUENCE = [8, 3, 14, 15, 92, 65, 35, 89]
+NAMES = {"--lag 1": "part 4 answers:", "--stateless": "zero state answers:"}
 
 
 def trained(command, seed):
@@ -105,9 +115,48 @@ def draw_shares(panels, columns, rows):
         axis.set_xticks(range(len(shares)), numbers)
         axis.set_yticks(range(len(shares)), numbers)
         axis.set_title(title, fontsize="medium", fontweight="bold")
-    figure.supxlabel(f"{columns} (cells: % of the sequences)")
+        # The cell of column 1, row 1 has its middle at (0, 0).
+        trained = outline(axis, (0, 4), 5, "black")
+        for row in range(1, len(shares)):
+            right = outline(axis, (row - 1, row), 1, OUTLINE)
+        labels = "value to echo", "training windows"
+        axis.legend([right, trained], labels, loc="upper right", fontsize="medium")
+    figure.supxlabel(f"{columns} (cells: % of the sequences; dark: 90 or more)")
     figure.supylabel(rows)
     return figure
+
+
+def write_cells(axis, shares):
+    """Write shares into the cells of a drawn table, in %."""
+    for (row, column), share in np.ndenumerate(shares):
+        if 0.05 <= share < 0.9:  # Of others, the colour says enough.
+            color = "white" if share > 0.5 else "black"
+            how = {"color": color, "ha": "center", "va": "center"}
+            axis.text(column, row, f"{100 * share:.0f}", **how)
+
+
+def outline(axis, cell, width, color):
+    """Draw an outline around some cells of a row, from this one on; return it."""
+    column, row = cell
+    corner = column - 0.5, row - 0.5
+    how = {"fill": False, "edgecolor": color, "linewidth": 2, "clip_on": False}
+    return axis.add_patch(Rectangle(corner, width, 1, **how))
+
+
+def answers_to(model, sequence):
+    """Return what a network answers after each value of a sequence, a list."""
+    X = one_hot_encode(sequence)[np.newaxis]
+    return one_hot_decode(make_reader(model).predict(X, verbose=0)[0])
+
+
+def lines_of_sequence(answers):
+    """Return SEQUENCE and the answers to it, a dict from commands, without the first ones."""
+    lines = {"reads:": SEQUENCE}
+    lines |= {name: ["-", *answers[command][1:]] for command, name in NAMES.items()}
+    return "".join(
+        f"{name:20}" + "".join(f"{value:>3}" for value in values) + "\n"
+        for name, values in lines.items()
+    )
 
 
 def marks():
@@ -120,31 +169,28 @@ def marks():
             raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
     runs = results.read_runs()
     rows = [results.by_number(runs[runs.command == c]).median()[1:] for c in MARKS]
-    numbers = range(2, 26)
-    return pd.DataFrame(np.array(rows), index=[*MARKS.values()], columns=numbers)
+    names = [name for name, _ in MARKS.values()]
+    return pd.DataFrame(np.array(rows), index=names, columns=range(2, 26))
 
 
 def draw_marks(shares):
-    """Draw what `marks` returns."""
-    figure = Figure(figsize=(11.5, 3.4), dpi=140, layout="constrained")
+    """Draw what `marks` returns, and beside each row what the network has learned."""
+    figure = Figure(figsize=(9, 3.6), dpi=170, layout="constrained")
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    write_cells(axis, shares, fontsize=11)
     names = [f"{name}  {row}" for row, name in enumerate(shares.index, start=1)]
-    axis.set_xticks(range(shares.shape[1]), shares.columns, fontsize=14)
-    axis.set_yticks(range(len(names)), names, fontsize=16)
-    axis.set_xlabel("answer after so many values (cells: % right)", fontsize=16)
-    axis.set_title("Which answers are right, one value at a time?", fontsize=18)
+    names = [name.replace(", ", ",\n") for name in names]
+    axis.set_yticks(range(len(names)), names, fontsize=14)
+    axis.tick_params(axis="y", length=0)
+    for row, (_, verdict) in enumerate(MARKS.values()):
+        beside = {"va": "center", "fontsize": 14, "fontweight": "bold"}
+        axis.text(shares.shape[1], row, verdict, **beside)
+        axis.axhline(row + 0.5, color="white", linewidth=3)
+    numbers = [number for number in shares.columns if number % 5 == 0]
+    axis.set_xticks(shares.columns.get_indexer(numbers), numbers, fontsize=14)
+    axis.set_xlabel("answer after so many values (dark: nearly all right)", fontsize=14)
+    axis.set_title("Which answers are right, one value at a time?", fontsize=16)
     return figure
-
-
-def write_cells(axis, shares, **options):
-    """Write shares into the cells of a drawn table, in %."""
-    for (row, column), share in np.ndenumerate(shares):
-        if share >= 0.05:  # Small ones would hide the pattern.
-            color = "white" if share > 0.5 else "black"
-            how = {"color": color, "ha": "center", "va": "center", **options}
-            axis.text(column, row, f"{100 * share:.0f}", **how)
 
 
 def save(figure, name, text):
@@ -179,7 +225,9 @@ def draw_curves(accuracies):
         axis.plot(seeds.median(axis=1), color=colour, linewidth=2, label=name)
         bounds = seeds.min(axis=1), seeds.max(axis=1)
         axis.fill_between(seeds.index, *bounds, color=colour, alpha=0.25, linewidth=0)
-    axis.axhline(0.01, color="black", linestyle="--", label="chance: 1 %")
+    # Behind part 3's line, and wider.
+    chance = {"color": "silver", "linewidth": 7, "zorder": 0, "label": "chance: 1 %"}
+    axis.axhline(0.01, **chance)
     axis.legend(loc="center right")
     axis.set_xlim(0, None)
     axis.yaxis.set_major_formatter("{x:.0%}")
@@ -224,13 +272,15 @@ def main():
     save(draw_marks(shares), "marks.png", shares.to_csv())
     if options.marks:
         return
-    returned, found = {}, {}
+    returned, found, answers = {}, {}, {}
     for command in RETURNED:
         models = [trained(command, seed) for seed in range(1, 6)]
         returned[command] = [learned(*feed(model)) for model in models]
         found[command] = [stored(model) for model in models]
-    heading = "a row is the values in the window, a column which one it returns"
-    names = "which value it returns", "values in the window"
+        answers[command] = answers_to(models[0], SEQUENCE)
+    print(lines_of_sequence(answers))
+    heading = "a row is the values read, a column which one it returns"
+    names = "which value it returns", "values read"
     save_shares("learned.png", heading, RETURNED, returned, *names)
     heading = "a row is the values read, a column which one is found"
     names = "which value is found", "values read"

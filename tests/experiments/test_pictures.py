@@ -35,15 +35,9 @@ def conveyor_belt():
     return model
 
 
-def test_learned_compares_each_answer_with_each_value():
-    sequences = np.arange(75).reshape(3, 25)
-    before = sequences - 1  # The answer is the value before; the first one is wrong.
-    shares = pictures.learned(sequences, before, most=4)
-    assert shares.tolist() == np.eye(4, k=-1).tolist()
-
-
 def test_a_conveyor_belt_returns_the_value_before(conveyor_belt):
     shares = pictures.learned(*feed(conveyor_belt))
+    assert shares.shape == (10, 10)
     assert np.diagonal(shares, -1).min() == 1
     assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
     assert np.diagonal(shares)[1:].max() < 0.3
@@ -67,26 +61,90 @@ def test_shares_are_drawn_where_they_belong():
     figure = pictures.draw_shares({"left": shares, "right": shares.T}, "x", "y")
     left, right = figure.axes
     texts = {text.get_position(): text.get_text() for text in left.texts}
-    assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
+    assert texts == {(1, 0): "25", (1, 1): "50"}  # (column, row)
     assert left.get_title() == "left"
     np.testing.assert_array_equal(right.images[0].get_array(), shares.T)
+    outlines = {patch.get_bbox().bounds for patch in left.patches}
+    after_5 = (-0.5, 3.5, 5, 1)  # all values of a window
+    assert outlines == {after_5, (-0.5, 0.5, 1, 1)}  # and value 1, after 2 values
     for labels in left.get_xticklabels(), left.get_yticklabels():
         assert [label.get_text() for label in labels] == ["1", "2"]
-    assert figure.get_supxlabel() == "x (cells: % of the sequences)"
+    assert figure.get_supxlabel().startswith("x")
     assert figure.get_supylabel() == "y"
 
 
-def test_cells_of_marks_are_the_medians_of_the_file():
+# In place of what the networks do: a share for each of them, and for each seed.
+SHARES = {
+    "--stateless": {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.8, 5: 0.9},
+    "--lag 1": {1: 0.2, 2: 0.3, 3: 0.5, 4: 0.6, 5: 0.7},
+}
+ACCURACIES = dict(zip(SCRIPTS, (0.9, 0.1, 0.8)))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return a function that runs the program, and returns its pictures and their texts."""
+    saved, epochs = {}, range(1, 2001)
+    instead = {
+        "trained": lambda command, seed: np.full((9, 9), SHARES[command][seed]),
+        "feed": lambda shares: [shares],
+        "learned": lambda shares: shares,
+        "stored": lambda shares: shares / 2,
+        "answers_to": lambda shares, sequence: [int(100 * shares[0, 0])] * 8,
+        "curves": lambda script: [pd.Series(ACCURACIES[script], epochs)] * 20,
+        "save": lambda figure, name, text: saved.update({name: (figure, text)}),
+    }
+    for name, function in instead.items():
+        monkeypatch.setattr(pictures, name, function)
+
+    def run(*options):
+        monkeypatch.setattr("sys.argv", ["pictures.py", *options])
+        pictures.main()
+        return saved
+
+    return run
+
+
+def test_the_program_draws_and_prints_what_the_networks_do(drawn, capsys):
+    saved = drawn()
+    assert set(saved) == {"marks.png", "learned.png", "inside.png", "curves.png"}
+    output = capsys.readouterr().out
+    for name, part in ("learned.png", 1), ("inside.png", 0.5):
+        figure, text = saved[name]
+        assert text in output
+        for axis, command in zip(figure.axes, SHARES, strict=True):
+            runs = [np.full((9, 9), part * share) for share in SHARES[command].values()]
+            np.testing.assert_allclose(axis.images[0].get_array(), np.median(runs, 0))
+            assert ("part 4" in axis.get_title().lower()) == (command == "--lag 1")
+            assert pictures.tables(command, runs, range(1, 10), range(1, 10)) in text
+    # What README shows is of seed 1.
+    answers = dict(re.findall(r"(?m)^(part 4|zero state) answers: +- +(\d+)", output))
+    assert answers == {"part 4": "20", "zero state": "10"}
+    figure, text = saved["curves.png"]
+    assert text in output
+    lines = {line.get_label().split()[0]: line for line in figure.axes[0].lines}
+    for script, accuracy in ACCURACIES.items():
+        assert lines[f"{script}.py"].get_ydata() == pytest.approx(accuracy)
+        assert f"{script}.py: median of 20 seeds" in text
+
+
+def test_the_picture_of_marks_says_what_each_network_has_learned(drawn):
+    saved = drawn("--marks")
+    assert set(saved) == {"marks.png"}
+    (axis,) = saved["marks.png"][0].axes
+    verdicts = {text.get_position()[1]: text.get_text() for text in axis.texts}
+    names = [label.get_text() for label in axis.get_yticklabels()]
     runs = results.read_runs()
-    commands = [*pictures.MARKS]
-    shares = pictures.marks()
-    assert shares.index.tolist() == [*pictures.MARKS.values()]
-    assert shares.columns.tolist() == [*range(2, 26)]
-    for command, row in zip(commands, shares.to_numpy(), strict=True):
+    for row, (command, (name, _)) in enumerate(pictures.MARKS.items()):
         lines = runs[runs.command == command].by_number.str.split().tolist()
         assert len(lines) == 5
-        expected = np.median(np.array(lines)[:, 1:].astype(float), axis=0)
-        np.testing.assert_allclose(row, expected)
+        medians = np.median(np.array(lines)[:, 1:].astype(float), axis=0)
+        np.testing.assert_allclose(axis.images[0].get_array()[row], medians)
+        assert names[row].split() == [*name.split(), str(row + 1)]
+        assert (verdicts[row] == "looks back") == all(medians > 0.9)
+        assert (verdicts[row] == "counts") == (sum(medians > 0.9) == 1)
+    labels = axis.get_xticks(), [label.get_text() for label in axis.get_xticklabels()]
+    assert all(str(2 + column) == label for column, label in zip(*labels))
 
 
 @pytest.mark.parametrize("name", ["marks", "learned", "inside", "curves"])
@@ -94,17 +152,6 @@ def test_a_picture_was_drawn_from_what_is_in_its_file(name):
     expected = pictures.marks().to_csv() if name == "marks" else printed(f"{name}.png")
     with Image.open(pictures.FOLDER / f"{name}.png") as picture:
         assert picture.text["Description"] == expected
-
-
-def test_marks_are_drawn_where_they_belong():
-    shares = pd.DataFrame([[0.04, 0.25], [1, 0.5]], ["a", "b"], [2, 3])
-    (axis,) = pictures.draw_marks(shares).axes
-    texts = {text.get_position(): text.get_text() for text in axis.texts}
-    assert texts == {(1, 0): "25", (0, 1): "100", (1, 1): "50"}  # (column, row)
-    np.testing.assert_array_equal(axis.images[0].get_array(), shares)
-    names = [label.get_text() for label in axis.get_yticklabels()]
-    assert names == ["a  1", "b  2"]
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "3"]
 
 
 def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
@@ -118,7 +165,7 @@ def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
         heights = band.get_paths()[0].vertices[:, 1]
         assert (heights.min(), heights.max()) == pytest.approx((0.2, 0.6))
     assert set(chance.get_ydata()) == {1 / 100}
-    assert chance.get_label() == "chance: 1 %"
+    assert chance.get_zorder() < min(line.get_zorder() for line in medians)
 
 
 def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
@@ -131,33 +178,6 @@ def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
     found = pictures.curves("echo_lag")
     assert seeds == [*range(1, 21)]
     assert [curve.tolist() for curve in found] == [[0.1, 0.2]] * 20
-
-
-def test_pictures_show_the_medians_of_five_seeds_below_the_names_of_their_networks(
-    monkeypatch,
-):
-    def shares(command, seed):
-        return np.full((10, 10), seed**2 / 100 + ("--stateless" in command) / 2)
-
-    figures = {}
-    monkeypatch.setattr(
-        pictures, "save", lambda figure, name, text: figures.update({name: figure})
-    )
-    monkeypatch.setattr(pictures, "trained", lambda *network: network)
-    monkeypatch.setattr(pictures, "feed", lambda network: network)
-    monkeypatch.setattr(pictures, "learned", shares)
-    monkeypatch.setattr(pictures, "stored", lambda network: shares(*network) / 2)
-    monkeypatch.setattr(pictures, "curves", lambda script: [pd.Series([0.5])] * 20)
-    monkeypatch.setattr(pictures, "draw_curves", lambda accuracies: None)
-    monkeypatch.setattr(sys, "argv", ["pictures.py"])
-    pictures.main()
-    assert figures.keys() == {"marks.png", "learned.png", "inside.png", "curves.png"}
-    for name, factor in ("learned.png", 1), ("inside.png", 0.5):
-        axes = {"zero" in axis.get_title(): axis for axis in figures[name].axes}
-        for is_zero, axis in axes.items():
-            median = 0.09 + is_zero / 2  # seed 3
-            np.testing.assert_allclose(axis.images[0].get_array(), median * factor)
-        assert len(axes) == 2
 
 
 def test_marks_says_which_run_is_missing(tmp_path, monkeypatch, capsys):

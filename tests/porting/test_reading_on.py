@@ -1,0 +1,310 @@
+"""reading_on.py: what it says of a network is right on the given values, or it refuses."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, losses, ops
+from keras.layers import GRU, LSTM, Dense
+
+from tests.porting.reading_on import check, live_of, reader_of, windows_and_answers
+from tests.porting.stateful import reset_states
+from tests.shared import eagerly, sequential, states
+
+STEPS = 4
+RNG = np.random.default_rng(5)
+VALUES = RNG.normal(size=(16, 1))
+IDS = RNG.integers(1, 9, 16)
+MANY = {"return_sequences": True}
+
+pytestmark = pytest.mark.usefixtures("seed", "eager")
+
+
+@pytest.fixture
+def eager():
+    """Let TensorFlow compile nothing: for a few batches, this is faster."""
+    with eagerly():
+        yield
+
+
+def chain(*parts, batch_size=None, steps=STEPS):
+    return sequential(*parts, shape=(batch_size, steps, 1))
+
+
+def functional(graph, shape=(STEPS, 1), dtype=None):
+    inputs = keras.Input(shape, dtype=dtype)
+    return keras.Model(inputs, graph(inputs))
+
+
+class Times(layers.Layer):
+    factor = 1
+
+    def call(self, x):
+        return self.factor * x
+
+
+def changed_later():
+    layer = Times()
+    layer.factor = 3  # which its get_config does not know
+    return layer
+
+
+def adapted():
+    layer = layers.Normalization()
+    layer.adapt(5 + 3 * VALUES)
+    return layer
+
+
+RIGHT = {
+    "layers": lambda: chain(
+        LSTM(4, unroll=True, **MANY), layers.LayerNormalization(), GRU(3), Dense(2)
+    ),
+    "cells": lambda: chain(layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)])),
+    "nested": lambda: chain(sequential(adapted(), shape=(None, None, 1)), LSTM(3)),
+    "each step": lambda: chain(LSTM(3, **MANY), layers.TimeDistributed(Dense(1))),
+    "skips": lambda: functional(
+        lambda x: Dense(2)(
+            GRU(3)(layers.Concatenate()([layers.Conv1D(2, 1)(x), x + 1]))
+        )
+    ),
+    "near 300": lambda: chain(
+        LSTM(3), Dense(1, bias_initializer=keras.initializers.Constant(300))
+    ),
+    "classes": lambda: functional(
+        lambda x: Dense(9000, "softmax")(LSTM(3)(layers.Embedding(9, 4)(x))),
+        (STEPS,),
+        "int32",
+    ),
+    "stateful": lambda: chain(
+        LSTM(3, stateful=True, **MANY), GRU(2, stateful=True), batch_size=4
+    ),
+}
+
+
+def last_of(network, X):
+    """Return the answers to the last time steps of some windows, each from a zero state."""
+    answers = []
+    for batch in np.split(X, len(X) // (network.input_shape[0] or len(X))):
+        reset_states(network)
+        answers.append(np.array(network(batch), "float64"))
+    answers = np.concatenate(answers)
+    return answers[:, -1] if answers.ndim == 3 else answers
+
+
+def assert_near(answers, others):
+    assert np.shape(answers) == np.shape(others)
+    assert np.abs(answers - others).max() < 1e-3 * others.std(axis=0).max()
+
+
+def one_by_one(live, values):
+    """Return what a live network answers to sequences, (sequences, time steps, outputs)."""
+    answers = [live.predict_on_batch(values[:, [i]]) for i in range(values.shape[1])]
+    return np.concatenate(answers, axis=1)
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+def test_copies_answer_as_the_network_does_and_leave_it_alone(kind):
+    model = RIGHT[kind]()
+    values = IDS if kind == "classes" else VALUES
+    X = windows_and_answers([(values, values)], STEPS)[0][:12]
+    # Keras 3.15 would need this loss to be registered, if copies were compiled.
+    model.compile("adam", lambda right, answers: ops.mean((right - answers) ** 2, -1))
+    model.train_on_batch(X[:4], model(X[:4]))
+
+    def all_of_it():
+        nodes = [len(layer._inbound_nodes) for layer in model._flatten_layers()]
+        drawn = random.getstate(), np.random.get_state()[1].tolist()
+        arrays = [*model.get_weights(), *model.optimizer.variables, *states(model)]
+        return nodes, drawn, [np.array(array).tolist() for array in arrays]
+
+    before = all_of_it()
+    reader, live = reader_of(model, values), live_of(model, values)
+    assert all_of_it() == before
+    assert not (reader.compiled or live.compiled)
+    assert_near(last_of(reader, X), last_of(model, X))
+    answers = np.array(reader(values[np.newaxis]), "float64")
+    assert_near(one_by_one(live, values[np.newaxis])[0], answers[0])
+    parts = [np.array(reader(values[np.newaxis, :seen]))[0] for seen in (1, 3, 5, 9)]
+    same = [answers[0, : len(part)] for part in parts]
+    assert_near(np.concatenate(parts), np.concatenate(same))
+
+
+def test_live_networks_read_several_sequences_each_from_a_zero_state():
+    model = chain(LSTM(2, **MANY), GRU(2))
+    live = live_of(model, VALUES, batch_size=3)
+    X = RNG.normal(size=(3, 9, 1))
+    answers = np.array(reader_of(model, VALUES)(X))
+    for _ in range(2):
+        assert_near(one_by_one(live, X), answers)
+        reset_states(live)
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+def two_inputs():
+    inputs = [keras.Input((STEPS, 1)), keras.Input((STEPS, 1))]
+    return keras.Model(inputs, LSTM(2)(layers.Concatenate()(inputs)))
+
+
+def after(first):
+    """Return a network of a first layer and an LSTM."""
+    return functional(lambda x: LSTM(2)(first(x)))
+
+
+REFUSED = {
+    "all at once": after(layers.Bidirectional(LSTM(2, **MANY))),
+    "backwards": after(LSTM(2, go_backwards=True, **MANY)),
+    "ahead": after(layers.Conv1D(2, 3, padding="same")),
+    "ahead in a block": chain(
+        layers.AveragePooling1D(2), layers.UpSampling1D(2), LSTM(2)
+    ),
+    "maximum": after(lambda x: x / ops.max(ops.abs(x), axis=1, keepdims=True)),
+    "weights of each step": after(layers.LayerNormalization(axis=1)),
+    "changed later": after(changed_later()),
+    "Lambda": after(layers.Lambda(lambda x: 2 * x)),
+    "last step": functional(lambda x: LSTM(2, **MANY)(x)[:, -1]),
+    "subclassed": Subclassed(),
+    "two inputs": two_inputs(),
+    "constant": chain(LSTM(2), Dense(1, kernel_initializer="zeros")),
+}
+MASKED = np.where(VALUES == VALUES[12], -9, VALUES)
+NOT_LIVE = {
+    "nested": after(chain(LSTM(2, **MANY), steps=None)),
+    "mask": after(layers.Masking(-9)),
+    "dilated": after(layers.Conv1D(2, 2, dilation_rate=9, padding="causal")),
+    "attention": functional(
+        lambda x: LSTM(2)(layers.MultiHeadAttention(1, 2)(x, x, use_causal_mask=True))
+    ),
+    "initial state": functional(lambda x: GRU(2)(x, initial_state=Dense(2)(x[:, 0]))),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED | NOT_LIVE)
+def test_a_copy_that_would_be_wrong_is_refused_in_a_line(kind):
+    if kind in NOT_LIVE:
+        reader_of(NOT_LIVE[kind], MASKED)
+        with pytest.raises(ValueError, match="^.+$"):
+            live_of(NOT_LIVE[kind], MASKED)
+    else:
+        with pytest.raises(ValueError, match="^.+$"):
+            reader_of(REFUSED[kind], VALUES)
+
+
+def burn_in(x):
+    layer = GRU(2, return_state=True)
+    _, state = layer(x[:, :2])
+    return layer(x[:, 2:], initial_state=ops.stop_gradient(state))[0]
+
+
+def test_a_reader_by_hand_gets_the_weights_and_is_compared():
+    model = functional(burn_in)
+    model.compile("adam", "mse")
+    pairs = [(VALUES, np.repeat(VALUES, 2, axis=1))]
+    errors = check(model, pairs, {}, reader=chain(GRU(2, **MANY), steps=None))
+    assert np.isfinite(errors.loc["late", "reading on"])
+    for wrong in GRU(2, reset_after=False, **MANY), GRU(2, activation="relu", **MANY):
+        with pytest.raises(ValueError, match="^.+$"):
+            check(model, pairs, {}, reader=chain(wrong, steps=None))
+
+
+# The weights of a linear SimpleRNN: its last unit has the value before, or the sum of all.
+LAST_TWO = [[1, 0]], [[0, 1], [0, 0]], [0, 0]
+SUM = [[1]], [[1]], [0]
+
+
+@pytest.mark.parametrize("memory", [LAST_TWO, SUM])
+@pytest.mark.parametrize("each_step", [False, True])
+def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_step):
+    layer = layers.SimpleRNN(len(memory[1]), "linear", return_sequences=each_step)
+    model = chain(layer, Dense(1, use_bias=False), steps=None if each_step else STEPS)
+    model.set_weights(
+        [np.array(array) for array in (*memory, np.eye(len(memory[1]))[:, -1:])]
+    )
+    model.compile("adam", "mse")
+
+    def answer(values):
+        """Return the answer after the last of some values."""
+        return values[-2:-1].sum() if memory is LAST_TWO else values.sum()
+
+    rising = VALUES + np.arange(16)[:, np.newaxis]
+    stretches = [(VALUES, rising), (rising[:11], VALUES[:11]), (rising[:5], VALUES[:5])]
+    found = []
+    for values, right in stretches:
+        squares = []
+        for step in range(len(values)):
+            seen = values[: step + 1]
+            on_window = answer(seen[-STEPS:]) if step >= STEPS - 1 else np.nan
+            before = seen[-3, 0] if step >= 2 else np.nan
+            ways = np.array([on_window, answer(seen), seen[-1, 0], before], dtype=float)
+            squares.append((ways - right[step]) ** 2)
+        late = squares[(len(values) + STEPS) // 2 :]
+        found.append([np.mean(squares[:3], axis=0), np.mean(late, axis=0)])
+    naive = {"last": lambda values: values, "before": lambda values: values[:-2]}
+    errors = check(model, stretches, naive, steps=STEPS, first=3)
+    assert errors.index.tolist() == ["after 1 to 3", "late"]
+    spread = np.std(found, axis=0, ddof=1)[:, 1] / np.sqrt(3)
+    np.testing.assert_allclose(errors.pop("+/-"), spread, rtol=1e-4)
+    assert errors.columns.tolist() == ["on windows", "reading on", *naive]
+    np.testing.assert_allclose(errors, np.mean(found, axis=0), rtol=1e-4)
+
+
+ONE_HOT = np.eye(3)[IDS % 3]
+LOGITS = losses.CategoricalCrossentropy(from_logits=True)
+LOSSES = {
+    "name": ("categorical_crossentropy", ONE_HOT),
+    "name of a class": ("CategoricalCrossentropy", ONE_HOT),
+    "object": (losses.CategoricalCrossentropy(label_smoothing=0.1), ONE_HOT),
+    "list": ([LOGITS], ONE_HOT),
+    "function": (lambda right, answers: ops.abs(right - answers), ONE_HOT),
+    "ids": ("sparse_categorical_crossentropy", IDS % 3),
+    "column of ids": (losses.SparseCategoricalCrossentropy(), IDS[:, np.newaxis] % 3),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_the_error_is_the_loss_of_the_model(kind):
+    loss, right = LOSSES[kind]
+    model = chain(LSTM(3), Dense(3, None if kind == "list" else "softmax"))
+    model.compile("sgd", loss)
+    X, y = windows_and_answers([(VALUES, right)], STEPS)
+    errors = check(model, [(VALUES, right)], {})
+    late = model.evaluate(X[7:], y[7:], verbose=0)  # values 11 to 16
+    assert errors.loc["late", "on windows"] == pytest.approx(late, rel=1e-4)
+
+
+def test_a_mistake_is_an_error_that_says_what_is_wrong():
+    model, any_length = chain(LSTM(3), Dense(3)), chain(LSTM(3), Dense(3), steps=None)
+    for network in model, any_length:
+        network.compile("adam", LOGITS)
+    pair = VALUES, ONE_HOT
+
+    def fails(says, network=model, pairs=(pair,), naive=None, **options):
+        with pytest.raises(ValueError, match=f"^.*{says}.*$"):
+            check(network, pairs, naive or {}, **options)
+
+    fails("list of pairs", pairs=pair)
+    fails(r"\(16, 1\).*\(15, 3\)", pairs=[(VALUES, ONE_HOT[1:])])
+    fails("4 time steps", pairs=[pair, (VALUES[:4], ONE_HOT[:4])])
+    fails(r"\(13, 3\).*\(13, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
+    fails("class ids", pairs=[(VALUES, IDS)])
+    fails(r"last.*\(16, 1\).*\(16, 3\)", naive={"last": lambda values: values})
+    fails("logits", naive={"often": lambda values: np.full((16, 3), 1 / 3)})
+    fails("steps is 9.*4", steps=9)
+    fails("steps is None", any_length)
+    fails("error=", chain(LSTM(3)))
+    fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
+    fails("error=", error=lambda right, answers: right[:, 0] - answers.max())
+    fails("nan", pairs=[(np.where(VALUES == VALUES[9], np.nan, VALUES), ONE_HOT)])
+
+
+def test_recordings_give_windows_of_their_own():
+    pairs = [(np.full((n, 1), n), np.arange(n)[:, np.newaxis]) for n in (5, 7)]
+    X, y = windows_and_answers(pairs, 4)
+    assert X[:, :, 0].tolist() == [[5] * 4] * 2 + [[7] * 4] * 4
+    assert y[:, 0].tolist() == [3, 4, 3, 4, 5, 6]
+    _, each = windows_and_answers(pairs, 4, each_step=True)
+    assert each.shape == (6, 4, 1) and each[:, 0, 0].tolist() == [0, 1, 0, 1, 2, 3]

@@ -349,18 +349,20 @@ def answers(model, options):
     return y.argmax(axis=-1), yhat.argmax(axis=-1)
 
 
-def read_on(model, n_sequences=100, length=25):
+def read_on(model, n_sequences=100, length=25, before=()):
     """Let the trained network read new random sequences, each from its first value to its last.
 
     With --mark, the sixth value has the feature: will the tenth answer be right?
 
+    before: values that the network reads before each sequence.
     Returns: the sequences and the answers, integers (n_sequences, length).
     """
     features, unique = model.input_shape[-1], model.output_shape[-1]
     sequences = [generate_sequence(length, unique) for _ in range(n_sequences)]
-    X = np.eye(unique, features, dtype="float32")[np.array(sequences)]
-    X[:, 5, unique:] = 1
-    answers = make_reader(model).predict(X, verbose=0)
+    values = np.array([[*before, *sequence] for sequence in sequences])
+    X = np.eye(unique, features, dtype="float32")[values]
+    X[:, len(before) + 5, unique:] = 1
+    answers = make_reader(model).predict(X, verbose=0)[:, len(before) :]
     return np.array(sequences), answers.argmax(axis=-1)
 
 
@@ -372,13 +374,14 @@ def main(command=None):
     train(model, options)
     evaluate(model, options)
     lag = options.lag
+    before = range(options.burn_in or options.lead) if options.same else ()
     # The first `lag` answers ask for values that the network was never shown.
-    sequences, answers = read_on(model)
+    sequences, answers = read_on(model, before=before)
     right = answers[:, lag:] == sequences[:, : 25 - lag]
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
     print("Accuracy by number:", *["-"] * lag, *by_number)
-    sequences, answers = read_on(model, 50, 1000)
+    sequences, answers = read_on(model, 50, 1000, before)
     right = answers[:, 899:] == sequences[:, 899 - lag : 1000 - lag]
     print(f"Accuracy at numbers 900 to 1000: {right.mean():.4f}")
 

@@ -18,6 +18,10 @@ end. They also fail if results.csv has a run that is not in the list.
 """
 
 import argparse
+import contextlib
+import csv
+import importlib
+import io
 import os
 import platform
 import re
@@ -31,10 +35,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tests.scripts import SCRIPTS
+
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 PAGES = [FILE.with_name("README.md"), FILE.with_name("ANSWERS.md")]
-EXPERIMENTS = pd.read_csv(FILE.with_name("experiments.csv"), keep_default_na=False)
+FIELDS = [  # the columns of results.csv
+    "command",
+    "seed",
+    "on_windows",
+    "reading_on",
+    "epochs_to_95",
+    "by_number",
+    "versions",
+    "late",
+]
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "lengths"
 ON_WINDOWS = ["accuracy", "epochs to 95 %"]
@@ -49,14 +64,81 @@ EXERCISES = {  # the columns of these tables, as in EXERCISES.md
 }
 
 
+def read_experiments():
+    """Return the lines of experiments.csv, in which all is text."""
+    text = FILE.with_name("experiments.csv").read_text("utf-8")
+    return pd.DataFrame(csv.DictReader(text.splitlines(), restval=""))
+
+
+EXPERIMENTS = read_experiments()
+
+
+def check_experiments(on_pages):
+    """Raises: ValueError if a line of experiments.csv has no seeds, or no place in a table.
+
+    on_pages: the names of the tables on the pages.
+    """
+    fields = ["table", "row", "column", "command", "seeds"]
+    if [*EXPERIMENTS.columns[:5]] != fields:
+        raise ValueError(f"experiments.csv must begin with {','.join(fields)}")
+    for line in EXPERIMENTS.itertuples():
+        if not str(line.seeds).isdecimal() or int(line.seeds) < 1:
+            found = f"experiments.csv: {line.command}: seeds is {line.seeds!r}"
+            raise ValueError(f"{found}: an integer of at least 1 is needed")
+    unmatched = on_pages ^ {table for table in EXPERIMENTS.table if table}
+    if unmatched:
+        needed = "must be in experiments.csv and on a page"
+        raise ValueError(f"the table {unmatched.pop()!r} {needed}")
+    for table, lines in EXPERIMENTS.groupby("table"):
+        if table and lines.seeds.nunique() > 1:
+            found = f"{' and '.join(lines.seeds.unique())} seeds"
+            needed = "its heading names one number for all"
+            raise ValueError(f"experiments.csv: table {table!r} has {found}: {needed}")
+        cell = ["row", "column"] if lines.row.any() else ["command"]
+        twice = lines[lines.duplicated(cell)]
+        if len(twice):
+            name = ", ".join(twice[cell].iloc[0])
+            raise ValueError(f"experiments.csv: table {table!r} has {name!r} twice")
+
+
+def check_command(command):
+    """Raises: ValueError if a command of experiments.csv cannot be run."""
+    # They import Keras, which takes seconds.
+    from tests.experiments import extensions, real_values
+
+    program, _, options = command.partition(" ")
+    script = program.removesuffix(".py")
+    try:
+        with contextlib.redirect_stderr(io.StringIO()) as printed:
+            if program.startswith("--"):
+                extensions.parse(command)
+            elif program == "real_values.py":
+                real_values.parse(options)
+            elif script in SCRIPTS:
+                sys.argv = command.split()
+                importlib.import_module(script).parse_args()
+            else:
+                printed.write(f"error: there is no program {program!r}")
+                sys.exit()
+    except SystemExit:
+        _, _, message = printed.getvalue().strip().rpartition("error: ")
+        raise ValueError(f"experiments.csv: {command!r}: {message}") from None
+
+
 def jobs():
     """Return the runs of all experiments, each a command and its seed, and each once."""
     runs = [
-        (row.command, seed)
-        for row in EXPERIMENTS.itertuples()
-        for seed in range(1, 1 + row.seeds)
+        (line.command, seed)
+        for line in EXPERIMENTS.itertuples()
+        for seed in range(1, 1 + int(line.seeds))
     ]
     return list(dict.fromkeys(runs))
+
+
+def lacking():
+    """Return those of the jobs that results.csv lacks."""
+    done = set(read_runs()[["command", "seed"]].itertuples(index=False))
+    return [job for job in jobs() if job not in done]
 
 
 def run(arguments):
@@ -131,24 +213,30 @@ def epochs_to_95(curve):
 
 
 def read_runs():
-    """Return the runs of results.csv. Raises: ValueError if a line is not complete."""
+    """Return the runs of results.csv. Raises: ValueError if they are not as written here."""
     if not FILE.exists():
-        return pd.DataFrame(columns=["command", "seed"])
+        return pd.DataFrame(columns=FIELDS)
     try:
         runs = pd.read_csv(FILE)
-    except pd.errors.ParserError as error:
-        raise ValueError(f"{FILE}: {error}") from None
+    except ValueError as error:  # all that pandas raises
+        raise ValueError(f"{FILE}: {str(error).strip()}") from None
+    if [*runs] != FIELDS:
+        found, needed = ", ".join(runs), ", ".join(FIELDS)
+        raise ValueError(f"{FILE} has the columns {found}: {needed} are needed")
     if runs.versions.isna().any() or not FILE.read_text("utf-8").endswith("\n"):
         raise ValueError(f"{FILE} has a line that is not complete: delete it")
+    twice = runs[runs.duplicated(["command", "seed"])]
+    if len(twice):
+        command, seed = twice[["command", "seed"]].iloc[0]
+        raise ValueError(f"{FILE} has {command!r}, seed {seed} twice: delete one")
     return runs
 
 
-def run_what_lacks(jobs):
-    """Run those of these commands and seeds that results.csv lacks, two at a time."""
-    done = set(read_runs()[["command", "seed"]].itertuples(index=False))
+def run_all(jobs):
+    """Run these commands and seeds, two at a time; add each to results.csv when it ends."""
     pool = ThreadPoolExecutor(2)
     try:
-        futures = [pool.submit(measure, *job) for job in jobs if job not in done]
+        futures = [pool.submit(measure, *job) for job in jobs]
         for number, future in enumerate(as_completed(futures), start=1):
             measured = pd.DataFrame([future.result()])
             measured.to_csv(FILE, mode="a", header=not FILE.exists(), index=False)
@@ -263,7 +351,7 @@ def lines_of(table):
     rows = EXPERIMENTS[EXPERIMENTS.table == table]
     (seeds,) = rows.seeds.unique()  # The heading names the seeds of all its cells.
     runs = read_runs()
-    runs = runs[runs.seed <= seeds].sort_values("seed")
+    runs = runs[runs.seed <= int(seeds)].sort_values("seed")
     runs = dict(list(runs.groupby("command")))
     if table in EXERCISES:
         columns = EXERCISES[table]
@@ -311,18 +399,19 @@ def main():
 
     pages = {file: file.read_text("utf-8") for file in PAGES}
     on_pages = {table for page in pages.values() for table in tables_of(page)}
-    for table in on_pages ^ {table for table in EXPERIMENTS.table if table}:
-        parser.error(f"the table {table!r} must be in experiments.csv and on a page")
     # Only one program at a time may run what lacks. The lock ends with the program.
     with FILE.with_name("experiments.csv").open() as locked:
         try:
             fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            read_runs()
+            check_experiments(on_pages)
+            todo = lacking()
+            for command in dict.fromkeys(command for command, _ in todo):
+                check_command(command)
         except BlockingIOError:
             parser.error("another results.py is running: wait for its end")
         except ValueError as error:
             parser.error(str(error))
-        run_what_lacks(jobs())
+        run_all(todo)
         for file, page in pages.items():
             file.write_text(filled(page), "utf-8")
 

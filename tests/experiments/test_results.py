@@ -31,14 +31,14 @@ command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,late
 real_values.py --lag 3,1,0.1,,,- - - 6.2 0.00004,keras 3,2.5
 real_values.py --lag 3,2,0.0003,,,- - - 6.4 0.00002,keras 3,0.0004
 real_values.py --lag 3,3,0.2,,,- - - 6.3 0.2,keras 3,0.9
-a.py,1,0.7,,inf,,keras 3,
-a.py,2,0.7,,inf,,keras 3,
-a.py,3,0.7,,inf,,keras 4,
+echo_lag.py,1,0.7,,inf,,keras 3,
+echo_lag.py,2,0.7,,inf,,keras 3,
+echo_lag.py,3,0.7,,inf,,keras 4,
 """
 LISTED = """\
 table,row,column,command,seeds
 rows,,,--lag 1,3
-rows,,,a.py,3
+rows,,,echo_lag.py,3
 grid,x,a,--lag 1,3
 grid,x,b,--lag 2 --epochs 60,3
 grid,y,b,--list 30,3
@@ -47,20 +47,27 @@ exercise 5,of 6,,--lag 1,3
 """
 
 
+PAGE = "".join(f"| `{name}`, seeds |\n\n" for name in ("rows", "grid", "exercise 5"))
+
+
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """Put RUNS and LISTED in the place of results.csv and experiments.csv."""
+    """Put RUNS, LISTED and PAGE in the place of results.csv, experiments.csv and the pages."""
+    files = {"results.csv": RUNS, "experiments.csv": LISTED, "page.md": PAGE}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
     monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
-    results.FILE.write_text(RUNS, "utf-8")
-    (tmp_path / "experiments.csv").write_text(LISTED, "utf-8")
-    listed = pd.read_csv(tmp_path / "experiments.csv", keep_default_na=False)
-    monkeypatch.setattr(results, "EXPERIMENTS", listed)
+    monkeypatch.setattr(results, "EXPERIMENTS", results.read_experiments())
+    monkeypatch.setattr(results, "PAGES", [tmp_path / "page.md"])
+    monkeypatch.setattr(sys, "argv", ["results.py"])
     return results.FILE
 
 
 def test_the_file_has_the_runs_of_the_list_and_no_others():
+    assert results.lacking() == [], "run `python -m tests.experiments.results`"
     runs = results.read_runs()
-    assert sorted(zip(runs.command, runs.seed)) == sorted(results.jobs())
+    surplus = set(zip(runs.command, runs.seed)) - set(results.jobs())
+    assert surplus == set(), "delete these lines of results.csv"
 
 
 def test_each_line_has_what_its_program_prints():
@@ -87,46 +94,78 @@ def test_the_share_of_each_line_is_the_mean_of_its_numbers():
     np.testing.assert_allclose(means, runs.reading_on, atol=0.005)
 
 
-# What the command of a column has, and that of another column has not.
+# What the names of a cell say, and the option that its command then has, and no other.
 OPTIONS = {
     "several lengths": "--shortest",
-    "an answer each step": "--echo-sequence|--each-step",
-    "burn-in": "--burn-in",
+    "an answer (at )?each step": "--echo-sequence|--each-step",
+    "burn-in|ten random values": "--burn-in",
     "never reset": "--never-reset",
     "only the dense layer is trained": "--train dense",
+    "first value marked": "--mark first",
+    "forget bias": "--forget-bias",
+    "two layers": "--layers 2",
+    "mean of": "--mean",
+    "tested with": "--test-noise",
+    "lag 1, [0-9]+ values": "--unique",
+    "zero state(?!, then)": "--stateless",
 }
-LAYERS = {"GRU": "gru", "SimpleRNN": "simple-rnn", "LSTM(": "lstm"}
+LAYERS = {
+    "GRU": "gru",
+    "SimpleRNN": "simple-rnn",
+    "LSTMCell": "two-lstms",
+    "LSTM": "lstm",
+}
 
 
 def parsed(command):
-    """Return the options of a command, and the numbers that a cell may name."""
+    """Return the options of a command, and the numbers that the names of a cell may say."""
     program, _, arguments = command.partition(" ")
     if program == "real_values.py":
         options = real_values.parse(arguments)
         steps = options.steps + options.burn_in
-        numbers = {"steps": steps, "windows of": steps, "steps back": options.lag}
-        numbers |= {"noise": options.noise, "tested with": options.test_noise}
+        numbers = {
+            "([0-9]+) steps(?! back)": steps,
+            "windows of ([0-9]+)": steps,
+            "value ([0-9]+) steps back": options.lag,
+            "mean of ([0-9]+) values": options.lag + 1,
+            "noise ([0-9.]+)": options.noise,
+            "tested with ([0-9.]+)": options.test_noise,
+        }
     else:
         options = extensions.parse(command)
-        numbers = {"windows of": options.context, "lag": options.lag}
-    return options, {**numbers, "epochs": options.epochs}
+        numbers = {
+            "windows of ([0-9]+)": options.context,
+            "lag ([0-9]+)": options.lag,
+            "lag 1, ([0-9]+) values": options.unique,
+            "list of ([0-9]+)": options.parts_of,
+            "(?:batches |^)of ([0-9]+)": options.batch_size,
+            "rate ([0-9.]+)": options.learning_rate,
+            "bias (-?[0-9]+)": options.forget_bias,
+            "[(]([0-9]+)[)]": options.units,
+        }
+    return options, {**numbers, "([0-9]+) epochs": options.epochs}
 
 
 def test_each_command_can_be_run_and_does_what_its_cell_says():
+    tables = [results.tables_of(page.read_text("utf-8")) for page in results.PAGES]
+    results.check_experiments({name for names in tables for name in names})
     for cell in results.EXPERIMENTS.itertuples():
         if cell.command.split()[0].removesuffix(".py") in SCRIPTS:
             continue
         options, numbers = parsed(cell.command)
-        if not cell.column:
+        if not cell.row:
             continue
-        has = {name for name in OPTIONS if re.search(OPTIONS[name], cell.command)}
-        assert has == {cell.column} & set(OPTIONS), cell
         names = f"{cell.row}, {cell.column}"
+        where = f"experiments.csv: {names}: {cell.command}"
+        said = {name for name in OPTIONS if re.search(name, names)}
+        has = {name for name in OPTIONS if re.search(OPTIONS[name], cell.command)}
+        assert has == said, where
         for name, number in numbers.items():
-            found = re.findall(rf"{name} ([\d.]+)|([\d.]+) {name}(?! back)", names)
-            assert {float(a or b) for a, b in found} <= {number}, cell
-        layers = {LAYERS[name] for name in LAYERS if name in cell.row}
-        assert layers <= {options.layer}, cell
+            for found in re.findall(name, names):
+                assert float(found) == number, where
+        layers = [LAYERS[name] for name in LAYERS if name in cell.row]
+        if layers:
+            assert options.layer == layers[0], where
 
 
 @pytest.mark.parametrize("page", results.PAGES, ids=lambda page: page.name)
@@ -145,7 +184,7 @@ def test_cells_are_medians_with_their_ranges_of_the_seeds_of_the_list():
 
     assert rows("rows") == [
         "| `--lag 1` | 50.0 % (25.0 to 100.0 %) | 50.0 % (25.0 to 75.0 %) | 30 |",
-        "| `a.py` | 70.0 % (70.0 %) |  | not reached |",
+        "| `echo_lag.py` | 70.0 % (70.0 %) |  | not reached |",
     ]
     assert results.lines_of("grid") == [
         "| `grid`, seeds 1 to 3: network | a | b | c |",
@@ -157,22 +196,6 @@ def test_cells_are_medians_with_their_ranges_of_the_seeds_of_the_list():
     assert rows("exercise 5") == ["| of 6 | 50.0 % (25.0 %) | `--lag 1` |"]
     assert results.reached(np.array([20, np.inf])) == "1 of 2 seeds"
     assert results.filled("Versions: 3") == "Versions: keras 3; keras 4"
-
-
-@pytest.mark.parametrize("change", ["rows", "other"])
-def test_a_table_that_is_not_in_the_list_and_on_a_page_is_an_error(
-    change, file, monkeypatch, capsys
-):
-    tables = set(results.EXPERIMENTS.table) ^ {change}
-    page = file.with_name("page.md")
-    page.write_text("".join(f"| `{name}`, seeds |\n\n" for name in tables), "utf-8")
-    monkeypatch.setattr(results, "PAGES", [page])
-    monkeypatch.setattr(sys, "argv", ["results.py"])
-    monkeypatch.setattr(results, "run_what_lacks", lambda jobs: pytest.fail("it runs"))
-    with pytest.raises(SystemExit, match="^2$"):
-        results.main()
-    message = f"the table '{change}' must be in experiments.csv and on a page"
-    assert message in capsys.readouterr().err
 
 
 def test_a_run_has_one_thread_and_says_why_it_fails(monkeypatch):
@@ -239,33 +262,40 @@ def test_epochs_to_95_are_those_until_it_stays(curve, epochs):
     assert results.epochs_to_95(pd.Series(curve, dtype=float)) == epochs
 
 
-def test_runs_that_are_lacking_are_added(file, monkeypatch, capsys):
+def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
+    file, monkeypatch, capsys
+):
     ran = []
 
     def run(arguments):
         ran.append(" ".join(arguments))
-        return "Accuracy over 100 new sequences: 0.75"
+        return "Accuracy over 100 new sequences: 0.75\nAccuracy by number: - 0.5 0.5"
 
     monkeypatch.setattr(results, "run", run)
     heading, first, *_ = RUNS.splitlines()  # --lag 1, seed 2
     file.write_text(f"{heading}\n{first}\n", "utf-8")
-    results.run_what_lacks(results.jobs())
+    results.main()
     module = "-m tests.experiments"
     commands = [
-        *[f"{module}.extensions {c}" for c in ("--lag 2 --epochs 60", "--list 30")],
-        *[f"{module}.real_values --lag 3", "a.py", f"{module}.extensions --lag 1"],
+        f"{module}.extensions --lag 1",
+        f"{module}.extensions --lag 2 --epochs 60",
+        f"{module}.extensions --list 30",
+        f"{module}.real_values --lag 3",
+        "echo_lag.py",
     ]
     expected = {f"{command} --seed {n}" for command in commands for n in (1, 2, 3)}
-    assert set(ran) == expected - {f"{commands[-1]} --seed 2"} and len(ran) == 14
+    assert set(ran) == expected - {f"{commands[0]} --seed 2"} and len(ran) == 14
     printed = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
     assert printed == [f"{number} of 14" for number in range(1, 15)]
     added = results.read_runs()[1:]
     assert set(added.on_windows) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
     assert all(line.count(",") == 7 for line in file.read_text("utf-8").splitlines())
+    page = results.PAGES[0].read_text("utf-8")
+    assert page == results.filled(PAGE) != PAGE
     file.unlink()  # to measure all anew
-    results.run_what_lacks(results.jobs()[:3])
-    results.run_what_lacks(results.jobs())
+    results.run_all(results.jobs()[:3])
+    results.main()
     added = results.read_runs()
     assert sorted(zip(added.command, added.seed)) == sorted(results.jobs())
 
@@ -287,36 +317,88 @@ def test_two_runs_go_at_a_time_and_what_has_ended_outlives_a_failure(file, monke
 
     monkeypatch.setattr(results, "measure", measure)
     with pytest.raises(RuntimeError, match="^two lines are there$"):
-        results.run_what_lacks([("b.py", seed) for seed in range(1, 51)])
+        results.run_all([("b.py", seed) for seed in range(1, 51)])
     assert len(started) < 10
     added = file.read_text("utf-8").removeprefix(RUNS).splitlines()
     assert sorted(added) == ["b.py,1", "b.py,2"]
 
 
-@pytest.mark.parametrize(
-    ("end", "message"),
-    [
-        (
-            "--lag 1,5,0.5,0.75,inf,- 0.25,keras 3",
-            "a line that is not complete: delete",
-        ),
-        ("--lag\n", "has a line that is not complete: delete it"),
-        ("--lag 1,5,0.5,0.75,inf,-,keras 3,,\n", "Expected 8 fields in line 18, saw 9"),
-        ("", "another results.py is running: wait for its end"),
-    ],
-)
-def test_a_cut_file_or_another_results_py_is_an_error(
-    end, message, file, monkeypatch, capsys
-):
-    file.write_text(RUNS + end, "utf-8")
-    if not end:
-        other = (file.parent / "experiments.csv").open()
-        fcntl.flock(other, fcntl.LOCK_EX)  # It ends with the test.
-    monkeypatch.setattr(results, "PAGES", [])
-    monkeypatch.setattr(results, "EXPERIMENTS", results.EXPERIMENTS[:0])
-    monkeypatch.setattr(sys, "argv", ["results.py"])
-    monkeypatch.setattr(results, "run_what_lacks", lambda jobs: pytest.fail("it runs"))
+def refused(monkeypatch, capsys):
+    """Return the line with which results.py ends, before its first run."""
+    monkeypatch.setattr(results, "EXPERIMENTS", results.read_experiments())
+    monkeypatch.setattr(results, "run_all", lambda jobs: pytest.fail("it runs"))
     with pytest.raises(SystemExit, match="^2$"):
         results.main()
-    assert message in capsys.readouterr().err
-    assert file.read_text("utf-8") == RUNS + end
+    *_, line = capsys.readouterr().err.splitlines()
+    return line
+
+
+SEEDS = "an integer of at least 1 is needed"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "message"),
+    [
+        ("rows,,,echo_lag.py,3", "rows,,,echo_lag.py,5", "'rows' has 3 and 5 seeds"),
+        ("rows,,,echo_lag.py,3", "rows,,,--lag 1,3", "'rows' has '--lag 1' twice"),
+        ("grid,y,c", "grid,y,b", "'grid' has 'y, b' twice"),
+        ("--list 30,3", "--list 30,0", f"--list 30: seeds is '0': {SEEDS}"),
+        ("--list 30,3", "--list 30,", f"--list 30: seeds is '': {SEEDS}"),
+        ("--list 30,3", "--list 30,2.5", f"--list 30: seeds is '2.5': {SEEDS}"),
+        ("of 6,,--lag 1", "of 6, 7,,--lag 1", f": seeds is '--lag 1': {SEEDS}"),
+        ("seeds", "seed", "must begin with table,row,column,command,seeds"),
+        ("exercise 5", "exercise 6", "must be in experiments.csv and on a page"),
+        ("exercise 5,of 6,,--lag 1,3", "", "the table 'exercise 5' must be in"),
+        ("--list 30", "--lost 30", "'--lost 30': unrecognized arguments: --lost 30"),
+        ("--list 30", "--list x", "'--list x': argument --list: x is not a"),
+        ("--list 30", "--list 3", "'--list 3': --list is 3: at least --length"),
+        ("values.py --lag 3", "values.py --log 3", "'real_values.py --log 3': unrecog"),
+        ("echo_lag.py", "eco_lag.py", "'eco_lag.py': there is no program 'eco_lag.py'"),
+        ("echo_lag.py", "echo_lag.py 7", "'echo_lag.py 7': "),
+        ("--lag 1", "", "'': there is no program ''"),
+    ],
+)
+def test_a_list_that_cannot_be_run_or_shown_is_an_error_before_the_first_run(
+    line, instead, message, file, monkeypatch, capsys
+):
+    listed = LISTED.replace(line, instead)
+    file.with_name("experiments.csv").write_text(listed, "utf-8")
+    assert message in refused(monkeypatch, capsys)
+
+
+HEADING, *LINES = RUNS.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        (
+            f"{RUNS}--lag 1,5,0.5,0.75,inf,- 0.25,keras 3",
+            "that is not complete: delete",
+        ),
+        (f"{RUNS}--lag\n", "has a line that is not complete: delete it"),
+        (
+            f"{RUNS}--lag 1,5,0.5,1,inf,-,keras,,\n",
+            "Expected 8 fields in line 18, saw 9",
+        ),
+        (f"{RUNS}--lag 1,2,0,0,inf,-,keras,0\n", "has '--lag 1', seed 2 twice: delete"),
+        ("", "No columns to parse from file"),
+        (RUNS.replace(",", ";"), "has the columns command;seed;on_windows"),
+        (RUNS.replace(",late", ""), "has the columns command, seed, on_windows,"),
+        (HEADING.replace("seed", "Seed"), "has the columns command, Seed, on_windows,"),
+    ],
+)
+def test_a_file_that_was_not_written_so_is_an_error(
+    runs, message, file, monkeypatch, capsys
+):
+    file.write_text(runs, "utf-8")
+    line = refused(monkeypatch, capsys)
+    assert message in line and str(file) in line
+    assert file.read_text("utf-8") == runs
+
+
+def test_only_one_program_at_a_time_may_run(file, monkeypatch, capsys):
+    with file.with_name("experiments.csv").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        line = refused(monkeypatch, capsys)
+    assert "another results.py is running: wait for its end" in line

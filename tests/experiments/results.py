@@ -52,7 +52,7 @@ FIELDS = [  # the columns of results.csv
 ]
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "lengths"
-BATCH_ENDS = (5, 10, 15, 20)  # of the table "reset": where part 4's batches end
+LAG_NUMBERS = (4, 5, 6, 10, 15, 20)  # the same of the table "lags 3 and 4"
 MADE_OF = {  # tables that are made of the runs of others
     "prices": ["real values", "next value"],
     "first answers": ["next value"],
@@ -320,10 +320,10 @@ def by_number(runs):
     return answers.apply(pd.to_numeric, errors="coerce")
 
 
-def cells_by_number(runs):
-    """Return how many answers are right after each of NUMBERS values; "-" if none can be."""
+def cells_by_number(runs, numbers=NUMBERS):
+    """Return how many answers are right after so many values; "-" if none can be."""
     medians = by_number(runs).median()
-    return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in NUMBERS]
+    return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in numbers]
 
 
 def error(value):
@@ -355,11 +355,10 @@ def first_errors(runs):
     return f"{error(errors.min())} to {error(errors.max())}"
 
 
-def cells_in_batches(runs):
-    """Return the accuracies, and those of the answers at the end of each batch."""
-    medians = by_number(runs).median()
-    shares = [percent(medians[n - 1]) for n in BATCH_ENDS]
-    return [median_of(runs.on_windows), median_of(runs.reading_on), *shares]
+def cells_of_lag(runs):
+    """Return the accuracies of a command, and those after LAG_NUMBERS values."""
+    shares = [median_of(runs.on_windows), median_of(runs.reading_on)]
+    return [*shares, *cells_by_number(runs, LAG_NUMBERS)]
 
 
 def cells_of_errors(runs):
@@ -376,9 +375,9 @@ def cells_of_errors(runs):
 # these, and what makes the cells of a row.
 VIEWS = {
     "by number": (NUMBERS, cells_by_number),
-    "reset": (
-        ["accuracy (range)", "one at a time (range)", *BATCH_ENDS],
-        cells_in_batches,
+    "lags 3 and 4": (
+        ["accuracy (range)", "one at a time (range)", *LAG_NUMBERS],
+        cells_of_lag,
     ),
     "lengths": (
         ["new windows (range)", "late (range)", *ERROR_NUMBERS],

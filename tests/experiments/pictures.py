@@ -111,7 +111,13 @@ def draw_shares(panels, columns, rows):
 
 
 def marks():
-    """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS."""
+    """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS.
+
+    Raises: ValueError if results.csv lacks a run.
+    """
+    for command, seed in results.lacking():
+        if command in MARKS:
+            raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
     runs = results.read_runs()
     rows = [results.by_number(runs[runs.command == c]).median()[1:] for c in MARKS]
     numbers = range(2, 26)
@@ -211,7 +217,11 @@ def main():
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--marks", action="store_true", help="draw only marks.png")
     options = parser.parse_args()
-    save(draw_marks(marks()), "marks.png", marks().to_csv())
+    try:
+        shares = marks()
+    except ValueError as error:
+        parser.error(str(error))
+    save(draw_marks(shares), "marks.png", shares.to_csv())
     if options.marks:
         return
     returned, found = {}, {}

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -130,6 +131,47 @@ def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
     found = pictures.curves("echo_lag")
     assert seeds == [*range(1, 21)]
     assert [curve.tolist() for curve in found] == [[0.1, 0.2]] * 20
+
+
+def test_pictures_show_the_medians_of_five_seeds_below_the_names_of_their_networks(
+    monkeypatch,
+):
+    def shares(command, seed):
+        return np.full((10, 10), seed**2 / 100 + ("--stateless" in command) / 2)
+
+    figures = {}
+    monkeypatch.setattr(
+        pictures, "save", lambda figure, name, text: figures.update({name: figure})
+    )
+    monkeypatch.setattr(pictures, "trained", lambda *network: network)
+    monkeypatch.setattr(pictures, "read_on", lambda network: network)
+    monkeypatch.setattr(pictures, "learned", shares)
+    monkeypatch.setattr(pictures, "stored", lambda network: shares(*network) / 2)
+    monkeypatch.setattr(pictures, "curves", lambda script: [pd.Series([0.5])] * 20)
+    monkeypatch.setattr(pictures, "draw_curves", lambda accuracies: None)
+    monkeypatch.setattr(sys, "argv", ["pictures.py"])
+    pictures.main()
+    assert figures.keys() == {"marks.png", "learned.png", "inside.png", "curves.png"}
+    for name, factor in ("learned.png", 1), ("inside.png", 0.5):
+        axes = {"zero" in axis.get_title(): axis for axis in figures[name].axes}
+        for is_zero, axis in axes.items():
+            median = 0.09 + is_zero / 2  # seed 3
+            np.testing.assert_allclose(axis.images[0].get_array(), median * factor)
+        assert len(axes) == 2
+
+
+def test_marks_says_which_run_is_missing(tmp_path, monkeypatch, capsys):
+    command, seed = "--mark first", 4
+    runs = results.read_runs()
+    runs = runs[(runs.command != command) | (runs.seed != seed)]
+    file = tmp_path / "results.csv"
+    runs.to_csv(file, index=False)
+    monkeypatch.setattr(results, "FILE", file)
+    monkeypatch.setattr(sys, "argv", ["pictures.py", "--marks"])
+    with pytest.raises(SystemExit, match="^2$"):
+        pictures.main()
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"{file} lacks {command!r}, seed {seed}")
 
 
 def test_a_table_has_the_median_the_lowest_and_the_highest():

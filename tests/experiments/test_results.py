@@ -170,6 +170,8 @@ def test_each_command_can_be_run_and_does_what_its_cell_says():
 
 @pytest.mark.parametrize("page", results.PAGES, ids=lambda page: page.name)
 def test_tables_of_a_page_are_made_of_the_file(page):
+    if results.lacking():
+        pytest.fail("results.csv lacks runs: `python -m tests.experiments.results`")
     page = page.read_text("utf-8")
     empty = re.sub(r"(?m)^(\| `.+?`, seeds).*\n(\|.*\n)+", r"\1\n", page)
     empty = re.sub(r"(?m)^Versions: .*", "Versions: ", empty)

@@ -85,6 +85,7 @@ LOOK_BACK = {
         "--burn-in 5",
         "--burn-in 10",
         "--mark random",
+        "--learning-rate 0.005",
         "--start similar",
         "--start other-sequence",
         "--missing mark",
@@ -97,6 +98,8 @@ LOOK_BACK = {
         f"{FAST} --never-reset",
         f"{TENS} --never-reset",
         "--unique 1000 --epochs 10000",
+        "--unique 2",
+        "--unique 2 --stateless",
         "--parts-of 5000",
         f"{LIST} --unique 3",
         f"{LIST} --layer gru {TWENTIES}",
@@ -156,6 +159,7 @@ DO_NOT = {
     "--burn-in 2": 7,
     "--mark first": 10,
     "--burn-in 10 --mark first": 10,
+    "--burn-in 10 --same": 5,
     "--missing mark --stateless": 5,
     "--lag 3 --stateless": 5,
     "--lag 4 --stateless": 5,
@@ -171,10 +175,8 @@ DO_NOT = {
     f"{LIST} --layer gru {TENS} --lag 2": None,
     "--layer simple-rnn --stateless --lag 3": None,
     "--lag 3 --layer simple-rnn --units 100 --stateless": None,
-    "--burn-in 10 --same": None,
     f"--burn-in 5 {TENS}": None,
     FAST: None,
-    f"{FAST} --lag 2": None,
     "--lag 3 --learning-rate 0.005 --epochs 6000": None,
 }
 
@@ -190,23 +192,10 @@ def test_networks_that_are_right_on_windows_and_do_not_look_back(command, number
         assert shares[[number - 1, number + 1]].max().max() < 0.2, message
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "--start random",
-        f"--stateless {TWENTY_FIVES} --learning-rate 0.0003 --epochs 6000",
-    ],
-)
-def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back(command):
-    check(command, on_windows=(0.85, 0.99), **NOT_BACK)
-
-
-def test_networks_that_have_not_learned_to_look_back():
-    for command in "--missing mask --stateless", "--burn-in 5 --forget-bias 3":
-        check(command, on_windows=(0.6, 0.95), **NOT_BACK)
-    # Of this one, it shows on windows. The GRU has learned them.
-    lstm = f"{LONGER_LIST} {TENS} --lag 3 --shortest 4"
-    check(lstm, on_windows=(0, 0.5), **NOT_BACK)
+def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back():
+    check("--start random", on_windows=(0.8, 0.99), **NOT_BACK)
+    # Its shorter windows are too few.
+    check("--missing mask --stateless", on_windows=(0.9, 0.97), **NOT_BACK)
 
 
 def test_an_answer_each_step_is_not_enough_in_windows_that_are_too_short():
@@ -226,7 +215,6 @@ def test_an_answer_each_step_is_not_enough_in_windows_that_are_too_short():
         (FAST, 5),
         ("--lag 3 --learning-rate 0.005 --epochs 6000", 5),
         ("--lag 4 --layer gru --units 100 --epochs 20000", 2),
-        ("--lag 3 --forget-bias -1 --epochs 20000", 1),
     ],
 )
 def test_runs_that_do_not_look_back_count_in_fives(command, n_runs):
@@ -236,9 +224,7 @@ def test_runs_that_do_not_look_back_count_in_fives(command, n_runs):
     shares = by_number(command)[count].median()
     fives = [5, 10, 15, 20, 25]
     assert shares[fives].min() > 0.7, f"results.csv: {command}"
-    # In part, as in the last of these, also at the number after it.
     between = shares.drop(fives)
-    assert between[[number + 2 for number in fives[:4]]].max() < 0.4
     assert shares[fives].mean() > between.mean() + 0.5, f"results.csv: {command}"
 
 
@@ -278,20 +264,15 @@ def test_a_simple_rnn_at_lag_3_is_right_where_its_window_ends_and_one_value_befo
         assert medians.drop([4, 5]).max() < 0.5, f"results.csv: {command}"
 
 
-def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late():
-    falling = {
-        command
-        for command, runs in RUNS.items()
-        if command.startswith("--list")
-        if ((runs.reading_on > 0.9) & (runs.late < runs.reading_on - 0.02)).any()
-    }
-    assert falling == {
-        f"{GRU_LAG_3_TENS} --echo-sequence",
-        f"{GRU_LAG_3_TENS} --shortest 4",
-    }
-    for command in falling:  # most in its worst run
-        assert runs_of(command).late.idxmin() == runs_of(command).reading_on.idxmin()
-        assert runs_of(command).late.min() < 0.8
+def test_of_the_usual_networks_a_gru_at_lag_3_in_windows_of_10_falls_late():
+    for command, runs in RUNS.items():
+        at_lag_1 = command.startswith("--list") and "--lag" not in command
+        if at_lag_1 or command.startswith(GRU_LAG_3_TWENTIES):
+            falls = (runs.reading_on > 0.9) & (runs.late < runs.reading_on - 0.02)
+            assert not falls.any(), f"results.csv: {command}: {runs.late.tolist()}"
+    for how in "--echo-sequence", "--shortest 4":
+        runs = runs_of(f"{GRU_LAG_3_TENS} {how}")
+        assert (runs.reading_on - runs.late).max() > 0.1, f"results.csv: {how}"
 
 
 def test_five_ways_to_train_part_4():
@@ -319,20 +300,35 @@ def test_a_lone_run_of_a_zero_state_is_mostly_right_again_after_10_to_13_values(
 def test_some_networks_in_windows_of_10_look_back_and_others_do_not():
     check(TENS, on_windows=MOST_RIGHT)
     tens = runs_of(TENS).reading_on
-    assert (len(tens), (tens < 0.9).sum()) == (5, 3), tens.tolist()
+    assert 0 < (tens < 0.9).sum() < len(tens), tens.tolist()
     check(f"{LIST} --context 30 --length 60", on_windows=ALL_RIGHT)
     thirties = runs_of(f"{LIST} --context 30 --length 60").reading_on
     assert 0 < (thirties < 0.5).sum() < len(thirties) / 2, thirties.tolist()
 
 
-def test_never_reset_at_lag_2_is_not_learned_but_far_more_often_right():
-    reset, never = f"{FAST} --lag 2", f"{FAST} --lag 2 --never-reset"
-    check(never, epochs_to_95=NOT_LEARNED, on_windows=(0.5, 0.9))
-    check(reset, epochs_to_95=LEARNED)
-    check(never, reading_on=(3 * runs_of(reset).reading_on.max(), 1))
-    for command in FAST, TENS:  # at lag 1
-        check(command, epochs_to_95=LEARNED)
-        check(f"{command} --never-reset", epochs_to_95=LEARNED)
+def test_the_reset_is_a_mark_at_lags_3_and_4():
+    for lag in 3, 4:
+        reset = f"--lag {lag} --epochs 6000"
+        never = f"{reset} --never-reset"
+        shares = by_number(reset).median()
+        message = f"results.csv: {reset}: {shares.to_dict()}"
+        assert shares[5] > 0.8 and shares.drop(5).max() < 0.5, message
+        for command, least, most in (reset, 0.08, 0.3), (never, -0.06, 0.07):
+            check(command, epochs_to_95=NOT_LEARNED)
+            runs = runs_of(command)
+            lost = runs.on_windows - runs.reading_on
+            assert lost.between(least, most).all(), f"{command}: {lost.tolist()}"
+
+
+def test_larger_batches_and_a_higher_rate_count_only_together():
+    check(FAST, epochs_to_95=LEARNED, **NOT_BACK)
+    check(f"{FAST} --never-reset", epochs_to_95=LEARNED, reading_on=MOST_RIGHT)
+    check("--learning-rate 0.005", epochs_to_95=LEARNED, reading_on=MOST_RIGHT)
+    alone = "--batch-size 10 --epochs 4000"
+    check(alone, epochs_to_95=LEARNED, on_windows=MOST_RIGHT, late=MOST_RIGHT)
+    shares = by_number(alone).median()
+    assert shares.loc[5:].min() > 0.9 > shares.loc[2:3].max(), shares.to_dict()
+    check(f"{TENS} --never-reset", epochs_to_95=LEARNED, reading_on=MOST_RIGHT)
 
 
 def test_as_they_are_most_of_the_usual_networks_do_not_look_back_but_are_right_on_windows():
@@ -343,10 +339,10 @@ def test_as_they_are_most_of_the_usual_networks_do_not_look_back_but_are_right_o
     assert np.mean(np.less(medians, 0.5)) > 0.5
 
 
-def test_several_lengths_do_as_well_as_an_answer_each_step_in_most_rows():
+def test_several_lengths_do_as_well_as_an_answer_each_step():
     shares = table("usual", "reading_on")[[LENGTHS, EACH]].dropna()
     as_well = shares[LENGTHS] > shares[EACH] - 0.02
-    assert as_well.mean() > 0.5, f"results.csv: {shares}"
+    assert as_well.all(), f"results.csv: {shares}"
 
 
 # The scripts, and why part 3 fails.
@@ -400,16 +396,6 @@ def test_a_simple_rnn_whose_recurrent_kernel_is_trained_does_not(how):
     check(f"{SIMPLE_RNN}{how}", on_windows=HARDLY, reading_on=HARDLY)
 
 
-def test_random_layers_show_previous_values():
-    small = f"{ONES} --layer simple-rnn --units 100 --train dense"
-    for shares in "on_windows", "reading_on":
-        check(f"{ONES} --layer gru --train dense", **{shares: (0, 0.03)})
-        check(f"{ONES} --train dense", **{shares: (0.05, 0.3)})
-        check(small, **{shares: (0.5, 0.95)})
-        most = runs_of(small)[shares].max()
-        check(f"{SIMPLE_RNN} --train dense", **{shares: (most, 1)})
-
-
 # Extensions and lags.
 
 
@@ -453,14 +439,10 @@ def test_the_lstm_is_the_slowest_at_lags_1_and_2():
         assert epochs[lag].idxmax() == "LSTM(50)", f"results.csv: {epochs[lag]}"
 
 
-def test_a_forget_bias_of_minus_1_saves_epochs_at_lags_1_2_and_3():
+def test_a_forget_bias_of_minus_1_saves_epochs_at_lags_1_and_2():
     check_fewer_epochs("--forget-bias -1", "--lag 1", 1 / 2)
     lag_2 = "--lag 2 --forget-bias -1 --epochs 6000"
-    check_fewer_epochs(lag_2, "--lag 2 --epochs 20000", 1 / 3)
-    lag_3 = "--lag 3 --forget-bias -1 --epochs 20000"
-    check(lag_3, on_windows=MOST_RIGHT, epochs_to_95=LEARNED)
-    for command in SIMPLE_RNN_OF_LAGS[3]:
-        check_fewer_epochs(command, lag_3)
+    check_fewer_epochs(lag_2, "--lag 2 --epochs 20000", 1 / 2)
 
 
 def test_a_larger_simple_rnn_takes_fewer_epochs_at_lag_3():

@@ -38,8 +38,9 @@ def check(command, **bounds):
     """Check that each run of a command is within bounds, such as late=(0.9, 1)."""
     for field, (least, most) in bounds.items():
         found = runs_of(command)[field]
-        message = f"results.csv: {command}: {field}: {found.tolist()}"
-        assert found.between(least, most).all(), f"{message}, not {least} to {most}"
+        if not found.between(least, most).all():
+            needed = f"{least} to {most} is needed"
+            pytest.fail(f"results.csv: {command}: {field}: {found.tolist()}: {needed}")
 
 
 def check_fewer_epochs(command, other, factor=1):
@@ -72,7 +73,7 @@ LEARNED = (0, 10**6)  # epochs to 95 %
 NOT_LEARNED = (np.inf, np.inf)
 ALL_RIGHT, MOST_RIGHT = (0.98, 1), (0.95, 1)
 HARDLY = (0, 0.1)  # right answers
-NOT_BACK = {"reading_on": (0, 0.5), "late": (0, 0.75)}  # Single answers may be right.
+NOT_BACK = {"reading_on": (0, 0.5), "late": (0, 0.6)}
 
 # The networks that look back, by the share of the answers on their windows that can be known.
 LOOK_BACK = {
@@ -209,19 +210,26 @@ def test_an_answer_each_step_is_not_enough_in_windows_that_are_too_short():
     check(gru, on_windows=(0.38, 0.41), **NOT_BACK)  # Two of five can.
 
 
+GRU_AT_LAG_4 = "--lag 4 --layer gru --units 100 --epochs 20000"
+
+
+def test_some_runs_of_a_gru_at_lag_4_are_right_on_windows_and_count():
+    check(GRU_AT_LAG_4, on_windows=MOST_RIGHT)
+    count = runs_of(GRU_AT_LAG_4).reading_on < 0.5
+    assert 0 < count.sum() < len(count), f"results.csv: {GRU_AT_LAG_4}"
+
+
 @pytest.mark.parametrize(
-    ("command", "n_runs"),
+    "command",
     [
-        ("--start random", 5),
-        (FAST, 5),
-        ("--lag 3 --learning-rate 0.005 --epochs 6000", 5),
-        ("--lag 4 --layer gru --units 100 --epochs 20000", 2),
+        "--start random",
+        FAST,
+        "--lag 3 --learning-rate 0.005 --epochs 6000",
+        GRU_AT_LAG_4,
     ],
 )
-def test_runs_that_do_not_look_back_count_in_fives(command, n_runs):
+def test_runs_that_do_not_look_back_count_in_fives(command):
     count = runs_of(command).reading_on < 0.5
-    assert count.sum() == n_runs, f"results.csv: {command}"
-    assert runs_of(command).on_windows[count].min() > 0.85, f"results.csv: {command}"
     shares = by_number(command)[count].median()
     fives = [5, 10, 15, 20, 25]
     assert shares[fives].min() > 0.7, f"results.csv: {command}"
@@ -466,7 +474,8 @@ def test_1000_values_take_about_four_times_as_many_epochs():
 
 
 def test_500_numbers_are_learned_by_heart_and_5000_are_not():
-    check("--parts-of 500", epochs_to_95=LEARNED, on_windows=(0, 0.5))
+    by_heart = "--parts-of 500"
+    check(by_heart, epochs_to_95=LEARNED, on_windows=(0, 0.5), reading_on=(0, 0.5))
     check("--parts-of 5000", epochs_to_95=LEARNED, on_windows=MOST_RIGHT)
 
 
@@ -502,14 +511,14 @@ def test_all_networks_with_real_values_have_learned_their_windows():
 def test_an_lstm_that_answers_each_step_is_as_exact_late_if_its_windows_are_long():
     windows, late = errors()
     times = (late / windows)[EACH].rename("late error by that on windows")
-    check_none(times[LONG][times > 1.6])
+    check_none(times[LONG][~times[LONG].between(0.5, 1.6)])
     assert times[HARD] > 10, f"results.csv: {HARD}: {times[HARD]}"  # too few steps
 
 
 def test_as_it_is_the_lstm_is_far_less_exact_late_in_short_windows():
     windows, late = errors()
     times = (late / windows)["as it is"].rename("late error by that on windows")
-    check_none(times[SHORT][times < 10])
+    check_none(times[SHORT][times[SHORT] < 10])
     # Longer windows alone help in three of four tasks.
     assert late.loc[HARD_AND_LONG, "as it is"] > 0.5
     for short, long in zip(SHORT, LONG):
@@ -531,7 +540,7 @@ def test_burn_in_helps_late_but_in_10_steps_the_errors_stay_many_times_as_large(
     check_none(helped[BURN_IN][helped[BURN_IN] > helped["as it is"] / 2])
     times = (late / windows)[BURN_IN].rename("late error by that on windows")
     tens = [row for row in SHORT if "10 steps" in row and row != HARD]
-    check_none(times[tens][times < 5])
+    check_none(times[tens][times[tens] < 5])
 
 
 def test_a_gru_reads_on_in_windows_of_20_and_a_simple_rnn_not_in_windows_of_10():
@@ -612,7 +621,7 @@ def check_times(options, least, most):
 
 
 def test_noise_can_hide_that_a_network_does_not_read_on():
-    check_times("--noise 1 --steps 24", 0, 1.2)
+    check_times("--noise 1 --steps 24", 0.6, 1.2)
     for hidden in HIDDEN, NOISE_01, "--noise 0.03 --steps 24":
         check_times(hidden, 1.8, np.inf)
     rows = [f"noise {noise}, LSTM, windows of 24" for noise in (0.03, 0.1, 0.3, 1)]
@@ -622,7 +631,7 @@ def test_noise_can_hide_that_a_network_does_not_read_on():
 
 
 def test_in_windows_of_48_a_network_reads_on_and_in_windows_of_12_no_remedy_is_enough():
-    check_times("--noise 0.1 --steps 48", 0, 1.2)
+    check_times("--noise 0.1 --steps 48", 0.6, 1.2)
     for how in "", " --shortest 1", " --each-step":
         check_times(f"--noise 0.1 --steps 12{how}", 1.8, np.inf)
 
@@ -642,12 +651,12 @@ def test_an_answer_each_step_reads_on_in_most_runs():
         each = runs_of(f"real_values.py --next {command} --each-step")
         times += (each.late / each.on_windows).tolist()
     assert np.mean(np.less(times, 1.2)) > 0.8, f"results.csv: {times}"
-    check_times(f"{HIDDEN} --each-step", 0, 1.8)
+    check_times(f"{HIDDEN} --each-step", 0.6, 1.8)
 
 
 def test_several_lengths_read_on_in_windows_of_24_and_48_but_not_if_noise_hides_it():
     for command in COMMANDS:
-        check_times(f"{command} --shortest 1", 0, 1.2)
+        check_times(f"{command} --shortest 1", 0.6, 1.2)
     hidden = runs_of(f"real_values.py --next {HIDDEN} --shortest 1")
     assert (hidden.late / hidden.on_windows).median() > 1.8
 

@@ -67,8 +67,6 @@ FIGURES = [
         "Why part 3 fails",
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
-    (README, "What part 4 has learned", percent("--stateless", "on_windows")),
-    (README, "What part 4 has learned", percent("--lag 1", "on_windows")),
     (GUIDE, "Check it", factor(HIDDEN)),
 ]
 

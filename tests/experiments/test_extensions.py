@@ -120,14 +120,21 @@ def test_each_answer_is_that_to_its_value_and_the_sixth_has_the_mark(monkeypatch
     assert np.array_equal(answers, (sequences + 1) % 10)
     assert (reader.read[:, :, 10] == np.eye(25)[5]).all()
     assert len(np.unique(sequences, axis=0)) == 30
-    sequences, answers = extensions.feed(model, n_sequences=2, length=40)
+    sequences, answers = extensions.feed(model, n_sequences=2, length=40, before=(7, 8))
     assert sequences.shape == answers.shape == (2, 40)
+    assert np.array_equal(answers, (sequences + 1) % 10)
+    values = reader.read[:, :, :10].argmax(axis=2)
+    assert np.array_equal(values, [[7, 8, *sequence] for sequence in sequences])
+    assert (reader.read[:, :, 10] == np.eye(42)[7]).all()
 
 
 def answers_of_main(monkeypatch, capsys, lag, right_from=1):
     """Return the lines of a run whose answers are right from a number on, wrong before."""
 
-    def feed(model, n_sequences=2, length=25):
+    same = " --same" if lag > 0 else ""
+
+    def feed(model, n_sequences=2, length=25, before=None):
+        assert [*before] == [0, 1, 2] * bool(same)
         sequences = np.arange(n_sequences * length).reshape(n_sequences, length)
         answers = np.roll(sequences, lag, axis=1)
         answers[:, : right_from - 1] = -1
@@ -136,7 +143,7 @@ def answers_of_main(monkeypatch, capsys, lag, right_from=1):
     monkeypatch.setattr(extensions, "feed", feed)
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
-    extensions.main(f"--lag {lag}")
+    extensions.main(f"--lag {lag} --burn-in 3{same}")
     return capsys.readouterr().out.splitlines()
 
 

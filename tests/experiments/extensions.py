@@ -62,7 +62,9 @@ def parse(command=None):
     Returns: argparse.Namespace, with the batch size and what else follows from the options.
     """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # A command names one line of results.csv.
     )
     add = parser.add_argument
     add("--epochs", type=FROM_1, default=2000, metavar="N", help="train on N sequences")

@@ -28,7 +28,9 @@ from tests.porting.stateful import compile_training_pass
 def parse(command=None):
     """Return the options of a command line, or the shell's."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # A command names one line of results.csv.
     )
     add = parser.add_argument
     layers = ["lstm", "gru", "simple-rnn"]

@@ -466,6 +466,7 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
         ("--lag -1", "--lag: -1 is not a number from 0 to 24"),
         ("--layers 2 --burn-in 1", "--layers and --burn-in do not go together"),
         ("--through-time --context 5", "--through-time and --context do not go"),
+        ("--stateles", "unrecognized arguments: --stateles"),
         ("--epochs 0", "--epochs: 0 is not a number from 1 to 1000000"),
         ("--epochs 1.5", "--epochs: invalid int value: '1.5'"),
         ("--lead -1", "--lead: -1 is not a number from 0 to 1000000"),

@@ -478,7 +478,7 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--parts-of 24", "--parts-of is 24: at least --length is needed"),
-        ("--layer gru --forget-bias 1", "--forget-bias is that of --layer lstm"),
+        ("--layer gru --forget-bias 0", "--forget-bias is that of --layer lstm"),
         ("--layer gru --start random", "--start is that of --layer lstm"),
         ("--shortest 2", "--shortest needs --stateless or --list"),
         (

@@ -109,6 +109,6 @@ def fit_and_reset(model, X, y, batch_size=2):
 
 
 def read_nothing(model, n_sequences=2, length=25):
-    """Return sequences and answers of zeros, at once, as extensions.read_on returns them."""
+    """Return sequences and answers of zeros, at once, as extensions.feed returns them."""
     zeros = np.zeros((n_sequences, length), dtype=int)
     return zeros, zeros

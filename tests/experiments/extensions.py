@@ -38,35 +38,40 @@ CONFLICTS = {
 }
 
 
-def from_0(text, least=0):
-    """Return a whole number from 0 on; argparse reports the error."""
-    if not text.isdecimal() or int(text) < least:
-        message = f"{text} is not a whole number of at least {least}"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
+def from_to(least, most, kind=int):
+    """Return a function that makes a number of a text; argparse reports its errors."""
+
+    def convert(text):
+        if not least <= kind(text) <= most:
+            message = f"{text} is not a number from {least} to {most}"
+            raise argparse.ArgumentTypeError(message)
+        return kind(text)
+
+    convert.__name__ = kind.__name__  # for argparse's "invalid int value"
+    return convert
 
 
-def from_1(text):
-    """Return a whole number from 1 on."""
-    return from_0(text, least=1)
+FROM_0 = from_to(0, 10**6)
+FROM_1 = from_to(1, 10**6)
+SEED = from_to(0, 2**32 - 1)
 
 
 def parse(command=None):
     """Return the options of a command line, such as "--lag 4 --stateless", or the shell's.
 
-    Returns: argparse.Namespace, with the batch size and the shape of a sample.
+    Returns: argparse.Namespace, with the batch size and what else follows from the options.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--epochs", type=from_1, default=2000, metavar="N", help="train on N sequences")
-    add("--seed", type=int, metavar="N", help="same seed, same output")
-    add("--length", type=from_1, default=25, metavar="N", help="values of a sequence")
-    add("--unique", type=from_1, default=100, metavar="N", help="how many values exist")
-    add("--lag", type=int, default=1, metavar="K", help="echo the value K before")
-    add("--context", type=from_1, default=5, metavar="N", help="time steps of a window")
-    add("--shortest", type=from_1, metavar="N", help="train on windows from N steps on")
+    add("--epochs", type=FROM_1, default=2000, metavar="N", help="train on N sequences")
+    add("--seed", type=SEED, metavar="N", help="same seed, same output")
+    add("--length", type=FROM_1, default=25, metavar="N", help="values of a sequence")
+    add("--unique", type=FROM_1, default=100, metavar="N", help="how many values exist")
+    add("--lag", type=from_to(0, 24), default=1, metavar="K", help="echo K steps back")
+    add("--context", type=FROM_1, default=5, metavar="N", help="time steps of a window")
+    add("--shortest", type=FROM_1, metavar="N", help="train on windows from N steps on")
     choices = ["drop", "mark", "mask"]
     add("--missing", choices=choices, default="drop", help="incomplete windows")
     add("--echo-sequence", action="store_true", help="an answer for each time step")
@@ -75,27 +80,28 @@ def parse(command=None):
     add("--never-reset", action="store_true", help="keep the state between sequences")
     choices = ["random", "similar", "other-sequence"]
     add("--start", choices=choices, help="start each batch from such a state")
-    add("--list", type=from_1, metavar="N", help="fit all windows of one list")
-    add("--parts-of", type=from_1, metavar="N", help="train on parts of one list")
-    add("--batch-size", type=from_1, metavar="N", help="default: at most 5, if it fits")
-    add("--lead", type=from_0, default=0, metavar="N", help="values before each window")
-    add("--burn-in", type=from_0, default=0, metavar="N", help="same, no gradients")
+    add("--list", type=FROM_1, metavar="N", help="fit all windows of one list")
+    add("--parts-of", type=FROM_1, metavar="N", help="train on parts of one list")
+    add("--batch-size", type=FROM_1, metavar="N", help="default: at most 5, if it fits")
+    add("--lead", type=FROM_0, default=0, metavar="N", help="values before each window")
+    add("--burn-in", type=FROM_0, default=0, metavar="N", help="same, no gradients")
     add("--same", action="store_true", help="before each window, the same values")
     add("--mark", choices=["first", "random"], help="a feature is 1 at this time step")
     add("--layer", choices=LAYERS, default="lstm", help="hidden layer")
-    add("--layers", type=from_1, default=1, metavar="N", help="one after the other")
-    add("--units", type=from_1, default=50, metavar="N", help="of each layer")
+    add("--layers", type=FROM_1, default=1, metavar="N", help="one after the other")
+    add("--units", type=FROM_1, default=50, metavar="N", help="of each layer")
     choices = ["all", "dense", "recurrent-kernel", "all-but-recurrent-kernel"]
     add("--train", choices=choices, default="all", help="Dense is always trained")
-    add("--forget-bias", type=float, metavar="X", help="of the LSTM, at the start")
-    add("--learning-rate", type=float, default=0.001, metavar="X", help="of Adam")
-    options = parser.parse_args(None if command is None else command.split())
+    bias, rate = from_to(-1000, 1000, float), from_to(1e-9, 1000, float)
+    add("--forget-bias", type=bias, metavar="X", help="of the LSTM, at the start")
+    add("--learning-rate", type=rate, default=0.001, metavar="X", help="of Adam")
+    arguments = None if command is None else command.split()
+    options = parser.parse_args(arguments)
 
-    given = [
-        name.replace("_", "-")
-        for name, value in vars(options).items()
-        if value != parser.get_default(name)
-    ]
+    # Parsed again, with None for all that is not given.
+    nothing = argparse.Namespace(**dict.fromkeys(vars(options)))
+    values = vars(parser.parse_args(arguments, nothing))
+    given = [name.replace("_", "-") for name in values if values[name] is not None]
     for name, others in CONFLICTS.items():
         for other in others:
             if name in given and other in given:
@@ -103,85 +109,72 @@ def parse(command=None):
     for name in "forget-bias", "start":
         if options.layer != "lstm" and name in given:
             parser.error(f"--{name} is that of --layer lstm")
-    if options.same and not (options.burn_in or options.lead):
-        parser.error("--same needs --burn-in or --lead")
+    options.before = options.burn_in or options.lead
+    if options.same and not 1 <= options.before <= options.unique:
+        parser.error("--same needs --burn-in or --lead, at most --unique")
     if options.shortest and not (options.stateless or options.list):
         parser.error("--shortest needs --stateless or --list: windows start from zero")
     if options.shortest and not options.lag < options.shortest <= options.context:
         needed = "more than --lag and at most --context is needed"
         parser.error(f"--shortest is {options.shortest}: {needed}")
-    if options.seed is not None and not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
-    rate, bias = options.learning_rate, options.forget_bias
-    if rate <= 0 or not np.isfinite(rate):
-        parser.error(f"--learning-rate is {rate}: a finite number above 0 is needed")
-    if bias is not None and not np.isfinite(bias):
-        parser.error(f"--forget-bias is {bias}: a finite number is needed")
-    if not 0 <= options.lag < 25:
-        parser.error(f"--lag is {options.lag}: 0 to 24 is needed")
     for name, size in ("list", options.list), ("parts-of", options.parts_of):
         if size and size < options.length:
             parser.error(f"--{name} is {size}: at least --length is needed")
-    drawn = random.getstate()
-    try:
-        X, _ = generate_data(options)
-    except ValueError as error:
-        parser.error(str(error))
-    random.setstate(drawn)  # To read a command draws nothing.
-    sizes = [size for size in range(1, len(X) + 1) if len(X) % size == 0]
-    options.batch_size = options.batch_size or max(size for size in sizes if size <= 5)
-    if options.batch_size not in sizes:
-        parser.error(f"--batch-size is {options.batch_size}: it must divide {len(X)}")
-    options.batches = len(X) // options.batch_size
+
+    options.window = 1 if options.through_time else options.context
+    if options.list:  # The list has the values of the burn-in, too.
+        options.window, options.before = options.context + options.burn_in, 0
+    # Like the article's code, we drop the first complete window, too.
+    options.first = max(options.window if options.missing == "drop" else 0, options.lag)
+    if options.echo_sequence:
+        options.first = max(options.first, options.lag + options.window - 1)
+    if options.length <= options.first:
+        needed = f"at least {options.first + 1} is needed"
+        parser.error(f"--length is {options.length}: {needed}")
+    # Through time, sequences of any length fit.
+    steps = None if options.through_time else options.before + options.window
+    options.shape = (steps, options.unique + bool(options.mark))
+    samples = 1 if options.through_time else options.length - options.first
+    fitting = max(size for size in range(1, 6) if samples % size == 0)
+    options.batch_size = options.batch_size or fitting
+    if samples % options.batch_size:
+        parser.error(f"--batch-size is {options.batch_size}: it must divide {samples}")
+    options.batches = samples // options.batch_size
     if options.start == "other-sequence" and options.batches < 2:
         parser.error("--start other-sequence needs a smaller --batch-size: two batches")
-    # Through time, sequences of any length fit.
-    options.shape = (None if options.through_time else X.shape[1], X.shape[2])
     return options
 
 
 def generate_data(options, sequence=None):
     """Return the windows of a sequence, X, and the value to echo for each, y.
 
-    Without options this is part 4's framing, with --context 1 it is part 3's. Like the
-    article's code, it drops the first complete window, too.
+    Without options this is part 4's framing, with --context 1 it is part 3's.
 
     Returns: X, float32 (samples, time steps, features), and y, float32 (samples, unique),
         or (samples, time steps, unique) with --echo-sequence and --through-time.
-    Raises: ValueError if the sequence is too short.
     """
-    lag, unique = options.lag, options.unique
-    context, before_windows = options.context, options.burn_in or options.lead
-    if options.through_time:
-        context = 1
-    if options.list:  # The list has the values of the burn-in, too.
-        context, before_windows = context + before_windows, 0
-    first = max(context if options.missing == "drop" else 0, lag)
-    if options.echo_sequence:
-        first = max(first, lag + context - 1)
+    unique, window, first = options.unique, options.window, options.first
     if sequence is None:
         sequence = generate_sequence(options.length, unique)
-    if len(sequence) <= first:
-        raise ValueError(f"{len(sequence)} values: at least {first + 1} are needed")
     df = pd.DataFrame(one_hot_encode(sequence, unique), dtype="float32")
     # For the article's context of 5: df.shift(4), df.shift(3), ..., df.shift(0).
-    shifts = (df.shift(i, fill_value=MISSING) for i in reversed(range(context)))
+    shifts = (df.shift(i, fill_value=MISSING) for i in reversed(range(window)))
     windows = pd.concat(shifts, axis=1)
-    X = windows.to_numpy()[first:].reshape(-1, context, unique)
-    y = df.shift(lag).to_numpy()[first:]
+    X = windows.to_numpy()[first:].reshape(-1, window, unique)
+    y = df.shift(options.lag).to_numpy()[first:]
     if options.echo_sequence:
-        y = windows.shift(lag).to_numpy()[first:].reshape(X.shape)
-    if before_windows > 0:
-        values = generate_sequence(len(X) * before_windows, unique)
+        y = windows.shift(options.lag).to_numpy()[first:].reshape(X.shape)
+    if options.before:
+        values = generate_sequence(len(X) * options.before, unique)
         if options.same:
-            values = [*range(before_windows)] * len(X)
+            values = [*range(options.before)] * len(X)
         before = one_hot_encode(values, unique).astype("float32")
-        before = before.reshape(len(X), before_windows, unique)
+        before = before.reshape(len(X), options.before, unique)
         X = np.concatenate([before, X], axis=1)
     if options.mark:
         feature = np.zeros((len(X), X.shape[1], 1), dtype="float32")
-        for values in feature[:, before_windows:]:
-            values[0 if options.mark == "first" else random.randrange(context)] = 1
+        for values in feature[:, options.before :]:
+            values[0 if options.mark == "first" else random.randrange(window)] = 1
         X = np.concatenate([X, feature], axis=2)
     return (X.swapaxes(0, 1), y[np.newaxis]) if options.through_time else (X, y)
 
@@ -349,8 +342,8 @@ def answers(model, options):
     return y.argmax(axis=-1), yhat.argmax(axis=-1)
 
 
-def read_on(model, n_sequences=100, length=25):
-    """Let the trained network read new random sequences, each from its first value to its last.
+def feed(model, n_sequences=100, length=25):
+    """Feed the trained network new random sequences, one value at a time, from a zero state.
 
     With --mark, the sixth value has the feature: will the tenth answer be right?
 
@@ -360,8 +353,17 @@ def read_on(model, n_sequences=100, length=25):
     sequences = [generate_sequence(length, unique) for _ in range(n_sequences)]
     X = np.eye(unique, features, dtype="float32")[np.array(sequences)]
     X[:, 5, unique:] = 1
-    answers = make_reader(model).predict(X, verbose=0)
-    return np.array(sequences), answers.argmax(axis=-1)
+    yhat = make_reader(model).predict(X, verbose=0)
+    return np.array(sequences), yhat.argmax(axis=-1)
+
+
+def right_when_fed(model, lag, n_sequences=100, length=25):
+    """Feed the network; return which answers are right, (n_sequences, length - lag).
+
+    The first `lag` answers ask for values that the network was never shown.
+    """
+    sequences, yhat = feed(model, n_sequences, length)
+    return yhat[:, lag:] == sequences[:, : length - lag]
 
 
 def main(command=None):
@@ -371,16 +373,13 @@ def main(command=None):
     model = build_model(options)
     train(model, options)
     evaluate(model, options)
-    lag = options.lag
-    # The first `lag` answers ask for values that the network was never shown.
-    sequences, answers = read_on(model)
-    right = answers[:, lag:] == sequences[:, : 25 - lag]
+    right = right_when_fed(model, options.lag)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
-    print("Accuracy by number:", *["-"] * lag, *by_number)
-    sequences, answers = read_on(model, 50, 1000)
-    right = answers[:, 899:] == sequences[:, 899 - lag : 1000 - lag]
-    print(f"Accuracy at numbers 900 to 1000: {right.mean():.4f}")
+    print("Accuracy by number:", *["-"] * options.lag, *by_number)
+    right = right_when_fed(model, options.lag, n_sequences=50, length=1000)
+    late = right[:, -101:]  # from number 900 on
+    print(f"Accuracy at numbers 900 to 1000: {late.mean():.4f}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from sklearn.linear_model import RidgeClassifier
 
 from tests.experiments import results
-from tests.experiments.extensions import build_model, parse, read_on, train
+from tests.experiments.extensions import build_model, feed, parse, train
 from tests.scripts import SCRIPTS
 
 FOLDER = Path(__file__).parents[2] / ".github"
@@ -227,7 +227,7 @@ def main():
     returned, found = {}, {}
     for command in RETURNED:
         models = [trained(command, seed) for seed in range(1, 6)]
-        returned[command] = [learned(*read_on(model)) for model in models]
+        returned[command] = [learned(*feed(model)) for model in models]
         found[command] = [stored(model) for model in models]
     heading = "a row is the values in the window, a column which one it returns"
     names = "which value it returns", "values in the window"

@@ -12,7 +12,7 @@ import argparse
 import subprocess
 
 import echo_lag
-from tests.experiments.extensions import read_on
+from tests.experiments.extensions import SEED, from_to, right_when_fed
 from tests.experiments.results import epochs_to_95, reached
 
 
@@ -22,14 +22,10 @@ def parse(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--seed", type=int, metavar="N", help="same seed, same output")
-    add("--lag", type=int, default=1, metavar="K", help="the value K before is right")
-    options = parser.parse_args(arguments)
-    if options.seed is not None and not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
-    if not 1 <= options.lag <= 24:
-        parser.error(f"--lag is {options.lag}: 1 to 24 is needed")
-    return options
+    lag = from_to(1, 24)
+    add("--seed", type=SEED, metavar="N", help="same seed, same output")
+    add("--lag", type=lag, default=1, metavar="K", help="the value K before is right")
+    return parser.parse_args(arguments)
 
 
 def changed_scripts():
@@ -51,12 +47,9 @@ def main(arguments=None):
     history = echo_lag.fit(model)
     echo_lag.evaluate(model)
 
-    lag = options.lag
-    sequences, answers = read_on(model, n_sequences=100, length=25)
-    # The first `lag` answers ask for values that the network was never shown.
-    right = answers[:, lag:] == sequences[:, :-lag]
+    right = right_when_fed(model, options.lag)
     print("Share of right answers, fed one value at a time:")
-    for number, share in enumerate(right.mean(axis=0), start=lag + 1):
+    for number, share in enumerate(right.mean(axis=0), start=options.lag + 1):
         print(f"after {number:2} values   {share:.2f}")
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     print("Epochs to 95 %:", reached([epochs_to_95(history["accuracy"])]))

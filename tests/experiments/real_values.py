@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.experiments.extensions import from_1
+from tests.experiments.extensions import FROM_1, SEED, from_to
 from tests.experiments.networks import LAYERS, MISSING, BurnIn, make_reader, shortened
 from tests.porting.stateful import compile_training_pass
 
@@ -33,44 +33,37 @@ def parse(command=None):
     add = parser.add_argument
     layers = ["lstm", "gru", "simple-rnn"]
     add("--layer", choices=layers, default="lstm", help="hidden layer, of 50 units")
-    add("--lag", type=from_1, default=1, metavar="K", help="predict the value K before")
+    lag, noise = from_to(1, 49), from_to(0, 1000, float)
+    add("--lag", type=lag, metavar="K", help="predict the value K before (1)")
     add("--mean", action="store_true", help="predict the mean from there on")
     add("--next", action="store_true", help="predict the next value of a season")
-    add("--noise", type=float, default=0.1, metavar="S", help="its noise (0.1)")
-    add("--test-noise", type=float, metavar="S", help="that of the new sequences")
-    add("--steps", type=from_1, default=5, metavar="N", help="time steps of a window")
-    add("--burn-in", type=int, default=0, metavar="N", help="time steps before it")
-    add("--shortest", type=from_1, metavar="N", help="train on windows from N steps on")
+    add("--noise", type=noise, metavar="S", help="its noise (0.1)")
+    add("--test-noise", type=noise, metavar="S", help="that of the new sequences")
+    steps, burn_in = from_to(1, 50), from_to(0, 20)
+    add("--steps", type=steps, default=5, metavar="N", help="time steps of a window")
+    add("--epochs", type=FROM_1, default=14, metavar="N", help="passes over the list")
+    add("--seed", type=SEED, metavar="N", help="same seed, same output")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--burn-in", type=burn_in, default=0, metavar="N", help="time steps before it")
+    add("--shortest", type=steps, metavar="N", help="train on windows from N steps on")
     add("--each-step", action="store_true", help="an answer for each time step")
-    add("--epochs", type=from_1, default=14, metavar="N", help="passes over the list")
-    add("--seed", type=int, metavar="N", help="same seed, same output")
     options = parser.parse_args(None if command is None else command.split())
-    if options.next:
-        if options.mean or options.lag != parser.get_default("lag"):
-            parser.error("--next does not go with --lag or --mean")
-    elif options.noise != parser.get_default("noise") or options.test_noise is not None:
+    if options.next and (options.lag or options.mean):
+        parser.error("--next does not go with --lag or --mean")
+    if not options.next and (options.noise, options.test_noise) != (None, None):
         parser.error("--noise and --test-noise need --next")
-    # The first values of a sequence, to which no right answer is known.
-    options.unanswered = 0 if options.next else options.lag
+    options.lag = options.lag or 1
+    if options.noise is None:
+        options.noise = 0.1
     if options.test_noise is None:
         options.test_noise = options.noise
-    for name, noise in ("noise", options.noise), ("test-noise", options.test_noise):
-        if not 0 <= noise < np.inf:
-            parser.error(f"--{name} is {noise}: a finite number from 0 on is needed")
-    if not options.unanswered < options.steps <= 50:
-        parser.error(
-            f"--steps is {options.steps}: {options.unanswered + 1} to 50 is needed"
-        )
-    if not 0 <= options.burn_in <= 20:
-        parser.error(f"--burn-in is {options.burn_in}: 0 to 20 is needed")
-    remedies = ("burn_in", "shortest", "each_step")
-    if sum(bool(vars(options)[name]) for name in remedies) > 1:
-        parser.error("only one of --burn-in, --shortest and --each-step is possible")
+    # The first values of a sequence, to which no right answer is known.
+    options.unanswered = 0 if options.next else options.lag
+    if options.steps <= options.unanswered:
+        parser.error(f"--steps is {options.steps}: more than --lag is needed")
     if options.shortest and not options.unanswered < options.shortest <= options.steps:
         needed = "more than --lag and at most --steps is needed"
         parser.error(f"--shortest is {options.shortest}: {needed}")
-    if options.seed is not None and not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}: 0 to 2**32 - 1 is needed")
     return options
 
 

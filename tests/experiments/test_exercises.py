@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -37,7 +38,8 @@ COMMANDS = dict(zip(zip(LISTED.table, LISTED.row), LISTED.command))
 
 
 def test_the_answers_have_the_rows_and_the_columns_of_the_sheet():
-    assert [(table, row) for table, row, _ in ROWS] == list(COMMANDS)
+    rows = [(table, row) for table, row, _ in ROWS]
+    assert rows == list(COMMANDS), "EXERCISES.md and experiments.csv need the same rows"
     assert set(LISTED.seeds) == {3}  # as both pages say
     columns = [table_of(section)[0][2:] for section in SECTIONS]
     assert columns == list(results.EXERCISES.values())
@@ -66,16 +68,12 @@ def hunks_of(diff):
         yield heading.split(",")[0], old, new
 
 
-def trained_on(monkeypatch, module, compiler, train, model):
+def trained_on(module, compiler, train, model):
     """Return all X and y that a training gets, without an axis for batches."""
-    passes = []
-
-    def train_on_sequence(X, y):
-        passes.append((X, y))
-        return {"loss": 0, "accuracy": 0}
-
-    monkeypatch.setattr(module, compiler, lambda model, **options: train_on_sequence)
-    train()
+    train_on_sequence = mock.Mock(return_value={"loss": 0, "accuracy": 0})
+    with mock.patch.object(module, compiler, return_value=train_on_sequence):
+        train()
+    passes = [call.args for call in train_on_sequence.call_args_list]
     shapes = model.input_shape[1:], model.output_shape[1:]
     data = zip(zip(*passes), shapes)
     return [np.reshape(arrays, (-1, *shape)) for arrays, shape in data]
@@ -106,14 +104,13 @@ def changed(tmp_path, monkeypatch):
 def test_a_row_does_what_its_command_does(
     table, row, change, changed, monkeypatch, capsys
 ):
+    assert (table, row) in COMMANDS, "experiments.csv lacks this row of EXERCISES.md"
     script = changed(echo_lag_no_context if table == "exercise 5" else echo_lag, change)
     options = extensions.parse(f"{COMMANDS[table, row]} --epochs 3")
 
     keras.utils.set_random_seed(1)
     model = script.build_model()
-    data = trained_on(
-        monkeypatch, script, "compile_fit", lambda: script.fit(model, epochs=3), model
-    )
+    data = trained_on(script, "compile_fit", lambda: script.fit(model, epochs=3), model)
     length = 13 if table == "exercise 5" else 15  # two batches
     X, y = script.generate_data(sequences.generate_sequence(length))
     yhat = script.predict(model, X)
@@ -121,8 +118,10 @@ def test_a_row_does_what_its_command_does(
     keras.utils.set_random_seed(1)
     network = extensions.build_model(options)
     expected = trained_on(
-        *(monkeypatch, extensions, "compile_training_pass"),
-        *(lambda: extensions.train(network, options), network),
+        extensions,
+        "compile_training_pass",
+        lambda: extensions.train(network, options),
+        network,
     )
     for one, other in zip(model.weights, network.weights, strict=True):
         assert np.array_equal(one, other) and one.trainable == other.trainable
@@ -169,9 +168,7 @@ def test_25_numbers_of_your_own_make_one_sequence(changed, tmp_path, monkeypatch
     numbers = [*range(30, 55)]
     (tmp_path / "my_numbers.csv").write_text("\n".join(map(str, numbers)), "utf-8")
     model = script.build_model()
-    data = trained_on(
-        monkeypatch, script, "compile_fit", lambda: script.fit(model, epochs=3), model
-    )
+    data = trained_on(script, "compile_fit", lambda: script.fit(model, epochs=3), model)
     for found, expected in zip(data, echo_lag.generate_data(numbers), strict=True):
         assert np.array_equal(found, np.concatenate([expected] * 3))
     # The laboratory draws parts as the sheet does: from its list of 25, always all of it.

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from sequences import generate_sequence, one_hot_decode
-from tests.experiments import extensions, fit_per_epoch
+from tests.experiments import extensions
 from tests.experiments.extensions import build_model, generate_data, parse
 from tests.shared import eagerly, read_nothing
 
@@ -48,7 +48,7 @@ def test_a_run_trains_as_the_script(name, monkeypatch, capsys):
     script = importlib.import_module(name)
     for module in script, extensions:
         monkeypatch.setattr(module, "evaluate", lambda *_: None)
-    monkeypatch.setattr(extensions, "read_on", read_nothing)
+    monkeypatch.setattr(extensions, "feed", read_nothing)
     monkeypatch.setattr(sys, "argv", ["script.py", "--seed=0", "--epochs=1"])
     script.main()
     expected = capsys.readouterr().out.splitlines()
@@ -60,35 +60,17 @@ def test_a_run_trains_as_the_script(name, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "command",
     [
-        "--echo-sequence --lag 2 --context 3 --batch-size 3 --length 10",
-        "--length 13 --burn-in 2 --mark first --context 3",
-    ],
-)
-@eagerly()
-def test_training_gives_the_weights_of_fit(command):
-    keras.utils.set_random_seed(1)
-    options = parse(f"{command} --units 4 --unique 9 --epochs 2")
-    ours, reference = build_model(options), build_model(options)
-    before = ours.get_weights()
-    reference.set_weights(before)
-    reference.run_eagerly = True
-    random.seed(2)
-    extensions.train(ours, options)
-    random.seed(2)
-    fit_per_epoch.fit(reference, 2, lambda: generate_data(options), verbose=0)
-    after = ours.get_weights()
-    for got, expected in zip(after, reference.get_weights(), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
-    # Training has moved what is compared, and by many times the tolerance.
-    assert np.abs(after[-1] - before[-1]).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        *["", "--stateless", "--layer gru", "--layer two-lstms", "--layers 2"],
-        *["--layer cut-gradients", "--burn-in 2", "--echo-sequence", "--missing mask"],
-        *["--stateless --shortest 2", "--list 60 --shortest 2 --layer gru"],
+        "",
+        "--stateless",
+        "--layer gru",
+        "--layer two-lstms",
+        "--layer cut-gradients",
+        "--layers 2",
+        "--burn-in 2",
+        "--echo-sequence",
+        "--missing mask",
+        "--stateless --shortest 2",
+        "--list 60 --shortest 2 --layer gru",
         "--list 60 --shortest 2 --layers 2",
     ],
 )
@@ -133,25 +115,25 @@ class PlusOne:
 def test_each_answer_is_that_to_its_value_and_the_sixth_has_the_mark(monkeypatch):
     monkeypatch.setattr(extensions, "make_reader", lambda model: reader)
     reader, model = PlusOne(), build_model(parse("--unique 10 --mark first"))
-    sequences, answers = extensions.read_on(model, n_sequences=30)
+    sequences, answers = extensions.feed(model, n_sequences=30)
     assert sequences.shape == answers.shape == (30, 25)
     assert np.array_equal(answers, (sequences + 1) % 10)
     assert (reader.read[:, :, 10] == np.eye(25)[5]).all()
     assert len(np.unique(sequences, axis=0)) == 30
-    sequences, answers = extensions.read_on(model, n_sequences=2, length=40)
+    sequences, answers = extensions.feed(model, n_sequences=2, length=40)
     assert sequences.shape == answers.shape == (2, 40)
 
 
 def answers_of_main(monkeypatch, capsys, lag, right_from=1):
     """Return the lines of a run whose answers are right from a number on, wrong before."""
 
-    def read_on(model, n_sequences=2, length=25):
+    def feed(model, n_sequences=2, length=25):
         sequences = np.arange(n_sequences * length).reshape(n_sequences, length)
         answers = np.roll(sequences, lag, axis=1)
         answers[:, : right_from - 1] = -1
         return sequences, answers
 
-    monkeypatch.setattr(extensions, "read_on", read_on)
+    monkeypatch.setattr(extensions, "feed", feed)
     for name in "train", "evaluate":
         monkeypatch.setattr(extensions, name, lambda model, options: None)
     extensions.main(f"--lag {lag}")
@@ -230,11 +212,15 @@ def test_a_mark_is_one_at_the_first_step_or_at_a_random_one_of_each_window():
 @pytest.mark.parametrize(
     ("command", "layers", "stateful"),
     [
-        *[("", "LSTM Dense", True), ("--start random", "LSTM Dense", True)],
-        *[("--stateless", "LSTM Dense", False), ("--list 60", "LSTM Dense", False)],
-        *[("--layer gru", "GRU Dense", True), ("--layers 2", "LSTM LSTM Dense", True)],
+        ("", "LSTM Dense", True),
+        ("--start random", "LSTM Dense", True),
+        ("--stateless", "LSTM Dense", False),
+        ("--list 60", "LSTM Dense", False),
+        ("--layer gru", "GRU Dense", True),
         ("--layer simple-rnn", "SimpleRNN Dense", True),
-        *[(f"--layer {n}", "RNN Dense", True) for n in ("two-lstms", "cut-gradients")],
+        ("--layer two-lstms", "RNN Dense", True),
+        ("--layer cut-gradients", "RNN Dense", True),
+        ("--layers 2", "LSTM LSTM Dense", True),
         ("--stateless --layers 3", "LSTM LSTM LSTM Dense", False),
         ("--burn-in 2", "BurnIn Dense", False),
         ("--missing mask", "Masking LSTM Dense", True),
@@ -244,6 +230,7 @@ def test_a_mark_is_one_at_the_first_step_or_at_a_random_one_of_each_window():
 def test_layers_are_those_of_the_options(command, layers, stateful):
     model = network(command)
     assert [type(layer).__name__ for layer in model.layers] == layers.split()
+    assert model.input_shape[0] in (None, 4, 5)  # at most 5, and divides the samples
     found = [part for part in model._flatten_layers() if hasattr(part, "cell")]
     assert {layer.stateful for layer in found} == {stateful}
 
@@ -368,24 +355,21 @@ def test_fit_gets_all_windows_of_a_list_in_each_epoch(option):
 def test_part_4_is_trained_on_windows_of_several_lengths_and_tested_on_full_ones(
     monkeypatch,
 ):
-    trained_on, tested_on = [], []
-    monkeypatch.setattr(
-        extensions,
-        "compile_training_pass",
-        lambda model, jit_compile: (
-            lambda X, y: trained_on.append((X, y)) or {"loss": 0, "accuracy": 0}
-        ),
-    )
+    train_on_sequence = mock.Mock(return_value={"loss": 0, "accuracy": 0})
+    compiler = mock.Mock(return_value=train_on_sequence)
+    monkeypatch.setattr(extensions, "compile_training_pass", compiler)
     options = parse("--stateless --shortest 2 --epochs 20")
     model = build_model(options)
     extensions.train(model, options)
-    for X, y in trained_on:
+    lengths = []
+    for X, y in (call.args for call in train_on_sequence.call_args_list):
         assert one_hot_decode(y) == np.array(one_hot_decode(X))[:, -2].tolist()
-    assert set(lengths_of(np.concatenate([X for X, _ in trained_on]))) == {2, 3, 4, 5}
-    predict = model.predict_on_batch
-    model.predict_on_batch = lambda X: tested_on.append(X) or predict(X)
-    extensions.answers(model, options)
-    assert set(lengths_of(np.concatenate(tested_on))) == {5}
+        lengths += lengths_of(X)
+    assert set(lengths) == {2, 3, 4, 5}
+    with mock.patch.object(model, "predict_on_batch", wraps=model.predict_on_batch):
+        extensions.answers(model, options)
+        batches = [call.args[0] for call in model.predict_on_batch.call_args_list]
+    assert set(lengths_of(np.concatenate(batches))) == {5}
 
 
 def states_around(options, epochs):
@@ -438,13 +422,13 @@ def test_a_random_state_is_one_that_an_lstm_can_have():
 
 def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
     rng = np.random.default_rng(3)
-    before = rng.normal(size=(4, 2, 500, 6)) + 5 * rng.normal(size=(2, 1, 6))
-    before[:, :, 250:] += 10  # The rows differ, but their new states do not:
+    before = rng.normal(5 * rng.normal(size=(2, 1, 6)), [1, 20] * 3, (4, 2, 500, 6))
+    before[:, :, 250:] += 20  # The rows differ, but their new states do not:
     state = extensions.state_of_start("similar", 1, before)
     assert state.shape == (2, 500, 6)
     means, deviations = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
     for rows in state[:, :250], state[:, 250:]:
-        np.testing.assert_allclose(rows.mean(axis=1), means, atol=1.5)
+        np.testing.assert_allclose(rows.mean(axis=1), means, atol=7)
         np.testing.assert_allclose(rows.std(axis=1), deviations, rtol=0.2)
     assert len(np.unique(state)) == state.size  # Each number is drawn by itself.
 
@@ -469,21 +453,20 @@ def test_training_from_other_states_is_training_on_each_batch(capsys):
     assert line.startswith(f"Epoch 1/1 - loss: {np.mean(losses):.4f}")
 
 
-def test_lead_0_and_burn_in_0_are_as_if_not_given():
-    assert vars(parse("--lead 0 --burn-in 0 --list 60")) == vars(parse("--list 60"))
-
-
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("--lag -1", "--lag is -1: 0 to 24 is needed"),
+        ("--lag -1", "--lag: -1 is not a number from 0 to 24"),
         ("--layers 2 --burn-in 1", "--layers and --burn-in do not go together"),
-        ("--epochs 0", "--epochs: 0 is not a whole number of at least 1"),
-        ("--lead -1", "--lead: -1 is not a whole number of at least 0"),
-        ("--learning-rate nan", "--learning-rate is nan: a finite number above 0 is"),
-        ("--forget-bias nan", "--forget-bias is nan: a finite number is needed"),
-        ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
-        ("--context 25", "25 values: at least 26 are needed"),
+        ("--through-time --context 5", "--through-time and --context do not go"),
+        ("--epochs 0", "--epochs: 0 is not a number from 1 to 1000000"),
+        ("--epochs 1.5", "--epochs: invalid int value: '1.5'"),
+        ("--lead -1", "--lead: -1 is not a number from 0 to 1000000"),
+        ("--learning-rate nan", "nan is not a number from 1e-09 to 1000"),
+        ("--learning-rate 1e-46", "1e-46 is not a number from 1e-09 to 1000"),
+        ("--forget-bias 1e39", "1e39 is not a number from -1000 to 1000"),
+        ("--seed -1", "--seed: -1 is not a number from 0 to 4294967295"),
+        ("--context 25", "--length is 25: at least 26 is needed"),
         ("--missing mark --batch-size 5", "--batch-size is 5: it must divide 24"),
         ("--list 20", "--list is 20: at least --length is needed"),
         ("--parts-of 24", "--parts-of is 24: at least --length is needed"),
@@ -499,7 +482,8 @@ def test_lead_0_and_burn_in_0_are_as_if_not_given():
             "--shortest is 1: more than --lag and at most --c",
         ),
         ("--start other-sequence --batch-size 20", "needs a smaller --batch-size"),
-        ("--same", "--same needs --burn-in or --lead"),
+        ("--same", "--same needs --burn-in or --lead, at most --unique"),
+        ("--same --lead 6 --unique 5", "--same needs --burn-in or --lead, at most --u"),
     ],
 )
 def test_bad_command_line(command, message, capsys):

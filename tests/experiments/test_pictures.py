@@ -11,7 +11,7 @@ from PIL import Image
 
 from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.experiments import extensions, pictures, results
-from tests.experiments.extensions import build_model, parse, read_on
+from tests.experiments.extensions import build_model, feed, parse
 from tests.scripts import SCRIPTS
 from tests.shared import eagerly, printed, read_nothing
 
@@ -43,7 +43,7 @@ def test_learned_compares_each_answer_with_each_value():
 
 
 def test_a_conveyor_belt_returns_the_value_before(conveyor_belt):
-    shares = pictures.learned(*read_on(conveyor_belt))
+    shares = pictures.learned(*feed(conveyor_belt))
     assert np.diagonal(shares, -1).min() == 1
     assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
     assert np.diagonal(shares)[1:].max() < 0.3
@@ -193,7 +193,7 @@ def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
         "evaluate",
         lambda model, options: weights.append(model.get_weights()),
     )
-    monkeypatch.setattr(extensions, "read_on", read_nothing)
+    monkeypatch.setattr(extensions, "feed", read_nothing)
     extensions.main("--epochs 1 --units 2 --seed 4")
     model = pictures.trained("--epochs 1 --units 2", 4)
     for got, expected in zip(model.get_weights(), *weights, strict=True):

@@ -1,15 +1,17 @@
 """The program that trains a changed echo_lag.py, and lets its network read on."""
 
+import os
 import re
 import runpy
 import subprocess
 import sys
+from unittest import mock
 
 import pandas as pd
 import pytest
 
 import echo_lag
-from tests import shared
+from tests import experiments, shared
 from tests.experiments import extensions, read_on, results
 
 
@@ -26,21 +28,21 @@ def copied(trained, monkeypatch):
     shared.predict_in_one_batch(monkeypatch)
     monkeypatch.setattr(echo_lag, "fit", fit)
     # Only for speed: sequences of 1,000 values are not compared.
-    of_the_laboratory = extensions.read_on
+    feed = extensions.feed
 
-    def read_short_ones(model, n_sequences=100, length=25):
-        read = of_the_laboratory if length == 25 else shared.read_nothing
+    def feed_short_ones(model, n_sequences=100, length=25):
+        read = feed if length == 25 else shared.read_nothing
         return read(model, n_sequences, length)
 
-    monkeypatch.setattr(extensions, "read_on", read_short_ones)
+    monkeypatch.setattr(extensions, "feed", feed_short_ones)
     monkeypatch.setattr(extensions, "train", fit)
 
 
 @pytest.mark.usefixtures("copied")
 def test_it_prints_what_the_laboratory_prints(capsys):
-    extensions.main("--lag 3 --seed 3")
+    extensions.main("--lag 3 --seed 0")
     expected = results.read(capsys.readouterr().out)
-    read_on.main(["--lag", "3", "--seed", "3"])
+    read_on.main(["--lag", "3", "--seed", "0"])
     output = capsys.readouterr().out
     measured = results.read(output)
     assert measured["reading_on"] == expected["reading_on"]
@@ -92,13 +94,16 @@ def test_it_trains_the_script_of_the_folder_and_not_of_the_repository(
     monkeypatch.setattr(sys, "argv", ["read_on.py"])
     with pytest.raises(SystemExit, match="the changed one"):
         runpy.run_path(read_on.__file__, run_name="__main__")
+    with mock.patch.dict(os.environ, KERAS_BACKEND="jax"):  # a user's
+        runpy.run_path(experiments.__file__)
+        assert os.environ["KERAS_BACKEND"] == "tensorflow"
 
 
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("--lag 0", "--lag is 0: 1 to 24 is needed"),
-        ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
+        ("--lag 0", "argument --lag: 0 is not a number from 1 to 24"),
+        ("--seed -1", "argument --seed: -1 is not a number from 0 to 4294967295"),
         ("--epochs 5", "unrecognized arguments: --epochs 5"),
     ],
 )

@@ -108,7 +108,7 @@ def fit_and_reset(model, X, y, batch_size=2):
     return {name: value for name, (value,) in history.items()}
 
 
-def read_nothing(model, n_sequences=2, length=25):
+def read_nothing(model, n_sequences=2, length=25, before=()):
     """Return sequences and answers of zeros, at once, as extensions.feed returns them."""
     zeros = np.zeros((n_sequences, length), dtype=int)
     return zeros, zeros

@@ -342,27 +342,29 @@ def answers(model, options):
     return y.argmax(axis=-1), yhat.argmax(axis=-1)
 
 
-def feed(model, n_sequences=100, length=25):
+def feed(model, n_sequences=100, length=25, before=()):
     """Feed the trained network new random sequences, one value at a time, from a zero state.
 
     With --mark, the sixth value has the feature: will the tenth answer be right?
 
+    before: values that the network reads before each sequence.
     Returns: the sequences and the answers, integers (n_sequences, length).
     """
     features, unique = model.input_shape[-1], model.output_shape[-1]
     sequences = [generate_sequence(length, unique) for _ in range(n_sequences)]
-    X = np.eye(unique, features, dtype="float32")[np.array(sequences)]
-    X[:, 5, unique:] = 1
-    yhat = make_reader(model).predict(X, verbose=0)
+    values = np.array([[*before, *sequence] for sequence in sequences])
+    X = np.eye(unique, features, dtype="float32")[values]
+    X[:, len(before) + 5, unique:] = 1
+    yhat = make_reader(model).predict(X, verbose=0)[:, len(before) :]
     return np.array(sequences), yhat.argmax(axis=-1)
 
 
-def right_when_fed(model, lag, n_sequences=100, length=25):
+def right_when_fed(model, lag, n_sequences=100, length=25, before=()):
     """Feed the network; return which answers are right, (n_sequences, length - lag).
 
     The first `lag` answers ask for values that the network was never shown.
     """
-    sequences, yhat = feed(model, n_sequences, length)
+    sequences, yhat = feed(model, n_sequences, length, before)
     return yhat[:, lag:] == sequences[:, : length - lag]
 
 
@@ -373,11 +375,12 @@ def main(command=None):
     model = build_model(options)
     train(model, options)
     evaluate(model, options)
-    right = right_when_fed(model, options.lag)
+    before = range(options.before if options.same else 0)
+    right = right_when_fed(model, options.lag, before=before)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     by_number = [f"{share:.2f}" for share in right.mean(axis=0)]
     print("Accuracy by number:", *["-"] * options.lag, *by_number)
-    right = right_when_fed(model, options.lag, n_sequences=50, length=1000)
+    right = right_when_fed(model, options.lag, 50, 1000, before)
     late = right[:, -101:]  # from number 900 on
     print(f"Accuracy at numbers 900 to 1000: {late.mean():.4f}")
 

@@ -120,14 +120,36 @@ def test_each_answer_is_that_to_its_value_and_the_sixth_has_the_mark(monkeypatch
     assert np.array_equal(answers, (sequences + 1) % 10)
     assert (reader.read[:, :, 10] == np.eye(25)[5]).all()
     assert len(np.unique(sequences, axis=0)) == 30
-    sequences, answers = extensions.feed(model, n_sequences=2, length=40)
+    sequences, answers = extensions.feed(model, 2, length=40, before=[7, 3])
     assert sequences.shape == answers.shape == (2, 40)
+    assert np.array_equal(answers, (sequences + 1) % 10)
+    assert (reader.read[:, :2].argmax(axis=2) == [7, 3]).all()
+    assert (reader.read[:, :, 10] == np.eye(42)[7]).all()
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), [("--burn-in 3", []), ("--burn-in 3 --same", [0, 1, 2])]
+)
+def test_with_same_a_network_is_fed_the_same_values_first(
+    command, expected, monkeypatch
+):
+    fed = []
+
+    def feed(model, n_sequences=2, length=25, before=()):
+        fed.append([*before])
+        return read_nothing(model, n_sequences, length)
+
+    monkeypatch.setattr(extensions, "feed", feed)
+    for name in "train", "evaluate":
+        monkeypatch.setattr(extensions, name, lambda model, options: None)
+    extensions.main(command)
+    assert fed == [expected, expected]
 
 
 def answers_of_main(monkeypatch, capsys, lag, right_from=1):
     """Return the lines of a run whose answers are right from a number on, wrong before."""
 
-    def feed(model, n_sequences=2, length=25):
+    def feed(model, n_sequences=2, length=25, before=()):
         sequences = np.arange(n_sequences * length).reshape(n_sequences, length)
         answers = np.roll(sequences, lag, axis=1)
         answers[:, : right_from - 1] = -1

@@ -52,6 +52,11 @@ FIELDS = [  # the columns of results.csv
 ]
 NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
 ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "lengths"
+LAG_NUMBERS = (4, 5, 6, 10, 15, 20)  # the same of the table "lags 3 and 4"
+MADE_OF = {  # tables that are made of the runs of others
+    "prices": ["real values", "next value"],
+    "first answers": ["next value"],
+}
 ON_WINDOWS = ["accuracy", "epochs to 95 %"]
 ONE_AT_A_TIME = ["one at a time", "after 5 values", "after 10 values"]
 EXERCISES = {  # the columns of these tables, as in EXERCISES.md
@@ -85,7 +90,8 @@ def check_experiments(on_pages):
         if not str(line.seeds).isdecimal() or int(line.seeds) < 1:
             found = f"experiments.csv: {line.command}: seeds is {line.seeds!r}"
             raise ValueError(f"{found}: an integer of at least 1 is needed")
-    unmatched = on_pages ^ {table for table in EXPERIMENTS.table if table}
+    listed = {table for table in EXPERIMENTS.table if table}
+    unmatched = (on_pages - {*MADE_OF}) ^ listed
     if unmatched:
         needed = "must be in experiments.csv and on a page"
         raise ValueError(f"the table {unmatched.pop()!r} {needed}")
@@ -294,8 +300,11 @@ def cell_of_exercise(column, runs):
 def cell_of_grid(command, runs):
     """Return the cell of a command: how well it has learned, and one value at a time."""
     if command.startswith("real_values.py"):
-        late = f"{error(runs.late.min())} to {error(runs.late.max())}"
-        return f"{error(runs.on_windows.median())}: {late}"
+        on_windows = error(runs.on_windows.median())
+        if "--next" in command:
+            factors = runs.late / runs.on_windows
+            return f"{on_windows}: {range_of_factors(factors)} times"
+        return f"{on_windows}: {error(runs.late.min())} to {error(runs.late.max())}"
     shares = range_of(runs.reading_on)
     if "--list" in command:
         return f"{percent(runs.on_windows.median())}: {shares}"
@@ -311,10 +320,10 @@ def by_number(runs):
     return answers.apply(pd.to_numeric, errors="coerce")
 
 
-def cells_by_number(runs):
-    """Return how many answers are right after each of NUMBERS values; "-" if none can be."""
+def cells_by_number(runs, numbers=NUMBERS):
+    """Return how many answers are right after so many values; "-" if none can be."""
     medians = by_number(runs).median()
-    return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in NUMBERS]
+    return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in numbers]
 
 
 def error(value):
@@ -322,6 +331,34 @@ def error(value):
     if np.isnan(value):
         return "-"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.5f}"
+
+
+def range_of_factors(factors):
+    """Return the lowest to the highest factor, such as "0.9 to 10.5"."""
+    return f"{factors.min():.1f} to {factors.max():.1f}"
+
+
+def price(runs, plain):
+    """Return how many times the error on windows is that of `plain`, with the same seeds.
+
+    Nothing if a run of either has not learned its windows: if its error is 0.1 or more.
+    """
+    if max(runs.on_windows.max(), plain.on_windows.max()) >= 0.1:
+        return ""
+    factors = runs.set_index("seed").on_windows / plain.set_index("seed").on_windows
+    return f"{factors.median():.1f} ({range_of_factors(factors)})"
+
+
+def first_errors(runs):
+    """Return the range of the mean errors after 2 to 5 values."""
+    errors = by_number(runs)[[1, 2, 3, 4]].mean(axis=1)
+    return f"{error(errors.min())} to {error(errors.max())}"
+
+
+def cells_of_lag(runs):
+    """Return the accuracies of a command, and those after LAG_NUMBERS values."""
+    shares = [median_of(runs.on_windows), median_of(runs.reading_on)]
+    return [*shares, *cells_by_number(runs, LAG_NUMBERS)]
 
 
 def cells_of_errors(runs):
@@ -338,6 +375,10 @@ def cells_of_errors(runs):
 # these, and what makes the cells of a row.
 VIEWS = {
     "by number": (NUMBERS, cells_by_number),
+    "lags 3 and 4": (
+        ["accuracy (range)", "one at a time (range)", *LAG_NUMBERS],
+        cells_of_lag,
+    ),
     "lengths": (
         ["new windows (range)", "late (range)", *ERROR_NUMBERS],
         cells_of_errors,
@@ -348,7 +389,7 @@ COLUMNS = ["accuracy (range)", "one at a time (range)", "epochs to 95 %"]
 
 def lines_of(table):
     """Return the lines of a Markdown table, made of results.csv."""
-    rows = EXPERIMENTS[EXPERIMENTS.table == table]
+    rows = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
     (seeds,) = rows.seeds.unique()  # The heading names the seeds of all its cells.
     runs = read_runs()
     runs = runs[runs.seed <= int(seeds)].sort_values("seed")
@@ -361,7 +402,17 @@ def lines_of(table):
             cells = [cell_of_exercise(column, runs[row.command]) for column in columns]
             lines.append([row.row, *cells, f"`{row.command}`"])
     elif rows.column.any():  # Each cell is a command.
-        rows = rows.assign(text=[cell_of_grid(c, runs[c]) for c in rows.command])
+        if table == "prices":
+            plain = rows[rows.column == "as it is"].set_index("row").command
+            rows = rows[rows.column != "as it is"]
+            pairs = zip(rows.command, plain[rows.row])
+            text = [price(runs[command], runs[other]) for command, other in pairs]
+        elif table == "first answers":
+            text = [first_errors(runs[command]) for command in rows.command]
+        else:
+            text = [cell_of_grid(command, runs[command]) for command in rows.command]
+        rows = rows.assign(text=text)
+        rows = rows[rows.text != ""]
         grid = rows.pivot(index="row", columns="column", values="text").fillna("")
         grid = grid.reindex(rows.row.unique(), columns=rows.column.unique())
         heading = [": network", *grid.columns]

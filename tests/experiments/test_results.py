@@ -352,7 +352,7 @@ SEEDS = "an integer of at least 1 is needed"
         ("exercise 5", "exercise 6", "must be in experiments.csv and on a page"),
         ("exercise 5,of 6,,--lag 1,3", "", "the table 'exercise 5' must be in"),
         ("--list 30", "--lost 30", "'--lost 30': unrecognized arguments: --lost 30"),
-        ("--list 30", "--list x", "'--list x': argument --list: x is not a"),
+        ("--list 30", "--list x", "'--list x': argument --list: invalid int"),
         ("--list 30", "--list 3", "'--list 3': --list is 3: at least --length"),
         ("values.py --lag 3", "values.py --log 3", "'real_values.py --log 3': unrecog"),
         ("echo_lag.py", "eco_lag.py", "'eco_lag.py': there is no program 'eco_lag.py'"),
@@ -404,3 +404,38 @@ def test_only_one_program_at_a_time_may_run(file, monkeypatch, capsys):
         fcntl.flock(other, fcntl.LOCK_EX)
         line = refused(monkeypatch, capsys)
     assert "another results.py is running: wait for its end" in line
+
+
+def test_a_price_is_paired_by_seed_and_only_of_what_all_runs_have_learned():
+    runs = pd.DataFrame({"seed": [1, 2, 3], "on_windows": [0.02, 0.09, 0.03]})
+    plain = pd.DataFrame({"seed": [3, 1, 2], "on_windows": [0.01, 0.01, 0.02]})
+    assert results.price(runs, plain) == "3.0 (2.0 to 4.5)"
+    assert results.price(runs.assign(on_windows=[0.1, 0.02, 0.02]), plain) == ""
+    assert results.price(plain, runs.assign(on_windows=[0.1, 0.02, 0.02])) == ""
+
+
+@pytest.mark.usefixtures("file")
+def test_tables_of_other_tables_have_their_rows(monkeypatch):
+    lines = [
+        ("x", "as it is", "--steps 9"),
+        ("x", "burn-in", "--burn-in 9"),
+        ("y", "as it is", "--steps 8"),
+    ]
+    cells = [("next value", *line, "2") for line in lines]
+    cells = pd.DataFrame(cells, columns=[*results.EXPERIMENTS])
+    monkeypatch.setattr(results, "EXPERIMENTS", cells)
+    runs = "".join(
+        f"{command},{seed},{seed * times / 100},,,9 1 2 3 {times} 9,keras 3,0.06\n"
+        for (_, _, command), times in zip(lines, (1, 2, 3))
+        for seed in (1, 2)
+    )
+    results.FILE.write_text(f"{RUNS.splitlines()[0]}\n{runs}", "utf-8")
+    assert results.lines_of("prices") == [
+        "| `prices`, seeds 1 to 2: network | burn-in |",
+        "| --- | --- |",
+        "| x | 2.0 (2.0 to 2.0) |",
+    ]
+    assert results.lines_of("first answers")[2:] == [
+        "| x | 1.75 to 1.75 | 2.00 to 2.00 |",
+        "| y | 2.25 to 2.25 |  |",
+    ]

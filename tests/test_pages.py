@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 import echo_lag
@@ -48,63 +47,13 @@ def section_of(page, heading):
     return re.sub(r"\s+", " ", found)
 
 
-def stored(back):
-    """Return the lowest and the highest share of a value stored, so far back, in %."""
-    low, high = (
-        shared.printed("inside.png", "--lag 1", kind).to_numpy()
-        for kind in ("lowest", "highest")
-    )
-    return np.diagonal(low, -back).min(), np.diagonal(high, -back).max()
-
-
-KEPT = [
-    shared.printed("inside.png", "--stateless", k).loc[10, 4]
-    for k in ("median", "lowest", "highest")
-]
-
-
-def factor(*options):
+def factor(options):
     """Return how many times the error on windows late ones are: the range, as a text."""
-    runs = pd.concat(RUNS[f"real_values.py --next {command}"] for command in options)
-    factors = runs.late / runs.on_windows
-    return f"{factors.min():.1f} to {factors.max():.1f}"
+    runs = RUNS[f"real_values.py --next {options}"]
+    return results.range_of_factors(runs.late / runs.on_windows)
 
 
-AGAIN = results.by_number(RUNS["--stateless"])[13 - 1].max()
-NEXT = "Does it matter when the next value is predicted?"
-SHORT = "--noise 0.1 --steps 24", "--noise 0.03 --steps 24"
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
-
-
-def early(cells, numbers):
-    """Return the lowest and the highest error of a run after so many values."""
-    run = [command for command in cells.command if command in RUNS]
-    runs = pd.concat(RUNS[command] for command in run)
-    means = results.by_number(runs)[[number - 1 for number in numbers]].mean(axis=1)
-    return means.min(), means.max()
-
-
-def late(row, column):
-    """Return the late errors of a row of the table of real values."""
-    cells = results.EXPERIMENTS.query("table == 'real values'")
-    (command,) = cells[(cells.row == row) & (cells.column == column)].command
-    return RUNS[command].late
-
-
-FIRST = results.EXPERIMENTS.query("table == 'next value'")
-AS_IT_IS = FIRST.query("column == 'as it is'")
-NOISY = FIRST.row.str.startswith("noise 1, LSTM")
-CURED = FIRST[(FIRST.column != "as it is") & ~NOISY]
-CURED_NOISY = FIRST[(FIRST.column != "as it is") & NOISY]
-SIMPLE_RNN = [
-    late(f"{task}, SimpleRNN, 20 steps", how).median()
-    / late(f"{task}, SimpleRNN, 20 steps", "as it is").median()
-    for task in ("value 3 steps back", "mean of 4 values")
-    for how in ("several lengths", "an answer each step")
-]
-OTHER = (
-    RUNS["--batch-size 10 --learning-rate 0.005 --lag 2"].set_index("seed").on_windows
-)
 LONG_SAMPLES = "--through-time --epochs 4000"
 # The measured figures in the text of a section that has no table for them.
 FIGURES = [
@@ -118,30 +67,7 @@ FIGURES = [
         "Why part 3 fails",
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
-    (README, "What part 4 has learned", percent("--stateless", "on_windows")),
-    (README, "What part 4 has learned", percent("--lag 1", "on_windows")),
-    (REPORT, NEXT, factor("--noise 1 --steps 24")),
-    (REPORT, NEXT, factor(*SHORT)),
-    (REPORT, NEXT, factor(HIDDEN)),
     (GUIDE, "Check it", factor(HIDDEN)),
-    (REPORT, "When does it count?", f"{AGAIN:.0%} after 13 values"),
-    (REPORT, NEXT, factor("--noise 0.1 --steps 24 --epochs 56")),
-    (REPORT, NEXT, "{:.1f} to {:.1f}".format(*early(AS_IT_IS, [2, 3, 4, 5]))),
-    (REPORT, NEXT, "{:.3f} to {:.2f}".format(*early(CURED, [2, 3, 4, 5]))),
-    (REPORT, NEXT, "{:.2f} to {:.2f}".format(*early(CURED_NOISY, [2, 3, 4, 5]))),
-    (REPORT, NEXT, "{:.2f} to {:.1f}".format(*early(AS_IT_IS, [1]))),
-    (REPORT, NEXT, "{:.2f} to {:.2f}".format(*early(FIRST.drop(AS_IT_IS.index), [1]))),
-    (
-        REPORT,
-        "Do networks that predict real values look back?",
-        f"{min(SIMPLE_RNN):.1f} to {max(SIMPLE_RNN):.1f}",
-    ),
-    (REPORT, "How to read the tables", f"{results.percent(OTHER[2])} in the file"),
-    (REPORT, "What does the network store?", f"{KEPT[0]} %"),
-    (REPORT, "What does the network store?", "{1} to {2} %".format(*KEPT)),
-    (REPORT, "What does the network store?", f"{stored(0)[0]} %"),
-    (REPORT, "What does the network store?", "{} to {} %".format(*stored(1))),
-    (REPORT, "What does the network store?", "{} to {} %".format(*stored(2))),
 ]
 
 

@@ -5,6 +5,7 @@ pages for what it says. (The tables beside the text are made of the same runs.)
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.experiments import results
@@ -86,6 +87,7 @@ LOOK_BACK = {
         "--burn-in 5",
         "--burn-in 10",
         "--mark random",
+        "--learning-rate 0.005",
         "--start similar",
         "--start other-sequence",
         "--missing mark",
@@ -98,6 +100,8 @@ LOOK_BACK = {
         f"{FAST} --never-reset",
         f"{TENS} --never-reset",
         "--unique 1000 --epochs 10000",
+        "--unique 2",
+        "--unique 2 --stateless",
         "--parts-of 5000",
         f"{LIST} --unique 3",
         f"{LIST} --layer gru {TWENTIES}",
@@ -157,6 +161,7 @@ DO_NOT = {
     "--burn-in 2": 7,
     "--mark first": 10,
     "--burn-in 10 --mark first": 10,
+    "--burn-in 10 --same": 5,
     "--missing mark --stateless": 5,
     "--lag 3 --stateless": 5,
     "--lag 4 --stateless": 5,
@@ -172,10 +177,8 @@ DO_NOT = {
     f"{LIST} --layer gru {TENS} --lag 2": None,
     "--layer simple-rnn --stateless --lag 3": None,
     "--lag 3 --layer simple-rnn --units 100 --stateless": None,
-    "--burn-in 10 --same": None,
     f"--burn-in 5 {TENS}": None,
     FAST: None,
-    f"{FAST} --lag 2": None,
     "--lag 3 --learning-rate 0.005 --epochs 6000": None,
 }
 
@@ -192,17 +195,9 @@ def test_networks_that_are_right_on_windows_and_do_not_look_back(command, number
 
 
 def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back():
-    check("--start random", on_windows=(0.85, 0.99), **NOT_BACK)
-    slowly = f"--stateless {TWENTY_FIVES} --learning-rate 0.0003 --epochs 6000"
-    check(slowly, on_windows=(0.85, 0.99), reading_on=(0, 0.5), late=(0, 0.8))
-
-
-def test_networks_that_have_not_learned_to_look_back():
-    for command in "--missing mask --stateless", "--burn-in 5 --forget-bias 3":
-        check(command, on_windows=(0.6, 0.95), **NOT_BACK)
-    # Of this one, it shows on windows. The GRU has learned them.
-    lstm = f"{LONGER_LIST} {TENS} --lag 3 --shortest 4"
-    check(lstm, on_windows=(0, 0.5), **NOT_BACK)
+    check("--start random", on_windows=(0.8, 0.99), **NOT_BACK)
+    # Its shorter windows are too few.
+    check("--missing mask --stateless", on_windows=(0.9, 0.97), **NOT_BACK)
 
 
 def test_an_answer_each_step_is_not_enough_in_windows_that_are_too_short():
@@ -215,21 +210,13 @@ def test_an_answer_each_step_is_not_enough_in_windows_that_are_too_short():
     check(gru, on_windows=(0.38, 0.41), **NOT_BACK)  # Two of five can.
 
 
-# Of the networks of several layers and lags: how many runs count.
-COUNT_IN_FIVES = {
-    "--lag 4 --layer gru --units 100 --epochs 20000": 2,
-    "--lag 3 --forget-bias -1 --epochs 20000": 1,
-}
+GRU_AT_LAG_4 = "--lag 4 --layer gru --units 100 --epochs 20000"
 
 
-def test_of_the_layers_and_lags_some_runs_of_two_are_right_on_windows_and_count():
-    found = {}
-    for command in results.EXPERIMENTS.query("table == 'layers'").command:
-        runs = runs_of(command)
-        count = (runs.on_windows > 0.95) & (runs.reading_on < 0.9)
-        if count.any():
-            found[command] = count.sum()
-    assert found == COUNT_IN_FIVES
+def test_some_runs_of_a_gru_at_lag_4_are_right_on_windows_and_count():
+    check(GRU_AT_LAG_4, on_windows=MOST_RIGHT)
+    count = runs_of(GRU_AT_LAG_4).reading_on < 0.5
+    assert 0 < count.sum() < len(count), f"results.csv: {GRU_AT_LAG_4}"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +225,7 @@ def test_of_the_layers_and_lags_some_runs_of_two_are_right_on_windows_and_count(
         "--start random",
         FAST,
         "--lag 3 --learning-rate 0.005 --epochs 6000",
-        *COUNT_IN_FIVES,
+        GRU_AT_LAG_4,
     ],
 )
 def test_runs_that_do_not_look_back_count_in_fives(command):
@@ -246,9 +233,7 @@ def test_runs_that_do_not_look_back_count_in_fives(command):
     shares = by_number(command)[count].median()
     fives = [5, 10, 15, 20, 25]
     assert shares[fives].min() > 0.7, f"results.csv: {command}"
-    # In part, as in the last of these, also at the number after it.
     between = shares.drop(fives)
-    assert between[[number + 2 for number in fives[:4]]].max() < 0.4
     assert shares[fives].mean() > between.mean() + 0.5, f"results.csv: {command}"
 
 
@@ -288,20 +273,15 @@ def test_a_simple_rnn_at_lag_3_is_right_where_its_window_ends_and_one_value_befo
         assert medians.drop([4, 5]).max() < 0.5, f"results.csv: {command}"
 
 
-def test_of_the_usual_networks_only_a_gru_at_lag_3_in_windows_of_10_falls_late():
-    falling = {
-        command
-        for command, runs in RUNS.items()
-        if command.startswith("--list")
-        if ((runs.reading_on > 0.9) & (runs.late < runs.reading_on - 0.02)).any()
-    }
-    assert falling == {
-        f"{GRU_LAG_3_TENS} --echo-sequence",
-        f"{GRU_LAG_3_TENS} --shortest 4",
-    }
-    for command in falling:  # most in its worst run
-        assert runs_of(command).late.idxmin() == runs_of(command).reading_on.idxmin()
-        assert runs_of(command).late.min() < 0.8
+def test_of_the_usual_networks_a_gru_at_lag_3_in_windows_of_10_falls_late():
+    for command, runs in RUNS.items():
+        at_lag_1 = command.startswith("--list") and "--lag" not in command
+        if at_lag_1 or command.startswith(GRU_LAG_3_TWENTIES):
+            falls = (runs.reading_on > 0.9) & (runs.late < runs.reading_on - 0.02)
+            assert not falls.any(), f"results.csv: {command}: {runs.late.tolist()}"
+    for how in "--echo-sequence", "--shortest 4":
+        runs = runs_of(f"{GRU_LAG_3_TENS} {how}")
+        assert (runs.reading_on - runs.late).max() > 0.1, f"results.csv: {how}"
 
 
 def test_five_ways_to_train_part_4():
@@ -329,20 +309,35 @@ def test_a_lone_run_of_a_zero_state_is_mostly_right_again_after_10_to_13_values(
 def test_some_networks_in_windows_of_10_look_back_and_others_do_not():
     check(TENS, on_windows=MOST_RIGHT)
     tens = runs_of(TENS).reading_on
-    assert (len(tens), (tens < 0.9).sum()) == (5, 3), tens.tolist()
+    assert 0 < (tens < 0.9).sum() < len(tens), tens.tolist()
     check(f"{LIST} --context 30 --length 60", on_windows=ALL_RIGHT)
     thirties = runs_of(f"{LIST} --context 30 --length 60").reading_on
     assert 0 < (thirties < 0.5).sum() < len(thirties) / 2, thirties.tolist()
 
 
-def test_never_reset_at_lag_2_is_not_learned_but_far_more_often_right():
-    reset, never = f"{FAST} --lag 2", f"{FAST} --lag 2 --never-reset"
-    check(never, epochs_to_95=NOT_LEARNED, on_windows=(0.5, 0.9))
-    check(reset, epochs_to_95=LEARNED)
-    check(never, reading_on=(3 * runs_of(reset).reading_on.max(), 1))
-    for command in FAST, TENS:  # at lag 1
-        check(command, epochs_to_95=LEARNED)
-        check(f"{command} --never-reset", epochs_to_95=LEARNED)
+def test_the_reset_is_a_mark_at_lags_3_and_4():
+    for lag in 3, 4:
+        reset = f"--lag {lag} --epochs 6000"
+        never = f"{reset} --never-reset"
+        shares = by_number(reset).median()
+        message = f"results.csv: {reset}: {shares.to_dict()}"
+        assert shares[5] > 0.8 and shares.drop(5).max() < 0.5, message
+        for command, least, most in (reset, 0.08, 0.3), (never, -0.06, 0.07):
+            check(command, epochs_to_95=NOT_LEARNED)
+            runs = runs_of(command)
+            lost = runs.on_windows - runs.reading_on
+            assert lost.between(least, most).all(), f"{command}: {lost.tolist()}"
+
+
+def test_larger_batches_and_a_higher_rate_count_only_together():
+    check(FAST, epochs_to_95=LEARNED, **NOT_BACK)
+    check(f"{FAST} --never-reset", epochs_to_95=LEARNED, reading_on=MOST_RIGHT)
+    check("--learning-rate 0.005", epochs_to_95=LEARNED, reading_on=MOST_RIGHT)
+    alone = "--batch-size 10 --epochs 4000"
+    check(alone, epochs_to_95=LEARNED, on_windows=MOST_RIGHT, late=MOST_RIGHT)
+    shares = by_number(alone).median()
+    assert shares.loc[5:].min() > 0.9 > shares.loc[2:3].max(), shares.to_dict()
+    check(f"{TENS} --never-reset", epochs_to_95=LEARNED, reading_on=MOST_RIGHT)
 
 
 def test_as_they_are_most_of_the_usual_networks_do_not_look_back_but_are_right_on_windows():
@@ -353,10 +348,10 @@ def test_as_they_are_most_of_the_usual_networks_do_not_look_back_but_are_right_o
     assert np.mean(np.less(medians, 0.5)) > 0.5
 
 
-def test_several_lengths_do_as_well_as_an_answer_each_step_in_most_rows():
+def test_several_lengths_do_as_well_as_an_answer_each_step():
     shares = table("usual", "reading_on")[[LENGTHS, EACH]].dropna()
     as_well = shares[LENGTHS] > shares[EACH] - 0.02
-    assert as_well.mean() > 0.5, f"results.csv: {shares}"
+    assert as_well.all(), f"results.csv: {shares}"
 
 
 # The scripts, and why part 3 fails.
@@ -410,16 +405,6 @@ def test_a_simple_rnn_whose_recurrent_kernel_is_trained_does_not(how):
     check(f"{SIMPLE_RNN}{how}", on_windows=HARDLY, reading_on=HARDLY)
 
 
-def test_random_layers_show_previous_values():
-    small = f"{ONES} --layer simple-rnn --units 100 --train dense"
-    for shares in "on_windows", "reading_on":
-        check(f"{ONES} --layer gru --train dense", **{shares: (0, 0.03)})
-        check(f"{ONES} --train dense", **{shares: (0.05, 0.3)})
-        check(small, **{shares: (0.5, 0.95)})
-        most = runs_of(small)[shares].max()
-        check(f"{SIMPLE_RNN} --train dense", **{shares: (most, 1)})
-
-
 # Extensions and lags.
 
 
@@ -463,14 +448,10 @@ def test_the_lstm_is_the_slowest_at_lags_1_and_2():
         assert epochs[lag].idxmax() == "LSTM(50)", f"results.csv: {epochs[lag]}"
 
 
-def test_a_forget_bias_of_minus_1_saves_epochs_at_lags_1_2_and_3():
+def test_a_forget_bias_of_minus_1_saves_epochs_at_lags_1_and_2():
     check_fewer_epochs("--forget-bias -1", "--lag 1", 1 / 2)
     lag_2 = "--lag 2 --forget-bias -1 --epochs 6000"
-    check_fewer_epochs(lag_2, "--lag 2 --epochs 20000", 1 / 3)
-    lag_3 = "--lag 3 --forget-bias -1 --epochs 20000"
-    check(lag_3, on_windows=MOST_RIGHT, epochs_to_95=LEARNED)
-    for command in SIMPLE_RNN_OF_LAGS[3]:
-        check_fewer_epochs(command, lag_3)
+    check_fewer_epochs(lag_2, "--lag 2 --epochs 20000", 1 / 2)
 
 
 def test_a_larger_simple_rnn_takes_fewer_epochs_at_lag_3():
@@ -500,17 +481,21 @@ def test_500_numbers_are_learned_by_heart_and_5000_are_not():
 
 # Real values: errors, divided by that of a naive answer.
 
-REAL = results.EXPERIMENTS.query("table == 'real values'").row.unique()
-LSTM_ROWS = [row for row in REAL if "LSTM" in row]
-LSTM_STEPS = {  # of each task: shorter windows, longer ones
-    "value 3 steps back": (10, 20),
-    "value 10 steps back": (20, 40),
-    "mean of 4 values": (10, 20),
-    "mean of 11 values": (20, 40),
-}
-SHORT = [f"{task}, LSTM, {steps} steps" for task, (steps, _) in LSTM_STEPS.items()]
-LONG = [f"{task}, LSTM, {steps} steps" for task, (_, steps) in LSTM_STEPS.items()]
-HARD = "value 10 steps back, LSTM, 20 steps"
+REAL = results.EXPERIMENTS.query("table == 'real values'")
+NEXT = results.EXPERIMENTS.query("table == 'next value'")
+SHORT = [  # of each task: shorter windows, longer ones
+    "value 3 steps back, LSTM, 10 steps",
+    "value 10 steps back, LSTM, 20 steps, 56 epochs",
+    "mean of 4 values, LSTM, 10 steps",
+    "mean of 11 values, LSTM, 20 steps",
+]
+LONG = [
+    "value 3 steps back, LSTM, 20 steps",
+    "value 10 steps back, LSTM, 40 steps, 56 epochs",
+    "mean of 4 values, LSTM, 20 steps",
+    "mean of 11 values, LSTM, 40 steps",
+]
+HARD, HARD_AND_LONG = SHORT[1], LONG[1]
 
 
 def errors():
@@ -518,91 +503,86 @@ def errors():
     return table("real values", "on_windows"), table("real values", "late")
 
 
-def cell(row, column):
-    """Return the command of a cell of the table of real values."""
-    cells = results.EXPERIMENTS.query("table == 'real values' and row == @row")
-    (command,) = cells[cells.column == column].command
-    return command
+def test_all_networks_with_real_values_have_learned_their_windows():
+    for cell in REAL.itertuples():
+        check(cell.command, on_windows=(0, 0.1))
 
 
 def test_an_lstm_that_answers_each_step_is_as_exact_late_if_its_windows_are_long():
     windows, late = errors()
-    times = (late / windows).loc[LONG, EACH].rename("late error by that on windows")
-    check_none(times[~times.between(0.5, 1.6)])
-    check_none(late.loc[LONG, EACH][lambda error: error > 0.1])
-    assert late.loc[HARD, EACH] > 0.5  # too few steps
-    assert windows.loc[HARD, EACH] < 0.1
+    times = (late / windows)[EACH].rename("late error by that on windows")
+    check_none(times[LONG][~times[LONG].between(0.5, 1.6)])
+    assert times[HARD] > 10, f"results.csv: {HARD}: {times[HARD]}"  # too few steps
 
 
-def test_several_lengths_are_better_in_windows_of_10_and_not_learned_10_steps_back():
+def test_as_it_is_the_lstm_is_far_less_exact_late_in_short_windows():
     windows, late = errors()
+    times = (late / windows)["as it is"].rename("late error by that on windows")
+    check_none(times[SHORT][times[SHORT] < 10])
+    # Longer windows alone help in three of four tasks.
+    assert late.loc[HARD_AND_LONG, "as it is"] > 0.5
+    for short, long in zip(SHORT, LONG):
+        if long != HARD_AND_LONG:
+            assert late.loc[long, "as it is"] < late.loc[short, "as it is"] / 5, long
+
+
+def test_several_lengths_help_late_in_windows_of_10_and_not_in_windows_too_short():
+    _, late = errors()
     for row in "value 3 steps back, LSTM, 10 steps", "mean of 4 values, LSTM, 10 steps":
-        best = late.loc[row, [LENGTHS, BURN_IN, EACH]].idxmin()
-        assert best == LENGTHS, f"results.csv: {row}: {best}"
-    of_lengths = windows.loc[LSTM_ROWS, LENGTHS]
-    not_learned = {row for row in LSTM_ROWS if of_lengths[row] > 0.1}
-    assert not_learned == {row for row in LSTM_ROWS if row.startswith("value 10")}
+        assert late.loc[row, LENGTHS] < late.loc[row, "as it is"] / 5, row
+    assert late.loc[HARD, LENGTHS] > 0.2, f"results.csv: {HARD}"
 
 
-def test_where_no_remedy_is_enough_burn_in_is_the_best_late():
-    _, late = errors()
-    remedies = late.loc[HARD, [LENGTHS, BURN_IN, EACH]]
-    assert remedies.idxmin() == BURN_IN and remedies.min() > 0.5, remedies.to_dict()
-    assert (
-        late[[LENGTHS, EACH]].idxmin(axis=1).nunique() == 2
-    )  # None is always the best.
+def test_burn_in_helps_late_but_in_10_steps_the_errors_stay_many_times_as_large():
+    windows, late = errors()
+    helped = late.loc[SHORT]
+    check_none(helped[BURN_IN][helped[BURN_IN] > helped["as it is"] / 2])
+    times = (late / windows)[BURN_IN].rename("late error by that on windows")
+    for row in "value 3 steps back, LSTM, 10 steps", "mean of 4 values, LSTM, 10 steps":
+        assert times[row] > 5, f"results.csv: {row}: {times[row]}"
 
 
-def test_as_it_is_the_lstm_is_right_on_windows_and_wrong_late_in_about_half_of_the_rows():
-    windows, late = (table.loc[LSTM_ROWS, "as it is"] for table in errors())
-    assert (windows > 0.1).sum() == 1, f"results.csv: {windows.to_dict()}"
-    wrong = (late > 0.1).mean()
-    assert 0.3 < wrong < 0.7, f"results.csv: {late.to_dict()}"
-
-
-def test_longer_windows_alone_help_in_three_of_four_tasks():
-    _, late = errors()
-    short, long = late.loc[SHORT, "as it is"], late.loc[LONG, "as it is"]
-    helped = (short.to_numpy() > 10 * long.to_numpy()) & (long.to_numpy() < 0.1)
-    assert helped.sum() == 3, f"results.csv: {late['as it is'].to_dict()}"
-
-
-def test_for_the_mean_of_11_values_in_windows_of_40_the_remedies_make_no_difference():
-    for error in errors():
-        row = error.loc["mean of 11 values, LSTM, 40 steps"]
-        assert row.max() < 1.2 * row.min() and row.max() < 0.1, row.to_dict()
-
-
-def test_a_gru_looks_back_in_windows_of_20_and_less_exactly_in_windows_of_10():
+def test_a_gru_reads_on_in_windows_of_20_and_a_simple_rnn_not_in_windows_of_10():
+    windows, late = errors()
     for task in "value 3 steps back", "mean of 4 values":
-        command = cell(f"{task}, GRU, 20 steps", "as it is")
-        check(command, on_windows=(0, 0.001), late=(0, 0.001))
-        tens = runs_of(cell(f"{task}, GRU, 10 steps", "as it is"))
-        assert (tens.late / tens.on_windows).min() > 1.5, f"results.csv: {task}"
-    _, late = errors()
-    row = late.loc["value 3 steps back, GRU, 10 steps"]
-    assert row[[LENGTHS, EACH]].max() < row["as it is"], row.to_dict()
-
-
-def test_a_simple_rnn_is_inexact_late_in_windows_of_10_and_no_remedy_helps_much():
-    _, late = errors()
-    for task in "value 3 steps back", "mean of 4 values":
+        row = f"{task}, GRU, 20 steps"
+        assert late.loc[row, "as it is"] < 3 * windows.loc[row, "as it is"], row
+        row = f"{task}, SimpleRNN, 10 steps"
         for how in "as it is", LENGTHS, EACH:
-            check(cell(f"{task}, SimpleRNN, 10 steps", how), late=(0.03, np.inf))
-        row = f"{task}, SimpleRNN, 20 steps"
-        plain = runs_of(cell(row, "as it is")).late
-        for how in LENGTHS, EACH:
-            assert late.loc[row, how] > 2 * late.loc[row, "as it is"], f"{row}, {how}"
-            assert runs_of(cell(row, how)).late.min() < plain.max(), f"{row}, {how}"
+            assert late.loc[row, how] > 10 * windows.loc[row, how], f"{row}, {how}"
 
 
-def test_what_the_remedies_cost_on_windows():
-    windows, _ = errors()
-    dearer = windows[EACH] > windows["as it is"]
-    assert dearer.mean() > 0.5, f"results.csv: {windows[EACH].to_dict()}"
-    learned = windows[windows[LENGTHS] < 0.1]
-    times = (learned[LENGTHS] / learned["as it is"]).rename("error by that as it is")
-    check_none(times[times > 2.15])
+def prices(cells):
+    """Return the medians of the prices: errors on windows by those of "as it is"."""
+    medians = {}
+    for row, of_row in cells.groupby("row"):
+        runs = {
+            cell.column: runs_of(cell.command).set_index("seed").on_windows
+            for cell in of_row.itertuples()
+        }
+        plain = runs.pop("as it is")
+        medians[row] = {how: (found / plain).median() for how, found in runs.items()}
+    return pd.DataFrame(medians).T
+
+
+def test_prices_where_a_value_or_a_mean_is_to_be_given_back():
+    upper = prices(REAL)
+    message = f"results.csv: {upper}"
+    assert (upper[EACH] > 1.3).mean() > 0.5, message
+    both = upper.dropna(subset=[LENGTHS, EACH])
+    assert (both[EACH] > both[LENGTHS]).mean() > 0.6, message
+    of_layer = upper[EACH].groupby(upper.index.str.split(", ").str[1]).median()
+    assert of_layer.idxmax() == "GRU", f"results.csv: {of_layer}"
+    hard = upper.loc[HARD]
+    assert hard.min() > 3, f"results.csv: {HARD}: {hard.to_dict()}"
+    assert upper[BURN_IN].drop(HARD).max() < 2, message
+
+
+def test_prices_where_the_next_value_is_predicted():
+    lower = prices(NEXT).dropna()
+    message = f"results.csv: {lower}"
+    assert lower[EACH].max() < 1.4 and lower[EACH].median() < 1.05, message
+    assert (lower[LENGTHS] > lower[EACH]).all(), message
 
 
 def test_which_lengths_let_an_lstm_read_on():
@@ -629,7 +609,6 @@ def test_which_lengths_let_an_lstm_read_on():
 
 # A series that predicts its next value.
 
-NEXT = results.EXPERIMENTS.query("table == 'next value'")
 NOISE_01 = "--noise 0.1 --steps 24"
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
 
@@ -667,14 +646,11 @@ COMMANDS = [
 ]
 
 
-def test_an_answer_each_step_reads_on_in_most_runs_and_costs_nothing_on_windows():
+def test_an_answer_each_step_reads_on_in_most_runs():
     times = []
     for command in COMMANDS:
-        plain = runs_of(f"real_values.py --next {command}")
         each = runs_of(f"real_values.py --next {command} --each-step")
         times += (each.late / each.on_windows).tolist()
-        price = each.on_windows.median() / plain.on_windows.median()
-        assert price < 1.01, f"results.csv: {command} --each-step: {price} on windows"
     assert np.mean(np.less(times, 1.2)) > 0.8, f"results.csv: {times}"
     check_times(f"{HIDDEN} --each-step", 0.6, 1.8)
 
@@ -686,35 +662,21 @@ def test_several_lengths_read_on_in_windows_of_24_and_48_but_not_if_noise_hides_
     assert (hidden.late / hidden.on_windows).median() > 1.8
 
 
-def test_several_lengths_are_mostly_less_exact_on_windows():
-    windows = table("next value", "on_windows").dropna()
-    dearer = windows[LENGTHS] > windows["as it is"]
-    assert dearer.mean() > 0.5, f"results.csv: {windows[LENGTHS].to_dict()}"
-
-
 def test_four_times_the_epochs_help_in_part():
     check_times(f"{NOISE_01} --epochs 56", 1.2, 1.8)
 
 
-def test_a_gru_loses_less_as_it_is_and_with_an_answer_each_step_one_run_fails():
-    gru = "--noise 0.1 --layer gru --steps 24"
-    check_times(gru, 0.6, 1.8)
-    runs = runs_of(f"real_values.py --next {gru} --each-step")
-    times = (runs.late / runs.on_windows).tolist()
-    assert (np.greater(times, 3).sum(), len(times)) == (1, 3), f"results.csv: {times}"
-
-
-def test_the_first_answers_are_wrong_if_no_window_of_the_training_was_so_short():
-    for line in NEXT.itertuples():
-        errors = by_number(line.command)
-        early = errors[[2, 3, 4, 5]].mean(axis=1)
-        message = f"results.csv: {line.command}: {errors[1].tolist()}, {early.tolist()}"
-        if line.column == "as it is":  # worse than naive answers
-            assert min(errors[1].min(), early.min()) > 1, message
+def test_the_first_answers_are_wrong_as_it_is_and_remedies_teach_them():
+    early = {
+        (cell.row, cell.column): by_number(cell.command)[[2, 3, 4, 5]].mean(axis=1)
+        for cell in NEXT.itertuples()
+    }
+    for (row, column), found in early.items():
+        message = f"results.csv: {row}, {column}: {found.tolist()}"
+        if column == "as it is":  # worse than naive answers
+            assert found.min() > 1, message
         else:
-            noisy = line.row.startswith("noise 1, LSTM")
-            assert 0.9 < errors[1].min() <= errors[1].max() < 1.25, message
-            assert early.max() < (0.9 if noisy else 0.4), message
+            assert found.max() < early[row, "as it is"].min() / 1.5, message
 
 
 # What pictures.py has measured, in %.

@@ -526,12 +526,11 @@ def test_as_it_is_the_lstm_is_far_less_exact_late_in_short_windows():
             assert late.loc[long, "as it is"] < late.loc[short, "as it is"] / 5, long
 
 
-def test_several_lengths_help_an_lstm_late_wherever_it_is_inexact():
-    windows, late = errors()
-    inexact = late["as it is"] > 3 * windows["as it is"]
-    late = late[inexact & late.index.str.contains("LSTM")].dropna(subset=LENGTHS)
-    assert len(late) >= 5
-    check_none(late[LENGTHS][late[LENGTHS] > late["as it is"] / 1.5])
+def test_several_lengths_help_late_in_windows_of_10_and_not_in_windows_too_short():
+    _, late = errors()
+    for row in "value 3 steps back, LSTM, 10 steps", "mean of 4 values, LSTM, 10 steps":
+        assert late.loc[row, LENGTHS] < late.loc[row, "as it is"] / 5, row
+    assert late.loc[HARD, LENGTHS] > 0.2, f"results.csv: {HARD}"
 
 
 def test_burn_in_helps_late_but_in_10_steps_the_errors_stay_many_times_as_large():
@@ -539,8 +538,8 @@ def test_burn_in_helps_late_but_in_10_steps_the_errors_stay_many_times_as_large(
     helped = late.loc[SHORT]
     check_none(helped[BURN_IN][helped[BURN_IN] > helped["as it is"] / 2])
     times = (late / windows)[BURN_IN].rename("late error by that on windows")
-    tens = [row for row in SHORT if "10 steps" in row and row != HARD]
-    check_none(times[tens][times[tens] < 5])
+    for row in "value 3 steps back, LSTM, 10 steps", "mean of 4 values, LSTM, 10 steps":
+        assert times[row] > 5, f"results.csv: {row}: {times[row]}"
 
 
 def test_a_gru_reads_on_in_windows_of_20_and_a_simple_rnn_not_in_windows_of_10():
@@ -574,7 +573,9 @@ def test_prices_where_a_value_or_a_mean_is_to_be_given_back():
     assert (both[EACH] > both[LENGTHS]).mean() > 0.6, message
     of_layer = upper[EACH].groupby(upper.index.str.split(", ").str[1]).median()
     assert of_layer.idxmax() == "GRU", f"results.csv: {of_layer}"
-    assert upper[BURN_IN].max() < 2, message
+    hard = upper.loc[HARD]
+    assert hard.min() > 3, f"results.csv: {HARD}: {hard.to_dict()}"
+    assert upper[BURN_IN].drop(HARD).max() < 2, message
 
 
 def test_prices_where_the_next_value_is_predicted():

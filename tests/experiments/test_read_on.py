@@ -30,9 +30,9 @@ def copied(trained, monkeypatch):
     # Only for speed: sequences of 1,000 values are not compared.
     feed = extensions.feed
 
-    def feed_short_ones(model, n_sequences=100, length=25):
+    def feed_short_ones(model, n_sequences=100, length=25, before=()):
         read = feed if length == 25 else shared.read_nothing
-        return read(model, n_sequences, length)
+        return read(model, n_sequences, length, before)
 
     monkeypatch.setattr(extensions, "feed", feed_short_ones)
     monkeypatch.setattr(extensions, "train", fit)

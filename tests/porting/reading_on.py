@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras.layers import RNN, Dense, Normalization, TimeDistributed
 
-WHY = "a layer needs earlier or later values, or its get_config is not complete"
+WHY = "a layer needs other values, too, or lacks some get_config (see README.md)"
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -39,7 +39,7 @@ def check(model, stretches, naive, steps=None, error=None, reader=None, first=5)
     model: trained. Its windows start from a zero state, also if it is stateful.
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs), as the model would. The first ones may be left out.
+        (time steps, outputs), in the form of the model's. The first may be left out.
     steps: of the training's windows; needed if the model takes any length.
     error: function of right answers and answers that returns an error for each time step. By
         default, the loss of the model.
@@ -54,6 +54,8 @@ def check(model, stretches, naive, steps=None, error=None, reader=None, first=5)
 
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
+    if not hasattr(naive, "items"):
+        raise ValueError("naive: a dict of functions by name is needed")
     error = error or _loss(model)
     reader = reader or _copy(model)
     _set_weights(reader, model)
@@ -99,7 +101,7 @@ def live_of(model, values, steps=None, batch_size=1):
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
     sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
-    values, steps: as for reader_of. A first copy reads them all: 1,000 take a second or two.
+    values, steps: as for reader_of. A copy reads them all: 1,000 take a second or two.
     Raises: ValueError if it answers otherwise than that of reader_of.
     """
     X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
@@ -145,9 +147,9 @@ def _steps(model, steps):
 
 def _loss(model):
     """Return the loss of a model as a function that returns an error for each time step."""
-    if not getattr(model, "loss", None):
+    loss = keras.losses.get(*keras.tree.flatten(getattr(model, "loss", None)))
+    if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
-    loss = keras.losses.get(*keras.tree.flatten(model.loss))
     name = getattr(loss, "__name__", type(loss).__name__)
 
     def error(right, answers):
@@ -170,7 +172,7 @@ def _errors(error, right, answers, name):
     """Return the error at each time step; NaN before the first answer."""
     none = len(right) - len(answers)
     right = right[max(none, 0) :]
-    are_ids = right.size == len(answers) and answers.shape[-1] > 1
+    are_ids = right.size == len(answers) < answers.size
     if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors, alone = np.asarray(error(right, answers)), error(right[:1], answers[:1])
@@ -276,7 +278,9 @@ def _copy(model, batch_size=None, steps=None, stateful=False):
         _set_weights(copy, bare)
     except Exception as error:
         why = str(error).strip().partition("\n")[0]
-        raise ValueError(f"the network cannot be copied: {why}") from error
+        raise ValueError(
+            f"the network cannot be copied (see README.md): {why}"
+        ) from error
     finally:  # New layers draw random numbers.
         random.setstate(drawn[0])
         np.random.set_state(drawn[1])

@@ -108,7 +108,7 @@ def live_of(model, values, steps=None, batch_size=1):
     read = _answers(reader_of(model, values, steps), X)
     live = _copy(model, batch_size, steps=1, stateful=True)
     answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
-    _compare(np.concatenate(answers, axis=1), read, read)
+    _compare(np.concatenate(answers, axis=1), read, read[0])
     return _copy(model, batch_size, steps=1, stateful=True)  # with a zero state
 
 
@@ -229,15 +229,15 @@ def _compare_reader(model, reader, values, steps):
 
 
 def _compare(answers, same, typical):
-    """Raise ValueError if answers differ by 1 % of how much typical ones vary."""
+    """Raise ValueError if an output differs by 1 % of how much it varies in typical ones."""
     if answers.shape != same.shape:
         raise ValueError(f"a copy answers {answers.shape}, not {same.shape}: {WHY}")
-    outputs = typical.shape[-1]
-    varies = typical.reshape(-1, outputs).std(axis=0)
-    rounding = 1e-6 * np.abs(typical).reshape(-1, outputs).max(axis=0)
+    typical = typical.reshape(len(typical), -1)  # a column for each output
+    varies = typical.std(axis=0)
+    rounding = 1e-6 * np.abs(typical).max(axis=0)
     if not (0.01 * varies > rounding).any():
         raise ValueError("the answers to these values hardly vary: give other values")
-    wrong = np.abs(answers - same).reshape(-1, outputs).max(axis=0)
+    wrong = np.abs(answers - same).reshape(-1, len(varies)).max(axis=0)
     if not (wrong <= np.maximum(0.01 * varies, rounding)).all():
         found = f"by {wrong.max():.2g}, where answers vary by {varies.max():.2g}"
         raise ValueError(f"a copy answers otherwise than the network, {found}: {WHY}")

@@ -165,6 +165,11 @@ REFUSED = {
     "maximum": after(lambda x: x / ops.max(ops.abs(x), axis=1, keepdims=True)),
     "weights of each step": after(layers.LayerNormalization(axis=1)),
     "changed later": after(changed_later()),
+    "faint output": functional(
+        lambda x: ops.stack(
+            [1000 * LSTM(1, **MANY)(x), x - ops.mean(x, axis=1, keepdims=True)], axis=2
+        )
+    ),
     "Lambda": after(layers.Lambda(lambda x: 2 * x)),
     "last step": functional(lambda x: LSTM(2, **MANY)(x)[:, -1]),
     "subclassed": Subclassed(),

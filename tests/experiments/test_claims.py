@@ -192,6 +192,8 @@ def test_networks_that_are_right_on_windows_and_do_not_look_back(command, number
         assert shares[number].min() > 0.95, message
         assert shares.drop(columns=number).median().max() < 0.6, message
         assert shares[[number - 1, number + 1]].max().max() < 0.2, message
+        # Single runs are right again, but less surely.
+        assert shares.drop(columns=number).max().max() < 0.9, message
 
 
 def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back():
@@ -250,6 +252,7 @@ def test_runs_that_do_not_look_back_count_in_fives(command):
 def test_networks_that_are_right_from_the_second_value_on(command):
     shares = by_number(command).loc[:, 2:].median()
     check_none(shares[shares < 0.95].rename(f"{command} after so many values"))
+    assert by_number(command).loc[:, 3:].min().min() > 0.9, f"results.csv: {command}"
 
 
 def test_incomplete_windows_are_learned_as_well_as_complete_ones():
@@ -277,7 +280,7 @@ def test_of_the_usual_networks_a_gru_at_lag_3_in_windows_of_10_falls_late():
     for command, runs in RUNS.items():
         at_lag_1 = command.startswith("--list") and "--lag" not in command
         if at_lag_1 or command.startswith(GRU_LAG_3_TWENTIES):
-            falls = (runs.reading_on > 0.9) & (runs.late < runs.reading_on - 0.02)
+            falls = (runs.reading_on > 0.8) & (runs.late < runs.reading_on - 0.02)
             assert not falls.any(), f"results.csv: {command}: {runs.late.tolist()}"
     for how in "--echo-sequence", "--shortest 4":
         runs = runs_of(f"{GRU_LAG_3_TENS} {how}")
@@ -322,6 +325,12 @@ def test_the_reset_is_a_mark_at_lags_3_and_4():
         shares = by_number(reset).median()
         message = f"results.csv: {reset}: {shares.to_dict()}"
         assert shares[5] > 0.8 and shares.drop(5).max() < 0.5, message
+        # Never reset, it does not count, and learns fewer windows.
+        of_never = by_number(never).median().dropna()
+        assert of_never.max() < 2.5 * of_never.median(), f"{never}: {of_never}"
+        assert runs_of(never).on_windows.max() < runs_of(reset).on_windows.min()
+        # From a zero state, where it counts, it soon learns them.
+        check_fewer_epochs(f"--lag {lag} --stateless", "--lag 1", 1 / 2)
         for command, least, most in (reset, 0.08, 0.3), (never, -0.06, 0.07):
             check(command, epochs_to_95=NOT_LEARNED)
             runs = runs_of(command)
@@ -429,6 +438,8 @@ SIMPLE_RNN_OF_LAGS = {
 
 
 def test_lags_1_to_4_are_learned_by_a_simple_rnn_and_1_and_2_by_the_lstm():
+    for command in "--unique 2", "--unique 2 --stateless":
+        check(command, on_windows=(0.99, 1), reading_on=(0.99, 1))
     for commands in SIMPLE_RNN_OF_LAGS.values():
         for command in commands:
             check(command, epochs_to_95=LEARNED, on_windows=MOST_RIGHT)
@@ -438,7 +449,10 @@ def test_lags_1_to_4_are_learned_by_a_simple_rnn_and_1_and_2_by_the_lstm():
     for lag in 3, 4:
         command = f"--lag {lag} --epochs 20000"
         check(command, epochs_to_95=NOT_LEARNED, on_windows=(0, 0.6), **NOT_BACK)
-    # In 2,000 epochs, less of it still
+    check_fewer_epochs("--lag 1", "--lag 2 --epochs 20000", 1 / 3)
+    # In 2,000 epochs, less of it still, and by counting in the first batch
+    shares = by_number("--lag 3").median()
+    assert shares[5] > 1.5 * shares[10], f"results.csv: --lag 3: {shares.to_dict()}"
     check("--lag 3", epochs_to_95=NOT_LEARNED, on_windows=(0, 0.5), **NOT_BACK)
 
 
@@ -520,7 +534,7 @@ def test_as_it_is_the_lstm_is_far_less_exact_late_in_short_windows():
     times = (late / windows)["as it is"].rename("late error by that on windows")
     check_none(times[SHORT][times[SHORT] < 10])
     # Longer windows alone help in three of four tasks.
-    assert late.loc[HARD_AND_LONG, "as it is"] > 0.5
+    assert late.loc[HARD_AND_LONG, "as it is"] > 1
     for short, long in zip(SHORT, LONG):
         if long != HARD_AND_LONG:
             assert late.loc[long, "as it is"] < late.loc[short, "as it is"] / 5, long
@@ -550,6 +564,7 @@ def test_a_gru_reads_on_in_windows_of_20_and_a_simple_rnn_not_in_windows_of_10()
         row = f"{task}, SimpleRNN, 10 steps"
         for how in "as it is", LENGTHS, EACH:
             assert late.loc[row, how] > 10 * windows.loc[row, how], f"{row}, {how}"
+            assert late.loc[row, how] > 0.01, f"{row}, {how}"
 
 
 def prices(cells):
@@ -571,11 +586,10 @@ def test_prices_where_a_value_or_a_mean_is_to_be_given_back():
     assert (upper[EACH] > 1.3).mean() > 0.5, message
     both = upper.dropna(subset=[LENGTHS, EACH])
     assert (both[EACH] > both[LENGTHS]).mean() > 0.6, message
-    of_layer = upper[EACH].groupby(upper.index.str.split(", ").str[1]).median()
-    assert of_layer.idxmax() == "GRU", f"results.csv: {of_layer}"
     hard = upper.loc[HARD]
     assert hard.min() > 3, f"results.csv: {HARD}: {hard.to_dict()}"
-    assert upper[BURN_IN].drop(HARD).max() < 2, message
+    of_burn_in = upper[BURN_IN].drop(HARD)
+    assert of_burn_in.max() < 2 and of_burn_in.median() < 1.3, message
 
 
 def test_prices_where_the_next_value_is_predicted():
@@ -625,6 +639,8 @@ def test_noise_can_hide_that_a_network_does_not_read_on():
     check_times("--noise 1 --steps 24", 0.6, 1.2)
     for hidden in HIDDEN, NOISE_01, "--noise 0.03 --steps 24":
         check_times(hidden, 1.8, np.inf)
+        runs = runs_of(f"real_values.py --next {hidden}")
+        assert (runs.late / runs.on_windows).median() > 3, f"results.csv: {hidden}"
     rows = [f"noise {noise}, LSTM, windows of 24" for noise in (0.03, 0.1, 0.3, 1)]
     for field in "on_windows", "late":  # Noise makes all errors larger.
         as_it_is = table("next value", field).loc[rows, "as it is"]
@@ -663,7 +679,7 @@ def test_several_lengths_read_on_in_windows_of_24_and_48_but_not_if_noise_hides_
 
 
 def test_four_times_the_epochs_help_in_part():
-    check_times(f"{NOISE_01} --epochs 56", 1.2, 1.8)
+    check_times(f"{NOISE_01} --epochs 56", 1.2, 1.7)
 
 
 def test_the_first_answers_are_wrong_as_it_is_and_remedies_teach_them():
@@ -676,7 +692,8 @@ def test_the_first_answers_are_wrong_as_it_is_and_remedies_teach_them():
         if column == "as it is":  # worse than naive answers
             assert found.min() > 1, message
         else:
-            assert found.max() < early[row, "as it is"].min() / 1.5, message
+            times = 1.5 if row.startswith("noise 1, LSTM") else 5
+            assert found.max() < early[row, "as it is"].min() / times, message
 
 
 # What pictures.py has measured, in %.
@@ -704,6 +721,7 @@ def test_part_4_returns_the_value_before():
 def test_from_a_zero_state_a_network_stores_value_4_and_else_the_last_two_values():
     zero = printed("inside.png", "--stateless")
     assert (zero.loc[4:].idxmax(axis=1) == 4).all(), "pictures.txt"
+    assert zero.loc[4:7, 4].min() > 80, "pictures.txt"
     carried = printed("inside.png", "--lag 1", "lowest")
     for step in range(2, 11):
         last_two = carried.loc[step, [step - 1, step]]

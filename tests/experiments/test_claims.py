@@ -196,6 +196,12 @@ def test_networks_that_are_right_on_windows_and_do_not_look_back(command, number
         assert shares.drop(columns=number).max().max() < 0.9, message
 
 
+def test_after_the_same_values_as_in_its_training_a_network_counts():
+    shares = by_number("--burn-in 10 --same").median()
+    message = f"results.csv: --burn-in 10 --same: {shares.to_dict()}"
+    assert shares[5] > 0.95 and shares.drop(5).max() < 0.4, message
+
+
 def test_networks_that_are_mostly_right_on_windows_and_do_not_look_back():
     check("--start random", on_windows=(0.8, 0.99), **NOT_BACK)
     # Its shorter windows are too few.
@@ -412,6 +418,9 @@ def test_layers_that_echo_without_gradients_to_earlier_steps(command, least):
 @pytest.mark.parametrize("how", ["", " --epochs 20000", " --train recurrent-kernel"])
 def test_a_simple_rnn_whose_recurrent_kernel_is_trained_does_not(how):
     check(f"{SIMPLE_RNN}{how}", on_windows=HARDLY, reading_on=HARDLY)
+    if "--train" not in how:  # The larger layer does not help.
+        most = runs_of(ONES).on_windows.median() + 0.01
+        check(f"{SIMPLE_RNN}{how}", on_windows=(0, most))
 
 
 # Extensions and lags.
@@ -450,6 +459,9 @@ def test_lags_1_to_4_are_learned_by_a_simple_rnn_and_1_and_2_by_the_lstm():
         command = f"--lag {lag} --epochs 20000"
         check(command, epochs_to_95=NOT_LEARNED, on_windows=(0, 0.6), **NOT_BACK)
     check_fewer_epochs("--lag 1", "--lag 2 --epochs 20000", 1 / 3)
+    shares = by_number("--lag 4 --epochs 20000").median()
+    message = f"results.csv: --lag 4 --epochs 20000: {shares.to_dict()}"
+    assert shares[5] > 0.95 and shares.drop(5).max() < 0.2, message
     # In 2,000 epochs, less of it still, and by counting in the first batch
     shares = by_number("--lag 3").median()
     assert shares[5] > 1.5 * shares[10], f"results.csv: --lag 3: {shares.to_dict()}"

@@ -501,7 +501,10 @@ def test_bad_command_line(command, message, capsys):
 
 
 def test_evaluates_a_network_as_the_script(capsys):
-    script, options = importlib.import_module("echo_lag"), parse("")
+    script, options = (
+        importlib.import_module("echo_lag_no_context"),
+        parse(SAME_AS["echo_lag_no_context"]),
+    )
     model = with_large_weights(script.build_model())
     keras.utils.set_random_seed(2)
     script.evaluate(model)

@@ -140,8 +140,8 @@ def _steps(model, steps):
         raise ValueError("a network with one keras.Input and one output is needed")
     fixed = inputs[0].shape[1]
     if fixed not in (None, steps or fixed) or not (steps or fixed):
-        windows = f"windows of {fixed or 'any number of'} time steps"
-        raise ValueError(f"steps is {steps}, but the network takes {windows}")
+        windows = f"windows of {fixed or 'any'} time steps"
+        raise ValueError(f"the network takes {windows}: steps={steps} does not fit")
     return steps or fixed
 
 
@@ -177,7 +177,7 @@ def _errors(error, right, answers, name):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors, alone = np.asarray(error(right, answers)), error(right[:1], answers[:1])
     if errors.shape[:1] != right.shape[:1] or not np.allclose(errors[:1], alone):
-        raise ValueError("the loss gives no error for each time step: give error=")
+        raise ValueError("no error for each time step: give another function error=")
     errors = errors.reshape(len(right), -1).mean(axis=1)
     return np.append(np.full(none, np.nan), errors)
 

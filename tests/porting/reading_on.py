@@ -71,7 +71,10 @@ def check(model, stretches, naive, steps=None, error=None, reader=None, first=5)
             on_windows = on_windows[:, -1]
         _compare(reading_on[steps - 1], on_windows[0], typical)
         ways = {"on windows": on_windows, "reading on": reading_on}
-        ways |= {name: np.asarray(function(values)) for name, function in naive.items()}
+        ways |= {
+            name: np.asarray(function(values.copy()))
+            for name, function in naive.items()
+        }
         errors = {name: _errors(error, right, way, name) for name, way in ways.items()}
         errors = pd.DataFrame(errors)
         late = errors[(len(values) + steps) // 2 :]
@@ -214,8 +217,9 @@ def _compare_reader(model, reader, values, steps):
     Returns: the model's answers to some windows.
     """
     X = _windows(values, max(steps, min(2 * steps, (len(values) + steps) // 2)))
-    size = model.inputs[0].shape[0] or 1
-    X = X[np.linspace(0, len(X) - 1, max(32 // size, 1) * size).astype(int)]
+    size = model.inputs[0].shape[0]
+    n = 32 * size if size else min(1000, len(X))  # A fixed size needs many calls.
+    X = X[np.linspace(0, len(X) - 1, n).astype(int)]
     read, right = _answers(reader, X), _from_zero(model, X[:, :steps])
     if right.ndim == read.ndim:  # an answer at each step
         right = right[:, -1]

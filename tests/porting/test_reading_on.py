@@ -170,7 +170,6 @@ REFUSED = {
             [1000 * LSTM(1, **MANY)(x), x - ops.mean(x, axis=1, keepdims=True)], axis=2
         )
     ),
-    "Lambda": after(layers.Lambda(lambda x: 2 * x)),
     "last step": functional(lambda x: LSTM(2, **MANY)(x)[:, -1]),
     "subclassed": Subclassed(),
     "two inputs": two_inputs(),

@@ -218,7 +218,8 @@ def _compare_reader(model, reader, values, steps):
     """
     X = _windows(values, max(steps, min(2 * steps, (len(values) + steps) // 2)))
     size = model.inputs[0].shape[0]
-    n = 32 * size if size else min(1000, len(X))  # A fixed size needs many calls.
+    # A fixed size needs a call for each batch.
+    n = size * max(8, 32 // size) if size else min(1000, len(X))
     X = X[np.linspace(0, len(X) - 1, n).astype(int)]
     read, right = _answers(reader, X), _from_zero(model, X[:, :steps])
     if right.ndim == read.ndim:  # an answer at each step

@@ -25,6 +25,11 @@ os.environ["MPLBACKEND"] = "agg"  # A notebook's may not be installed.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
 
+# The process beside the tests. It imports Keras while this one does.
+spawn = multiprocessing.get_context("spawn")
+POOL = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
+POOL.submit(exec, "import keras")
+
 import keras
 import pytest
 import tensorflow as tf
@@ -54,12 +59,10 @@ def started(request):
     names = {name for test in request.session.items for name in test.fixturenames}
     jobs = {name: (train, name) for name in SCRIPTS if "trained" in names}
     jobs |= BESIDE if "beside" in names else {}
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
-    results = {name: pool.submit(*job) for name, job in jobs.items()}
-    if jobs:  # Only for speed: what is frozen, Python does not search when it exits.
-        pool.submit(gc.freeze)
-    pool.shutdown(wait=False)  # The process ends after its last job, beside the tests.
+    results = {name: POOL.submit(*job) for name, job in jobs.items()}
+    # Only for speed: what is frozen, Python does not search when it exits.
+    POOL.submit(gc.freeze)
+    POOL.shutdown(wait=False)  # The process ends after its last job, beside the tests.
     yield results
     for result in results.values():
         result.cancel()

@@ -45,6 +45,13 @@ def run_program(code, beside=None):
 
     beside: the text of a file that it imports, by the file's name.
     """
+    fit = keras.Model.fit
+
+    def fit_compiled_once(model, *args, **options):
+        """Build the optimizer, which TensorFlow would compile the training twice for."""
+        model.optimizer.build(model.trainable_variables)
+        return fit(model, *args, **options)
+
     keras.utils.set_random_seed(1)
     beside = beside or {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -54,6 +61,7 @@ def run_program(code, beside=None):
             # What was imported by this name comes back at the end.
             patch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
         patch.syspath_prepend(folder)
+        patch.setattr(keras.Model, "fit", fit_compiled_once)
         with contextlib.redirect_stdout(io.StringIO()) as output:
             runpy.run_path(str(Path(folder, "program.py")))
     return output.getvalue()

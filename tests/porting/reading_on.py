@@ -5,8 +5,9 @@
     reader_of(model, values)  # a copy that reads sequences of any length
     live_of(model, values)  # a copy that reads one value per call, and keeps its state
 
-Copies are right on the values that you give, or refused. Copy this file. It needs Keras 3 and
-NumPy, and check needs pandas, too. README.md beside it shows its use.
+Copies are right on the values that you give, or refused. (What a layer of yours does only past
+a window, the network does not show. So its get_config must be complete.) Copy this file. It
+needs Keras 3 and NumPy, and check needs pandas, too. README.md beside it shows its use.
 """
 
 import random

@@ -237,11 +237,16 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
             seen = values[: step + 1]
             on_window = answer(seen[-STEPS:]) if step >= STEPS - 1 else np.nan
             before = seen[-3, 0] if step >= 2 else np.nan
-            ways = np.array([on_window, answer(seen), seen[-1, 0], before], dtype=float)
+            now = seen[-1, 0]
+            ways = np.array([on_window, answer(seen), 2 * now, now, before], float)
             squares.append((ways - right[step]) ** 2)
         late = squares[(len(values) + STEPS) // 2 :]
         found.append([np.mean(squares[:3], axis=0), np.mean(late, axis=0)])
-    naive = {"last": lambda values: values, "before": lambda values: values[:-2]}
+    naive = {
+        "writes": lambda values: np.multiply(values, 2, out=values),
+        "last": lambda values: values,
+        "before": lambda values: values[:-2],
+    }
     errors = check(model, stretches, naive, steps=STEPS, first=3)
     assert errors.index.tolist() == ["after 1 to 3", "late"]
     spread = np.std(found, axis=0, ddof=1)[:, 1] / np.sqrt(3)

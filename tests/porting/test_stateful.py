@@ -259,6 +259,9 @@ def test_floats_arrive_as_in_fit_and_xla_compiles_if_asked(monkeypatch):
     compile_training_pass(model)(X, Y)
     (data,) = model.train_step.call_args.args
     assert [part.dtype for part in data] == ["float16", "float16"]
+    compile_training_pass(model)(X.astype("int32"), Y)
+    (data,) = model.train_step.call_args.args
+    assert [part.dtype for part in data] == ["int32", "float16"]
 
 
 def test_model_that_cannot_be_trained_so_is_an_error(monkeypatch):

@@ -168,9 +168,9 @@ def marks():
         if command in MARKS:
             raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
     runs = results.read_runs()
-    rows = [results.by_number(runs[runs.command == c]).median()[1:] for c in MARKS]
+    rows = [results.by_number(runs[runs.command == c]).median() for c in MARKS]
     names = [name for name, _ in MARKS.values()]
-    return pd.DataFrame(np.array(rows), index=names, columns=range(2, 26))
+    return pd.DataFrame(rows).set_axis(names).loc[:, 2:]
 
 
 def draw_marks(shares):
@@ -178,8 +178,7 @@ def draw_marks(shares):
     figure = Figure(figsize=(9, 3.6), dpi=170, layout="constrained")
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    names = [f"{name}  {row}" for row, name in enumerate(shares.index, start=1)]
-    names = [name.replace(", ", ",\n") for name in names]
+    names = [name.replace(", ", ",\n") for name in shares.index]
     axis.set_yticks(range(len(names)), names, fontsize=14)
     axis.tick_params(axis="y", length=0)
     for row, (_, verdict) in enumerate(MARKS.values()):

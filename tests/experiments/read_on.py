@@ -3,17 +3,22 @@
     python -m tests.experiments.read_on --seed 1
 
 This prints what echo_lag.py prints, then all that the tables of the exercises ask for. The
-network reads 100 new sequences of 25, one value at a time, and keeps its state: how many of
-its answers are right after each number of values? And when had it learned its windows? The
-last line names the scripts in this folder that are not as git has them.
+network reads 100 new sequences of 25, one value at a time, and keeps its state. After each
+number of values: which share of its answers is right, and which value do they name most
+often (value 4: the fourth that it has read)? When had it learned its windows? After which
+numbers of values is it right, in at least 80 % of its answers? The last line names the
+scripts in this folder that are not as git has them.
 """
 
 import argparse
 import subprocess
 
+import numpy as np
+import pandas as pd
+
 import echo_lag
-from tests.experiments.extensions import SEED, from_to, right_when_fed
-from tests.experiments.results import epochs_to_95, reached
+from tests.experiments.extensions import SEED, feed, from_to
+from tests.experiments.results import epochs_to_95, reached, right_after
 
 
 def parse(arguments=None):
@@ -47,12 +52,22 @@ def main(arguments=None):
     history = echo_lag.fit(model)
     echo_lag.evaluate(model)
 
-    right = right_when_fed(model, options.lag)
-    print("Share of right answers, fed one value at a time:")
-    for number, share in enumerate(right.mean(axis=0), start=options.lag + 1):
-        print(f"after {number:2} values   {share:.2f}")
+    sequences, answers = feed(model)
+    right = {}
+    print(
+        "Fed one value at a time: how many are right, and which value they name most:"
+    )
+    for number in range(1 + options.lag, 1 + sequences.shape[1]):
+        # For each sequence, which of the values read so far does the answer name?
+        named = answers[:, number - 1, np.newaxis] == sequences[:, :number]
+        shares = named.mean(axis=0)
+        right[number] = shares[number - 1 - options.lag]
+        most = f"value {shares.argmax() + 1} in {100 * shares.max():.0f} of 100"
+        print(f"after {number:2} values   {right[number]:.2f}   {most}")
+    right = pd.Series(right)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     print("Epochs to 95 %:", reached([epochs_to_95(history["accuracy"])]))
+    print("Right after:", right_after(right), "values")
     print("Changed scripts:", changed)
 
 

@@ -27,6 +27,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from importlib.metadata import packages_distributions, version
@@ -40,33 +41,20 @@ from tests.scripts import SCRIPTS
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
 PAGES = [FILE.with_name("README.md"), FILE.with_name("ANSWERS.md")]
-FIELDS = [  # the columns of results.csv
-    "command",
-    "seed",
-    "on_windows",
-    "reading_on",
-    "epochs_to_95",
-    "by_number",
-    "versions",
-    "late",
-]
-NUMBERS = (2, 3, 4, 5, 6, 7, 10, 12, 15, 20, 25)  # the columns of the table "by number"
-ERROR_NUMBERS = (4, 5, 6, 10, 20, 50)  # the same of the table "lengths"
-LAG_NUMBERS = (4, 5, 6, 10, 15, 20)  # the same of the table "lags 3 and 4"
-MADE_OF = {  # tables that are made of the runs of others
-    "prices": ["real values", "next value"],
-    "first answers": ["next value"],
+FIELDS = ["command", "seed", "on_windows", "reading_on", "epochs_to_95"]
+FIELDS += ["by_number", "versions", "late"]  # the columns of results.csv
+# The tables whose cells are those of others, and the column that each of these is divided by.
+MADE_OF = {"prices": ["real values", "next value"]}
+PLAIN = "as it is"
+# The columns that name what they show of a command's runs, and the shares among them.
+SHARES = {
+    "accuracy": "on_windows",
+    "on windows": "on_windows",
+    "one at a time": "reading_on",
 }
-ON_WINDOWS = ["accuracy", "epochs to 95 %"]
-ONE_AT_A_TIME = ["one at a time", "after 5 values", "after 10 values"]
-EXERCISES = {  # the columns of these tables, as in EXERCISES.md
-    "exercise 1": ON_WINDOWS,
-    "exercise 2": ["accuracy", *ONE_AT_A_TIME],
-    "exercise 3": ["accuracy", *ONE_AT_A_TIME],
-    "exercise 4": [*ON_WINDOWS, *ONE_AT_A_TIME],
-    "exercise 5": ["accuracy"],
-    "exercise 6": ON_WINDOWS,
-}
+AFTER = r"after (\d+)( values)?"
+COLUMNS = rf"{'|'.join(SHARES)}|{AFTER}|command|right after|stays right|epochs to 95 %"
+RIGHT = 0.8  # the least share of right answers after a number of values
 
 
 def read_experiments():
@@ -78,10 +66,10 @@ def read_experiments():
 EXPERIMENTS = read_experiments()
 
 
-def check_experiments(on_pages):
+def check_experiments(headings):
     """Raises: ValueError if a line of experiments.csv has no seeds, or no place in a table.
 
-    on_pages: the names of the tables on the pages.
+    headings: the first lines of the tables on the pages.
     """
     fields = ["table", "row", "column", "command", "seeds"]
     if [*EXPERIMENTS.columns[:5]] != fields:
@@ -90,20 +78,28 @@ def check_experiments(on_pages):
         if not str(line.seeds).isdecimal() or int(line.seeds) < 1:
             found = f"experiments.csv: {line.command}: seeds is {line.seeds!r}"
             raise ValueError(f"{found}: an integer of at least 1 is needed")
-    listed = {table for table in EXPERIMENTS.table if table}
-    unmatched = (on_pages - {*MADE_OF}) ^ listed
+    on_pages = {table: columns for table, _, *columns in map(named, headings)}
+    tables = dict(list(EXPERIMENTS[EXPERIMENTS.table != ""].groupby("table")))
+    unmatched = ({*on_pages} - {*MADE_OF}) ^ {*tables}
     if unmatched:
         needed = "must be in experiments.csv and on a page"
         raise ValueError(f"the table {unmatched.pop()!r} {needed}")
-    for table, lines in EXPERIMENTS.groupby("table"):
-        if table and lines.seeds.nunique() > 1:
+    for table, columns in on_pages.items():
+        listed = {
+            c for name in MADE_OF.get(table, [table]) for c in tables[name].column
+        }
+        for column in columns:
+            if column not in listed and not re.fullmatch(COLUMNS, column):
+                needed = "experiments.csv has no such column"
+                raise ValueError(f"the table {table!r} has {column!r}: {needed}")
+    for table, lines in tables.items():
+        if lines.seeds.nunique() > 1:
             found = f"{' and '.join(lines.seeds.unique())} seeds"
             needed = "its heading names one number for all"
             raise ValueError(f"experiments.csv: table {table!r} has {found}: {needed}")
-        cell = ["row", "column"] if lines.row.any() else ["command"]
-        twice = lines[lines.duplicated(cell)]
+        twice = lines[lines.duplicated(["row", "column"])]
         if len(twice):
-            name = ", ".join(twice[cell].iloc[0])
+            name = ", ".join(twice[["row", "column"]].iloc[0])
             raise ValueError(f"experiments.csv: table {table!r} has {name!r} twice")
 
 
@@ -190,21 +186,18 @@ def processor():
 
 def read(output):
     """Return what a run printed: None for what its program does not print."""
-    lines = dict(re.findall(r"^((?:Accuracy|Error) .+): (.+)$", output, re.MULTILINE))
-    curve = re.findall(r"^Epoch .* accuracy: (\S+)$", output, re.MULTILINE)
-    measured = {
-        "on_windows": lines.get("Accuracy over 100 new sequences"),
-        "reading_on": lines.get("Accuracy fed one value at a time"),
+    lines = dict(re.findall(r"(?m)^(?:Accuracy|Error) (.+): (.+)$", output))
+    curve = re.findall(r"(?m)^Epoch .* accuracy: (\S+)$", output)
+    fed = lines.get("fed one value at a time")  # real_values.py: the last 25 of 200
+    is_real = "Error" in output
+    return {
+        "on_windows": lines.get("over 100 new sequences"),
+        "reading_on": None if is_real else fed,
         "epochs_to_95": epochs_to_95(pd.Series(curve, dtype=float)) if curve else None,
-        "by_number": lines.get("Accuracy by number"),
+        "by_number": lines.get("by number"),
         "versions": versions(),
-        "late": lines.get("Accuracy at numbers 900 to 1000"),
+        "late": fed if is_real else lines.get("at numbers 900 to 1000"),
     }
-    if "Error by number" in lines:  # real_values.py
-        measured["on_windows"] = lines["Error over 100 new sequences"]
-        measured["by_number"] = lines["Error by number"]
-        measured["late"] = lines["Error fed one value at a time"]  # the last 25 of 200
-    return measured
 
 
 def epochs_to_95(curve):
@@ -256,86 +249,129 @@ def percent(share):
     return f"{100 * share:.1f} %"
 
 
-def range_of(shares):
-    """Return the lowest to the highest share, such as "99.5 to 99.8 %"."""
-    lowest, highest = percent(min(shares)), percent(max(shares))
-    if lowest == highest:
-        return highest
-    return f"{lowest.removesuffix(' %')} to {highest}"
-
-
-def median_of(shares):
-    """Return the median and the range of shares; nothing if they do not exist."""
-    if np.isnan(shares).any():
-        return ""
-    return f"{percent(np.median(shares))} ({range_of(shares)})"
-
-
 def reached(epochs):
-    """Return the median of the epochs to 95 %, or how many seeds got there."""
-    learned = np.isfinite(epochs).sum()
-    if learned > len(epochs) / 2:
-        return f"{np.median(epochs):.0f}"
-    return f"{learned} of {len(epochs)} seeds" if learned else "not reached"
-
-
-def cells_of_row(runs):
-    """Return the cells of a command: its accuracies, and the epochs that it took."""
-    shares = [median_of(runs.on_windows), median_of(runs.reading_on)]
-    return [*shares, reached(runs.epochs_to_95)]
-
-
-def cell_of_exercise(column, runs):
-    """Return the median of a column and, in brackets, seed 1, as in a run by hand."""
-    if column == "epochs to 95 %":
-        epochs = runs.epochs_to_95
-        return f"{reached(epochs)} ({reached(epochs[:1])})"
-    if column.startswith("after"):
-        shares = by_number(runs)[int(column.split()[1]) - 1]
-    else:
-        shares = runs.on_windows if column == "accuracy" else runs.reading_on
-    return f"{percent(shares.median())} ({percent(shares.iloc[0])})"
-
-
-def cell_of_grid(command, runs):
-    """Return the cell of a command: how well it has learned, and one value at a time."""
-    if command.startswith("real_values.py"):
-        on_windows = error(runs.on_windows.median())
-        if "--next" in command:
-            factors = runs.late / runs.on_windows
-            return f"{on_windows}: {range_of_factors(factors)} times"
-        return f"{on_windows}: {error(runs.late.min())} to {error(runs.late.max())}"
-    shares = range_of(runs.reading_on)
-    if "--list" in command:
-        return f"{percent(runs.on_windows.median())}: {shares}"
-    epochs = (re.findall(r"--epochs (\d+)", command) or ["2000"])[0]
-    learned = reached(runs.epochs_to_95)
-    joint = "of" if learned.isdigit() else "in"
-    return f"{learned} {joint} {epochs}: {shares}"
+    """Return the median of the epochs to 95 %."""
+    median = np.median(epochs)
+    return f"{median:.0f}" if np.isfinite(median) else "not reached"
 
 
 def by_number(runs):
-    """Return the shares after 1, 2, ... values, a row for each run; NaN if none can be right."""
+    """Return the shares or errors after 1, 2, ... values, a row for each run."""
     answers = runs.by_number.str.split(expand=True)
-    return answers.apply(pd.to_numeric, errors="coerce")
+    answers = answers.apply(pd.to_numeric, errors="coerce")
+    return answers.set_axis(range(1, answers.shape[1] + 1), axis=1)
 
 
-def cells_by_number(runs, numbers=NUMBERS):
-    """Return how many answers are right after so many values; "-" if none can be."""
-    medians = by_number(runs).median()
-    return [f"{100 * medians[n - 1]:.0f} %".replace("nan %", "-") for n in numbers]
+def ranges(numbers):
+    """Return ascending numbers as a text, such as "2, 9 to 11"; "-" if there are none."""
+    found = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    texts = []
+    for first, last in found:
+        joint = ", " if last == first + 1 else " to "
+        texts.append(f"{first}{joint}{last}" if last > first else f"{first}")
+    return ", ".join(texts) or "-"
 
 
-def error(value):
-    """Return an error as a text, a small one with more digits; "-" if there is none."""
-    if np.isnan(value):
-        return "-"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.5f}"
+def right_after(shares):
+    """Return the numbers of values after which enough answers are right, as a text.
+
+    shares: pandas.Series of right answers; its index has the numbers of values.
+    """
+    return ranges(shares.index[shares >= RIGHT])
+
+
+def right_after_of(runs):
+    """Return what all runs are right after; if they differ, each text and how many have it."""
+    texts = Counter(right_after(shares) for _, shares in by_number(runs).iterrows())
+    if len(texts) == 1:
+        return texts.popitem()[0]
+    counts = texts.most_common()
+    return "; ".join(f"{count} of {len(runs)}: {text}" for text, count in counts)
+
+
+def end_of_window(command):
+    """Return after how many values a window ends, or the first answer that can be known."""
+    # It imports Keras, which takes seconds.
+    from tests.experiments import extensions, real_values
+
+    if command.startswith("real_values.py"):
+        options = real_values.parse(command.partition(" ")[2])
+        return options.burn_in + options.steps
+    options = extensions.parse(command)
+    return max(options.shape[0] or 1, options.lag + 1)
+
+
+def stays_right(runs):
+    """Return whether a run is right after each number of values from a window's end on.
+
+    That is, up to 25, and at the numbers 900 to 1,000.
+    """
+    end = min(end_of_window(runs.command.iloc[0]), 25)
+    right = by_number(runs).loc[:, end:] >= RIGHT
+    return right.all(axis=1) & (runs.late >= RIGHT)
+
+
+def cell_of(column, runs):
+    """Return what a column shows of a command's runs."""
+    if column == "command":
+        return f"`{runs.command.iloc[0]}`"
+    if column == "right after":
+        return right_after_of(runs)
+    if column == "stays right":
+        return f"{stays_right(runs).sum()} of {len(runs)}"
+    if column == "epochs to 95 %":
+        return reached(runs.epochs_to_95)
+    number = re.fullmatch(AFTER, column)
+    shares = by_number(runs)[int(number[1])] if number else runs[SHARES[column]]
+    return "-" if shares.isna().any() else percent(shares.median())
+
+
+def cell_of_row(column, runs, by_hand):
+    """Return a cell with, in brackets, seed 1 (by_hand), or the lowest and highest share."""
+    cell = cell_of(column, runs)
+    if by_hand and column != "command":
+        return f"{cell} ({cell_of(column, runs[:1])})"
+    if not by_hand and column in SHARES:
+        shares = runs[SHARES[column]]
+        return f"{cell} ({100 * shares.min():.1f} to {percent(shares.max())})"
+    return cell
+
+
+def cell_of_grid(runs):
+    """Return the cell that is a command: how well it has learned, and what it is right after."""
+    command = runs.command.iloc[0]
+    if command.startswith("real_values.py"):
+        times = range_of_factors(runs.late / runs.on_windows)
+        return f"{runs.on_windows.median():.5f}: {as_good_after(runs)}; {times} times"
+    if "--list" in command:
+        return f"{percent(runs.on_windows.median())}: {right_after_of(runs)}"
+    epochs = (re.findall(r"--epochs (\d+)", command) or ["2000"])[0]
+    learned = reached(runs.epochs_to_95)
+    joint = "of" if learned.isdigit() else "in"
+    return f"{learned} {joint} {epochs}: {right_after_of(runs)}"
+
+
+def as_good_after(runs):
+    """Return the numbers of values, around a window's end, with errors as on windows.
+
+    That is: as medians, at most twice the error on windows, and less than the naive one.
+    """
+    errors = by_number(runs)
+    good = errors.div(runs.on_windows, axis=0).median() <= 2
+    good &= errors.median() < 1
+    end = end_of_window(runs.command.iloc[0])
+    runs_of_equals = (good != good.shift()).cumsum()
+    return ranges(good.index[good & (runs_of_equals == runs_of_equals[end])])
 
 
 def range_of_factors(factors):
-    """Return the lowest to the highest factor, such as "0.9 to 10.5"."""
-    return f"{factors.min():.1f} to {factors.max():.1f}"
+    """Return the lowest to the highest factor, such as "0.9 to 1,010.5"."""
+    return f"{factors.min():,.1f} to {factors.max():,.1f}"
 
 
 def price(runs, plain):
@@ -349,94 +385,53 @@ def price(runs, plain):
     return f"{factors.median():.1f} ({range_of_factors(factors)})"
 
 
-def first_errors(runs):
-    """Return the range of the mean errors after 2 to 5 values."""
-    errors = by_number(runs)[[1, 2, 3, 4]].mean(axis=1)
-    return f"{error(errors.min())} to {error(errors.max())}"
+def lines_of(heading):
+    """Return the lines of a Markdown table, made of results.csv.
 
-
-def cells_of_lag(runs):
-    """Return the accuracies of a command, and those after LAG_NUMBERS values."""
-    shares = [median_of(runs.on_windows), median_of(runs.reading_on)]
-    return [*shares, *cells_by_number(runs, LAG_NUMBERS)]
-
-
-def cells_of_errors(runs):
-    """Return the cells of a command of real_values.py."""
-    medians = by_number(runs).median()
-    cells = [
-        f"{error(errors.median())} ({error(errors.min())} to {error(errors.max())})"
-        for errors in (runs.on_windows, runs.late)
-    ]
-    return [*cells, *(error(medians[n - 1]) for n in ERROR_NUMBERS)]
-
-
-# Tables with a command in each row, whose columns are not those of the others: the names of
-# these, and what makes the cells of a row.
-VIEWS = {
-    "by number": (NUMBERS, cells_by_number),
-    "lags 3 and 4": (
-        ["accuracy (range)", "one at a time (range)", *LAG_NUMBERS],
-        cells_of_lag,
-    ),
-    "lengths": (
-        ["new windows (range)", "late (range)", *ERROR_NUMBERS],
-        cells_of_errors,
-    ),
-}
-COLUMNS = ["accuracy (range)", "one at a time (range)", "epochs to 95 %"]
-
-
-def lines_of(table):
-    """Return the lines of a Markdown table, made of results.csv."""
+    heading: its first line, which names the table and its columns.
+    """
+    table, first, *columns = named(heading)
     rows = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
     (seeds,) = rows.seeds.unique()  # The heading names the seeds of all its cells.
     runs = read_runs()
     runs = runs[runs.seed <= int(seeds)].sort_values("seed")
     runs = dict(list(runs.groupby("command")))
-    if table in EXERCISES:
-        columns = EXERCISES[table]
-        heading = ["", *columns, "command"]
-        lines = []
-        for row in rows.itertuples():
-            cells = [cell_of_exercise(column, runs[row.command]) for column in columns]
-            lines.append([row.row, *cells, f"`{row.command}`"])
-    elif rows.column.any():  # Each cell is a command.
-        if table == "prices":
-            plain = rows[rows.column == "as it is"].set_index("row").command
-            rows = rows[rows.column != "as it is"]
-            pairs = zip(rows.command, plain[rows.row])
-            text = [price(runs[command], runs[other]) for command, other in pairs]
-        elif table == "first answers":
-            text = [first_errors(runs[command]) for command in rows.command]
-        else:
-            text = [cell_of_grid(command, runs[command]) for command in rows.command]
-        rows = rows.assign(text=text)
-        rows = rows[rows.text != ""]
-        grid = rows.pivot(index="row", columns="column", values="text").fillna("")
-        grid = grid.reindex(rows.row.unique(), columns=rows.column.unique())
-        heading = [": network", *grid.columns]
-        lines = grid.itertuples(name=None)
-    else:
-        columns, cells_of = VIEWS.get(table, (COLUMNS, cells_of_row))
-        heading = [": command", *columns]
-        lines = [(f"`{c}`", *cells_of(runs[c])) for c in rows.command]
-    heading[0] = f"`{table}`, seeds 1 to {seeds}{heading[0]}"
-    lines = [heading, ["---"] * len(heading), *lines]
-    return [f"| {' | '.join(map(str, line))} |" for line in lines]
+    by_hand = table.startswith("exercise")
+    first = re.sub(r"seeds( 1 to \d+)?", f"seeds 1 to {seeds}", first, count=1)
+    lines = [[first, *columns], ["---"] * (1 + len(columns))]
+    for row, cells in rows.groupby("row", sort=False):
+        of_row = {cell.column: runs[cell.command] for cell in cells.itertuples()}
+        line = [row]
+        for column in columns:
+            if re.fullmatch(COLUMNS, column):
+                line.append(cell_of_row(column, of_row[""], by_hand))
+            elif column not in of_row:
+                line.append("")
+            elif table in MADE_OF:
+                line.append(price(of_row[column], of_row[PLAIN]))
+            else:
+                line.append(cell_of_grid(of_row[column]))
+        if any(line[1:]):
+            lines.append(line)
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def tables_of(page):
-    """Return the names of the tables of a page that are filled in, which head them."""
-    return re.findall(r"^\| `(.+?)`, seeds", page, re.MULTILINE)
+HEADING = r"(?m)^\| `.+?`, seeds.*"
+
+
+def named(heading):
+    """Return what a table's first line names: the table, and the head of each column."""
+    heads = [head.strip() for head in heading.strip().strip("|").split("|")]
+    return [re.match("`(.+?)`", heads[0])[1], *heads]
 
 
 def filled(page):
     """Return a page with its tables and the versions made anew."""
-    for table in tables_of(page):
-        old = rf"^\| `{table}`, seeds.*\n(\|.*\n)*"
-        new = "\n".join([*lines_of(table), ""])
-        page = re.sub(old, new, page, flags=re.MULTILINE)
+    page = re.sub(
+        rf"{HEADING}\n(\|.*\n)*",
+        lambda table: "\n".join([*lines_of(table[0].splitlines()[0]), ""]),
+        page,
+    )
     found = "; ".join(sorted(set(read_runs().versions)))
     return re.sub(r"(?<=^Versions: ).*", found, page, flags=re.MULTILINE)
 
@@ -449,12 +444,12 @@ def main():
     import fcntl  # Windows does not have it, and the exercises import this file.
 
     pages = {file: file.read_text("utf-8") for file in PAGES}
-    on_pages = {table for page in pages.values() for table in tables_of(page)}
+    headings = re.findall(HEADING, "".join(pages.values()))
     # Only one program at a time may run what lacks. The lock ends with the program.
     with FILE.with_name("experiments.csv").open() as locked:
         try:
             fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            check_experiments(on_pages)
+            check_experiments(headings)
             todo = lacking()
             for command in dict.fromkeys(command for command, _ in todo):
                 check_command(command)

@@ -37,8 +37,8 @@ echo_lag.py,3,0.7,,inf,,keras 4,
 """
 LISTED = """\
 table,row,column,command,seeds
-rows,,,--lag 1,3
-rows,,,echo_lag.py,3
+rows,one,,--lag 1,3
+rows,two,,echo_lag.py,3
 grid,x,a,--lag 1,3
 grid,x,b,--lag 2 --epochs 60,3
 grid,y,b,--list 30,3
@@ -47,7 +47,14 @@ exercise 5,of 6,,--lag 1,3
 """
 
 
-PAGE = "".join(f"| `{name}`, seeds |\n\n" for name in ("rows", "grid", "exercise 5"))
+PAGE = """\
+| `rows`, seeds: row | command | on windows | epochs to 95 % |
+
+| `grid`, seeds: network | a | b | c |
+
+| `exercise 5`, seeds | accuracy | one at a time | right after | after 2 values | command |
+
+"""
 
 
 @pytest.fixture
@@ -147,14 +154,14 @@ def parsed(command):
 
 
 def test_each_command_can_be_run_and_does_what_its_cell_says():
-    tables = [results.tables_of(page.read_text("utf-8")) for page in results.PAGES]
-    results.check_experiments({name for names in tables for name in names})
+    pages = "".join(page.read_text("utf-8") for page in results.PAGES)
+    results.check_experiments(re.findall(results.HEADING, pages))
     for cell in results.EXPERIMENTS.itertuples():
         if cell.command.split()[0].removesuffix(".py") in SCRIPTS:
             continue
         options, numbers = parsed(cell.command)
-        if not cell.row:
-            continue
+        if not cell.column and "exercise" not in cell.table:
+            continue  # Its command stands beside it.
         names = f"{cell.row}, {cell.column}"
         where = f"experiments.csv: {names}: {cell.command}"
         said = {name for name in OPTIONS if re.search(name, names)}
@@ -173,7 +180,8 @@ def test_tables_of_a_page_are_made_of_the_file(page):
     if results.lacking():
         pytest.fail("results.csv lacks runs: `python -m tests.experiments.results`")
     page = page.read_text("utf-8")
-    empty = re.sub(r"(?m)^(\| `.+?`, seeds).*\n(\|.*\n)+", r"\1\n", page)
+    heading = r"(?m)^(\| `.+?`, seeds) 1 to \d+(.*\n)(\|.*\n)+"
+    empty = re.sub(heading, r"\1\2", page)
     empty = re.sub(r"(?m)^Versions: .*", "Versions: ", empty)
     assert empty != page
     assert results.filled(empty) == page
@@ -181,23 +189,83 @@ def test_tables_of_a_page_are_made_of_the_file(page):
 
 @pytest.mark.usefixtures("file")
 def test_cells_are_medians_with_their_ranges_of_the_seeds_of_the_list():
-    def rows(table):
-        return results.lines_of(table)[2:]
-
-    assert rows("rows") == [
-        "| `--lag 1` | 50.0 % (25.0 to 100.0 %) | 50.0 % (25.0 to 75.0 %) | 30 |",
-        "| `echo_lag.py` | 70.0 % (70.0 %) |  | not reached |",
+    rows, grid, exercise = [
+        results.lines_of(heading) for heading in PAGE.splitlines()[::2]
     ]
-    assert results.lines_of("grid") == [
-        "| `grid`, seeds 1 to 3: network | a | b | c |",
+    assert rows == [
+        "| `rows`, seeds 1 to 3: row | command | on windows | epochs to 95 % |",
         "| --- | --- | --- | --- |",
-        "| x | 30 of 2000: 25.0 to 75.0 % | 1 of 3 seeds in 60: 20.0 to 40.0 % |  |",
-        "| y |  | 75.0 %: 30.0 % | 0.10: 0.00040 to 2.50 |",
+        "| one | `--lag 1` | 50.0 % (25.0 to 100.0 %) | 30 |",
+        "| two | `echo_lag.py` | 70.0 % (70.0 to 70.0 %) | not reached |",
+    ]
+    assert grid[2:] == [
+        "| x | 30 of 2000: 2 of 3: -; 1 of 3: 2, 3 | not reached in 60: - |  |",
+        "| y |  | 75.0 %: - | 0.10000: 5; 1.3 to 25.0 times |",
     ]
     # In brackets, seed 1, which is not the first one of the file.
-    assert rows("exercise 5") == ["| of 6 | 50.0 % (25.0 %) | `--lag 1` |"]
-    assert results.reached(np.array([20, np.inf])) == "1 of 2 seeds"
+    cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | 2 of 3: -; 1 of 3: 2, 3 (-)"
+    assert exercise[2:] == [f"| of 6 | {cells} | 50.0 % (50.0 %) | `--lag 1` |"]
     assert results.filled("Versions: 3") == "Versions: keras 3; keras 4"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([], "-"),
+        ([5], "5"),
+        ([4, 5], "4, 5"),
+        ([2, 9, 10, 11, 15], "2, 9 to 11, 15"),
+        (range(2, 26), "2 to 25"),
+    ],
+)
+def test_numbers_are_written_as_ranges(numbers, text):
+    assert results.ranges(numbers) == text
+
+
+def runs_like(command, *shares, late=1.0):
+    """Return a run of a command for each text of shares, as read_runs does."""
+    return pd.DataFrame({"command": command, "by_number": shares, "late": late})
+
+
+def test_what_runs_are_right_after_and_whether_they_stay_right():
+    """The window of 5 ends after 5 values; a share of 0.80 is enough."""
+    to_25 = " ".join(["0.80"] * 21)
+    wrong_once = " ".join(["1"] * 10 + ["0.79"] + ["1"] * 10)
+    runs = runs_like("--lag 1", f"- 0 0 0.79 {to_25}", f"- 1 1 1 {wrong_once}")
+    text = "1 of 2: 5 to 25; 1 of 2: 2 to 14, 16 to 25"
+    assert results.right_after_of(runs) == text
+    assert results.stays_right(runs).tolist() == [True, False]
+    assert results.cell_of("stays right", runs) == "1 of 2"
+    assert not results.stays_right(runs.assign(late=0.79)).any()
+    # Where a window ends later, what comes before it does not matter.
+    for options, right in {
+        "--lead 5": False,
+        "--stateless --lead 5": False,
+        "--stateless --lead 11": True,
+        "--burn-in 11": True,
+        "--context 16 --length 31": True,
+        "--context 30 --length 60": True,
+        "--list 60 --burn-in 11": True,
+    }.items():
+        (stays,) = results.stays_right(runs_like(options, f"- 1 1 1 {wrong_once}"))
+        assert stays == right, options
+    # The first answer cannot be known.
+    for options in "--through-time", "--context 1 --batch-size 1":
+        first_unknown = f"- 1 1 1 {to_25}"
+        assert results.stays_right(runs_like(options, first_unknown)).all(), options
+
+
+def test_errors_are_as_good_as_on_windows_around_their_end():
+    errors = ["1 0.2 0.9 0.2 0.2 0.1 0.3 0.2", "1 0.2 0.9 0.4 0.2 0.1 0.3 0.2"]
+    runs = runs_like("real_values.py --lag 3 --steps 6", *errors)
+    runs = runs.assign(on_windows=[0.1, 0.2])
+    assert results.as_good_after(runs) == "4 to 6"
+    assert results.as_good_after(runs.assign(on_windows=[0.1, 0.1])) == "5, 6"
+    late = runs.assign(command="real_values.py --lag 3 --steps 4 --burn-in 4")
+    assert results.as_good_after(late.assign(on_windows=[0.1, 0.1])) == "8"
+    assert (
+        results.as_good_after(runs.assign(on_windows=[9, 9], by_number="1 " * 8)) == "-"
+    )
 
 
 def test_a_run_has_one_thread_and_says_why_it_fails(monkeypatch):
@@ -271,7 +339,7 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
 
     def run(arguments):
         ran.append(" ".join(arguments))
-        return "Accuracy over 100 new sequences: 0.75\nAccuracy by number: - 0.5 0.5"
+        return "Accuracy over 100 new sequences: 0.75\nAccuracy by number: - 0 0 0 0"
 
     monkeypatch.setattr(results, "run", run)
     heading, first, *_ = RUNS.splitlines()  # --lag 1, seed 2
@@ -342,9 +410,9 @@ SEEDS = "an integer of at least 1 is needed"
 @pytest.mark.parametrize(
     ("line", "instead", "message"),
     [
-        ("rows,,,echo_lag.py,3", "rows,,,echo_lag.py,5", "'rows' has 3 and 5 seeds"),
-        ("rows,,,echo_lag.py,3", "rows,,,--lag 1,3", "'rows' has '--lag 1' twice"),
-        ("grid,y,c", "grid,y,b", "'grid' has 'y, b' twice"),
+        ("rows,two,,echo_lag.py,3", "rows,two,,--lag 1,5", "'rows' has 3 and 5 seeds"),
+        ("rows,two,", "rows,one,", "'rows' has 'one, ' twice"),
+        ("grid,y,c", "grid,y,b", "'grid' has 'c': experiments.csv has no such column"),
         ("--list 30,3", "--list 30,0", f"--list 30: seeds is '0': {SEEDS}"),
         ("--list 30,3", "--list 30,", f"--list 30: seeds is '': {SEEDS}"),
         ("--list 30,3", "--list 30,2.5", f"--list 30: seeds is '2.5': {SEEDS}"),
@@ -416,14 +484,14 @@ def test_a_price_is_paired_by_seed_and_only_of_what_all_runs_have_learned():
 
 
 @pytest.mark.usefixtures("file")
-def test_tables_of_other_tables_have_their_rows(monkeypatch):
+def test_a_price_has_the_rows_of_other_tables(monkeypatch):
     lines = [
         ("x", "as it is", "--steps 9"),
         ("x", "burn-in", "--burn-in 9"),
         ("y", "as it is", "--steps 8"),
     ]
     cells = [("next value", *line, "2") for line in lines]
-    cells = pd.DataFrame(cells, columns=[*results.EXPERIMENTS])
+    cells = pd.DataFrame(cells, columns=[*results.EXPERIMENTS][:5])
     monkeypatch.setattr(results, "EXPERIMENTS", cells)
     runs = "".join(
         f"{command},{seed},{seed * times / 100},,,9 1 2 3 {times} 9,keras 3,0.06\n"
@@ -431,12 +499,6 @@ def test_tables_of_other_tables_have_their_rows(monkeypatch):
         for seed in (1, 2)
     )
     results.FILE.write_text(f"{RUNS.splitlines()[0]}\n{runs}", "utf-8")
-    assert results.lines_of("prices") == [
-        "| `prices`, seeds 1 to 2: network | burn-in |",
-        "| --- | --- |",
-        "| x | 2.0 (2.0 to 2.0) |",
-    ]
-    assert results.lines_of("first answers")[2:] == [
-        "| x | 1.75 to 1.75 | 2.00 to 2.00 |",
-        "| y | 2.25 to 2.25 |  |",
+    assert results.lines_of("| `prices`, seeds: network | burn-in | z |")[2:] == [
+        "| x | 2.0 (2.0 to 2.0) |  |",
     ]

@@ -4,17 +4,15 @@
 
 A line of experiments.csv is a command (a script, real_values.py and its options, or options
 of extensions.py alone), how many seeds it runs with (3: the seeds 1, 2 and 3), and its place:
-a table, with a row and a column if these have names. A line without a table is a run whose
-output a page shows. A page needs a line that begins with "| `name`, seeds": this program
-makes the table.
+a table and a row, and a column if each cell of the table is a command. A page has the first
+line of a table, "| `name`, seeds: ... |", and this program makes the others. Last stands the
+conclusion: what all runs are right after, or how many of them stay right, and what percentage
+of the answers on windows can be known, if they are learned. The tests check it.
 
 Each finished run adds a line to results.csv, so a program that was stopped goes on. To measure
 again, delete lines there. To try an experiment first, run its command by hand:
 
     python -m tests.experiments.extensions --lag 2 --seed 1
-
-Once its command stands in experiments.csv, the tests fail until this program has run to its
-end. They also fail if results.csv has a run that is not in the list.
 """
 
 import argparse
@@ -264,16 +262,11 @@ def by_number(runs):
 
 def ranges(numbers):
     """Return ascending numbers as a text, such as "2, 9 to 11"; "-" if there are none."""
-    found = []
-    for number in numbers:
-        if found and number == found[-1][1] + 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
+    numbers = pd.Series(numbers, dtype=int)
     texts = []
-    for first, last in found:
-        joint = ", " if last == first + 1 else " to "
-        texts.append(f"{first}{joint}{last}" if last > first else f"{first}")
+    for _, block in numbers.groupby((numbers.diff() != 1).cumsum()):
+        joint = " to " if len(block) > 2 else ", "
+        texts.append(joint.join(map(str, sorted({block.iloc[0], block.iloc[-1]}))))
     return ", ".join(texts) or "-"
 
 
@@ -287,11 +280,10 @@ def right_after(shares):
 
 def right_after_of(runs):
     """Return what all runs are right after; if they differ, each text and how many have it."""
-    texts = Counter(right_after(shares) for _, shares in by_number(runs).iterrows())
-    if len(texts) == 1:
-        return texts.popitem()[0]
-    counts = texts.most_common()
-    return "; ".join(f"{count} of {len(runs)}: {text}" for text, count in counts)
+    texts = [right_after(shares) for _, shares in by_number(runs).iterrows()]
+    counts = Counter(texts).most_common()
+    several = [f"{count} of {len(texts)}: {text}" for text, count in counts]
+    return "; ".join(several) if len(counts) > 1 else texts[0]
 
 
 def end_of_window(command):

@@ -46,10 +46,17 @@ def test_it_prints_what_the_laboratory_prints(capsys):
     output = capsys.readouterr().out
     measured = results.read(output)
     assert measured["reading_on"] == expected["reading_on"]
-    after = dict(re.findall(r"(?m)^after +(\d+) values +(\S+)$", output))
-    by_number = [after.get(str(number), "-") for number in range(1, 26)]
-    assert " ".join(by_number) == expected["by_number"]
-    assert "\nEpochs to 95 %: 218\n" in output
+    # It is fed by part 4's network: after n values, this names value n - 1.
+    lines = re.findall(r"(?m)^after +(\d+) values +(\S+) +value (\d+) in (\d+)", output)
+    numbers, shares, values, named = zip(*lines)
+    assert " ".join(["-"] * 3 + [*shares]) == expected["by_number"]
+    assert [*map(int, numbers)] == [*range(4, 26)]
+    assert [*map(int, values)] == [*range(3, 25)]
+    assert min(map(int, named)) > 95
+    *_, epochs, right, changed = output.splitlines()
+    assert epochs == "Epochs to 95 %: 218"
+    assert right == "Right after: - values"  # for a lag of 3
+    assert changed.startswith("Changed scripts: ")
 
 
 @pytest.fixture

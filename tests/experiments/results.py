@@ -282,7 +282,7 @@ def right_after_of(runs):
     """Return what all runs are right after; if they differ, each text and how many have it."""
     texts = [right_after(shares) for _, shares in by_number(runs).iterrows()]
     counts = Counter(texts).most_common()
-    several = [f"{count} of {len(texts)}: {text}" for text, count in counts]
+    several = [f"{text} ({count} of {len(texts)})" for text, count in counts]
     return "; ".join(several) if len(counts) > 1 else texts[0]
 
 
@@ -393,6 +393,8 @@ def lines_of(heading):
     lines = [[first, *columns], ["---"] * (1 + len(columns))]
     for row, cells in rows.groupby("row", sort=False):
         of_row = {cell.column: runs[cell.command] for cell in cells.itertuples()}
+        if table in MADE_OF and PLAIN not in of_row:
+            continue
         line = [row]
         for column in columns:
             if re.fullmatch(COLUMNS, column):

@@ -199,11 +199,11 @@ def test_cells_are_medians_with_their_ranges_of_the_seeds_of_the_list():
         "| two | `echo_lag.py` | 70.0 % (70.0 to 70.0 %) | not reached |",
     ]
     assert grid[2:] == [
-        "| x | 30 of 2000: 2 of 3: -; 1 of 3: 2, 3 | not reached in 60: - |  |",
+        "| x | 30 of 2000: - (2 of 3); 2, 3 (1 of 3) | not reached in 60: - |  |",
         "| y |  | 75.0 %: - | 0.10000: 5; 1.3 to 25.0 times |",
     ]
     # In brackets, seed 1, which is not the first one of the file.
-    cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | 2 of 3: -; 1 of 3: 2, 3 (-)"
+    cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | - (2 of 3); 2, 3 (1 of 3) (-)"
     assert exercise[2:] == [f"| of 6 | {cells} | 50.0 % (50.0 %) | `--lag 1` |"]
     assert results.filled("Versions: 3") == "Versions: keras 3; keras 4"
 
@@ -232,7 +232,7 @@ def test_what_runs_are_right_after_and_whether_they_stay_right():
     to_25 = " ".join(["0.80"] * 21)
     wrong_once = " ".join(["1"] * 10 + ["0.79"] + ["1"] * 10)
     runs = runs_like("--lag 1", f"- 0 0 0.79 {to_25}", f"- 1 1 1 {wrong_once}")
-    text = "1 of 2: 5 to 25; 1 of 2: 2 to 14, 16 to 25"
+    text = "5 to 25 (1 of 2); 2 to 14, 16 to 25 (1 of 2)"
     assert results.right_after_of(runs) == text
     assert results.stays_right(runs).tolist() == [True, False]
     assert results.cell_of("stays right", runs) == "1 of 2"

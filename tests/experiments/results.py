@@ -28,8 +28,6 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import cache
-from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import numpy as np
@@ -168,15 +166,11 @@ def measure(command, seed):
     return {"command": command, "seed": seed, **read(output)}
 
 
-@cache
 def versions():
     """Return the versions of what matters, and the processor, as one line."""
-    # One may be keras-nightly, for keras. On Python 3.10, some are not found.
-    distributions = packages_distributions()
     found = [f"python {platform.python_version()}"]
     for package in ("tensorflow", "keras", "numpy", "pandas"):
-        name = distributions.get(package, [package])[0]
-        found.append(f"{package} {version(name)}")
+        found.append(f"{package} {importlib.import_module(package).__version__}")
     return " ".join([*found, *processor()])
 
 
@@ -431,6 +425,11 @@ def tables_of(page):
     return re.findall(r"^\| `(.+?)`, seeds", page, re.MULTILINE)
 
 
+def tables_on_pages():
+    """Return the names of the tables of all pages."""
+    return {table for file in PAGES for table in tables_of(file.read_text("utf-8"))}
+
+
 def filled(page):
     """Return a page with its tables and the versions made anew."""
     for table in tables_of(page):
@@ -448,23 +447,26 @@ def main():
     parser.parse_args()
     import fcntl  # Windows does not have it, and the exercises import this file.
 
-    pages = {file: file.read_text("utf-8") for file in PAGES}
-    on_pages = {table for page in pages.values() for table in tables_of(page)}
-    # Only one program at a time may run what lacks. The lock ends with the program.
-    with FILE.with_name("experiments.csv").open() as locked:
-        try:
-            fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            check_experiments(on_pages)
-            todo = lacking()
-            for command in dict.fromkeys(command for command, _ in todo):
-                check_command(command)
-        except BlockingIOError:
-            parser.error("another results.py is running: wait for its end")
-        except ValueError as error:
-            parser.error(str(error))
-        run_all(todo)
-        for file, page in pages.items():
-            file.write_text(filled(page), "utf-8")
+    # Only one program at a time may run what lacks. The lock is that of the folder, as an
+    # editor may put a new file in the place of an old one. It ends with the program.
+    folder = os.open(FILE.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        on_pages = tables_on_pages()
+        check_experiments(on_pages)
+        todo = lacking()
+        for command in dict.fromkeys(command for command, _ in todo):
+            check_command(command)
+    except BlockingIOError:
+        parser.error("another results.py is running: wait for its end")
+    except ValueError as error:
+        parser.error(str(error))
+    run_all(todo)
+    if tables_on_pages() != on_pages:
+        parser.error("a page has other tables than before the runs: start again")
+    for file in PAGES:  # They are read now: they may have been edited meanwhile.
+        file.write_text(filled(file.read_text("utf-8")), "utf-8")
+    os.close(folder)
 
 
 if __name__ == "__main__":

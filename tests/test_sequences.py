@@ -99,11 +99,6 @@ def test_a_bad_value_is_an_error_that_names_it(value):
         one_hot_encode([0, value])
 
 
-def test_a_value_is_below_n_unique():
-    with pytest.raises(ValueError, match="^3 is not an integer from 0 to 2$"):
-        one_hot_encode([0, 3], n_unique=3)
-
-
 @pytest.mark.parametrize("value", SEQUENCES, ids=lambda value: type(value).__name__)
 def test_what_is_no_flat_sequence_is_an_error_that_names_its_type(value):
     with pytest.raises(ValueError, match=f"{type(value).__name__} .*: a flat list"):

@@ -133,8 +133,9 @@ def answers_of_main(monkeypatch, capsys, lag, right_from=1):
 
     same = " --same" if lag > 0 else ""
 
-    def feed(model, n_sequences=2, length=25, before=None):
+    def feed(model, n_sequences=100, length=25, before=None):
         assert [*before] == [0, 1, 2] * bool(same)
+        assert (n_sequences, length) in [(100, 25), (50, 1000)]
         sequences = np.arange(n_sequences * length).reshape(n_sequences, length)
         answers = np.roll(sequences, lag, axis=1)
         answers[:, : right_from - 1] = -1
@@ -414,6 +415,9 @@ def test_a_batch_starts_from_the_state_of_another_sequence_or_a_random_one(kind)
         rows = before[1:].swapaxes(2, 3).reshape(-1, 12)
         assert len(np.unique(rows, axis=0)) == len(rows) == 30
         assert not np.isin(rows, after).any()
+    if kind == "random":  # One that an LSTM can have: h is less than its tanh of c.
+        h, c = before.swapaxes(0, 2)
+        assert (np.abs(h) < np.abs(np.tanh(c))).all()
 
 
 def test_a_random_state_is_one_that_an_lstm_can_have():

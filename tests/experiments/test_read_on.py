@@ -39,9 +39,17 @@ def copied(trained, monkeypatch):
 
 
 @pytest.mark.usefixtures("copied")
-def test_it_prints_what_the_laboratory_prints(capsys):
+def test_it_prints_what_the_laboratory_prints(clone, monkeypatch, capsys):
     extensions.main("--lag 3 --seed 0")
     expected = results.read(capsys.readouterr().out)
+    fit = echo_lag.fit
+
+    def fit_meanwhile(model):
+        """Train; a script is edited for the next run."""
+        (clone / "one.py").write_text("changed")
+        return fit(model)
+
+    monkeypatch.setattr(echo_lag, "fit", fit_meanwhile)
     read_on.main(["--lag", "3", "--seed", "0"])
     output = capsys.readouterr().out
     measured = results.read(output)
@@ -50,6 +58,7 @@ def test_it_prints_what_the_laboratory_prints(capsys):
     by_number = [after.get(str(number), "-") for number in range(1, 26)]
     assert " ".join(by_number) == expected["by_number"]
     assert "\nEpochs to 95 %: 218\n" in output
+    assert output.endswith("Changed scripts: none\n")
 
 
 @pytest.fixture

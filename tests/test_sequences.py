@@ -123,11 +123,7 @@ def test_nan_is_not_decoded(encoded):
 
 @pytest.mark.parametrize(
     ("framing", "fewest", "X_shape"),
-    [
-        (CURRENT, 1, (25, 1, 100)),
-        (NO_CONTEXT, 2, (24, 1, 100)),
-        (LAG, 6, (20, 5, 100)),
-    ],
+    [(CURRENT, 1, (25, 1, 100)), (NO_CONTEXT, 2, (24, 1, 100)), (LAG, 6, (20, 5, 100))],
 )
 def test_framing_of_a_new_sequence_and_of_a_bad_one(framing, fewest, X_shape):
     X, y = framing()

@@ -157,6 +157,7 @@ REFUSED = {
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
     ),
     "maximum": after(lambda x: x / ops.max(ops.abs(x), axis=1, keepdims=True)),
+    "a little ahead": after(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 40),
     "weights of each step": after(layers.LayerNormalization(axis=1)),
     "changed later": after(changed_later()),
     "faint output": functional(

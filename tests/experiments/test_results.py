@@ -107,9 +107,9 @@ def numbers_of(command):
     program, _, arguments = command.partition(" ")
     if program != "real_values.py":
         return {*vars(extensions.parse(command)).values()}
-    options = real_values.parse(arguments)
-    made = options.steps + options.burn_in, options.lag + 1  # a window, and a mean
-    return {*vars(options).values(), *made}
+    options = vars(real_values.parse(arguments))
+    window = options.pop("steps") + options.pop("burn_in")
+    return {*options.values(), window, options["lag"] + 1}  # the values of a mean
 
 
 def test_each_command_can_be_run_and_does_what_its_cell_says(monkeypatch):

@@ -68,12 +68,22 @@ def fit(model, epochs=EPOCHS):
 
 def check(model, X, y):
     """Raise ValueError if the samples X or their answers y do not fit the model."""
-    needed = model.input_shape
+    needed = batch_shape_of(model)
     if X.shape[1:] != needed[1:] or len(X) == 0 or len(X) % needed[0]:
         raise ValueError(f"X has shape {X.shape}: full batches of {needed} are needed")
     needed = len(X), *model.output_shape[1:]
     if y.shape != needed:
         raise ValueError(f"y has shape {y.shape}: {needed} is needed")
+
+
+def batch_shape_of(model):
+    """Return the input shape of a model; raise ValueError if it has no batch size."""
+    size, *sample = model.input_shape
+    if size is None:
+        # The article's sequences have four batches.
+        needed = len(generate_data()[0]) // 4, *sample
+        raise ValueError(f"no batch size: write keras.Input(batch_shape={needed})")
+    return model.input_shape
 
 
 # Only for speed: compile_fit does the article's two lines, so you need not read it.
@@ -106,7 +116,7 @@ def reset_states(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
-    needed = model.input_shape[1:]
+    needed = batch_shape_of(model)[1:]
     if X.shape[1:] != needed or len(X) == 0:
         raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
     # As model.predict(X, batch_size=6). The state needs full batches: zeros fill the last one.

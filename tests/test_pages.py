@@ -56,11 +56,7 @@ HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
 LONG_SAMPLES = "--through-time --epochs 4000"
 # The measured figures in the text of a section that has no table for them.
 FIGURES = [
-    (
-        README,
-        "Why part 3 fails",
-        percent("--context 1 --batch-size 1", "reading_on"),
-    ),
+    (README, "Why part 3 fails", percent("--context 1 --batch-size 1", "reading_on")),
     (
         README,
         "Why part 3 fails",

@@ -99,11 +99,6 @@ def test_a_bad_value_is_an_error_that_names_it(value):
         one_hot_encode([0, value])
 
 
-def test_a_value_is_below_n_unique():
-    with pytest.raises(ValueError, match="^3 is not an integer from 0 to 2$"):
-        one_hot_encode([0, 3], n_unique=3)
-
-
 @pytest.mark.parametrize("value", SEQUENCES, ids=lambda value: type(value).__name__)
 def test_what_is_no_flat_sequence_is_an_error_that_names_its_type(value):
     with pytest.raises(ValueError, match=f"{type(value).__name__} .*: a flat list"):
@@ -128,11 +123,7 @@ def test_nan_is_not_decoded(encoded):
 
 @pytest.mark.parametrize(
     ("framing", "fewest", "X_shape"),
-    [
-        (CURRENT, 1, (25, 1, 100)),
-        (NO_CONTEXT, 2, (24, 1, 100)),
-        (LAG, 6, (20, 5, 100)),
-    ],
+    [(CURRENT, 1, (25, 1, 100)), (NO_CONTEXT, 2, (24, 1, 100)), (LAG, 6, (20, 5, 100))],
 )
 def test_framing_of_a_new_sequence_and_of_a_bad_one(framing, fewest, X_shape):
     X, y = framing()

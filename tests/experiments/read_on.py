@@ -18,7 +18,7 @@ import pandas as pd
 
 import echo_lag
 from tests.experiments.extensions import SEED, feed, from_to
-from tests.experiments.results import epochs_to_95, reached, right_after
+from tests.experiments.results import RIGHT, epochs_to_95, ranges, reached
 
 
 def parse(arguments=None):
@@ -67,7 +67,7 @@ def main(arguments=None):
     right = pd.Series(right)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     print("Epochs to 95 %:", reached([epochs_to_95(history["accuracy"])]))
-    print("Right after:", right_after(right), "values")
+    print("Right after:", ranges(right.index[right >= RIGHT]), "values")
     print("Changed scripts:", changed)
 
 

@@ -27,8 +27,6 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import cache
-from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +62,8 @@ def read_experiments():
 EXPERIMENTS = read_experiments()
 
 
-def check_experiments(headings):
-    """Raises: ValueError if a line of experiments.csv has no seeds, or no place in a table.
-
-    headings: the first lines of the tables on the pages.
-    """
+def check_experiments(on_pages):
+    """Raises: ValueError if experiments.csv does not fit these first lines of tables."""
     fields = ["table", "row", "column", "command", "seeds"]
     if [*EXPERIMENTS.columns[:5]] != fields:
         raise ValueError(f"experiments.csv must begin with {','.join(fields)}")
@@ -76,18 +71,16 @@ def check_experiments(headings):
         if not str(line.seeds).isdecimal() or int(line.seeds) < 1:
             found = f"experiments.csv: {line.command}: seeds is {line.seeds!r}"
             raise ValueError(f"{found}: an integer of at least 1 is needed")
-    on_pages = {table: columns for table, _, *columns in map(named, headings)}
+    shown = {table: columns for table, _, *columns in map(named, on_pages)}
     tables = dict(list(EXPERIMENTS[EXPERIMENTS.table != ""].groupby("table")))
-    unmatched = ({*on_pages} - {*MADE_OF}) ^ {*tables}
+    unmatched = ({*shown} - {*MADE_OF}) ^ {*tables}
     if unmatched:
         needed = "must be in experiments.csv and on a page"
         raise ValueError(f"the table {unmatched.pop()!r} {needed}")
-    for table, columns in on_pages.items():
-        listed = {
-            c for name in MADE_OF.get(table, [table]) for c in tables[name].column
-        }
-        for column in columns:
-            if column not in listed and not re.fullmatch(COLUMNS, column):
+    for table, columns in shown.items():
+        listed = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
+        for column in {*columns} - {*listed.column}:
+            if not re.fullmatch(COLUMNS, column):
                 needed = "experiments.csv has no such column"
                 raise ValueError(f"the table {table!r} has {column!r}: {needed}")
     for table, lines in tables.items():
@@ -162,24 +155,17 @@ def measure(command, seed):
     return {"command": command, "seed": seed, **read(output)}
 
 
-@cache
 def versions():
     """Return the versions of what matters, and the processor, as one line."""
-    # One may be keras-nightly, for keras. On Python 3.10, some are not found.
-    distributions = packages_distributions()
     found = [f"python {platform.python_version()}"]
     for package in ("tensorflow", "keras", "numpy", "pandas"):
-        name = distributions.get(package, [package])[0]
-        found.append(f"{package} {version(name)}")
-    return " ".join([*found, *processor()])
-
-
-def processor():
-    """Return the vendor, family and model of the processor, where Linux names them."""
+        found.append(f"{package} {importlib.import_module(package).__version__}")
+    # The processor, where Linux names it
     file = Path("/proc/cpuinfo")
     text = file.read_text("utf-8") if file.exists() else ""
     fields = re.findall(r"(?m)^(vendor_id|cpu family|model)\s*: (.*)", text)
-    return [f"{name} {value}" for name, value in dict(fields).items()]
+    found += [f"{name} {value}" for name, value in dict(fields).items()]
+    return " ".join(found)
 
 
 def read(output):
@@ -199,10 +185,9 @@ def read(output):
 
 
 def epochs_to_95(curve):
-    """Return the epoch by which the accuracy has reached 95 % to stay; infinity if never.
+    """Return the first epoch from which the mean of 20 epochs stays at 95 % for the next 100.
 
-    That is the first epoch at which the mean of 20 epochs has reached 95 %, and stays there
-    for the next 100 epochs.
+    Infinity if there is none.
     """
     reached = curve.rolling(20).mean().round(6) >= 0.95  # 0.9499999 is 95 %, too.
     stays = reached.astype(int).rolling(101).sum() == 101
@@ -265,22 +250,16 @@ def ranges(numbers):
     numbers = pd.Series(numbers, dtype=int)
     texts = []
     for _, block in numbers.groupby((numbers.diff() != 1).cumsum()):
+        first, last = block.iloc[0], block.iloc[-1]
         joint = " to " if len(block) > 2 else ", "
-        texts.append(joint.join(map(str, sorted({block.iloc[0], block.iloc[-1]}))))
+        texts.append(f"{first}{joint}{last}" if last > first else f"{first}")
     return ", ".join(texts) or "-"
-
-
-def right_after(shares):
-    """Return the numbers of values after which enough answers are right, as a text.
-
-    shares: pandas.Series of right answers; its index has the numbers of values.
-    """
-    return ranges(shares.index[shares >= RIGHT])
 
 
 def right_after_of(runs):
     """Return what all runs are right after; if they differ, each text and how many have it."""
-    texts = [right_after(shares) for _, shares in by_number(runs).iterrows()]
+    shares = [shares for _, shares in by_number(runs).iterrows()]
+    texts = [ranges(of_run.index[of_run >= RIGHT]) for of_run in shares]
     counts = Counter(texts).most_common()
     several = [f"{text} ({count} of {len(texts)})" for text, count in counts]
     return "; ".join(several) if len(counts) > 1 else texts[0]
@@ -299,10 +278,7 @@ def end_of_window(command):
 
 
 def stays_right(runs):
-    """Return whether a run is right after each number of values from a window's end on.
-
-    That is, up to 25, and at the numbers 900 to 1,000.
-    """
+    """Return which runs are right from a window's end to 25, and at 900 to 1,000."""
     end = min(end_of_window(runs.command.iloc[0]), 25)
     right = by_number(runs).loc[:, end:] >= RIGHT
     return right.all(axis=1) & (runs.late >= RIGHT)
@@ -351,14 +327,14 @@ def cell_of_grid(runs):
 def as_good_after(runs):
     """Return the numbers of values, around a window's end, with errors as on windows.
 
-    That is: as medians, at most twice the error on windows, and less than the naive one.
+    As medians, they are at most twice those on windows, and less than the naive one.
     """
     errors = by_number(runs)
-    good = errors.div(runs.on_windows, axis=0).median() <= 2
-    good &= errors.median() < 1
+    times = errors.div(runs.on_windows, axis=0).median()
+    good = (times <= 2) & (errors.median() < 1)
+    blocks = (good != good.shift()).cumsum()
     end = end_of_window(runs.command.iloc[0])
-    runs_of_equals = (good != good.shift()).cumsum()
-    return ranges(good.index[good & (runs_of_equals == runs_of_equals[end])])
+    return ranges(good.index[good & (blocks == blocks[end])])
 
 
 def range_of_factors(factors):
@@ -378,10 +354,7 @@ def price(runs, plain):
 
 
 def lines_of(heading):
-    """Return the lines of a Markdown table, made of results.csv.
-
-    heading: its first line, which names the table and its columns.
-    """
+    """Return the lines of the Markdown table with this first line, made of results.csv."""
     table, first, *columns = named(heading)
     rows = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
     (seeds,) = rows.seeds.unique()  # The heading names the seeds of all its cells.
@@ -419,6 +392,11 @@ def named(heading):
     return [re.match("`(.+?)`", heads[0])[1], *heads]
 
 
+def headings():
+    """Return the first lines of the tables of all pages."""
+    return re.findall(HEADING, "".join(file.read_text("utf-8") for file in PAGES))
+
+
 def filled(page):
     """Return a page with its tables and the versions made anew."""
     page = re.sub(
@@ -437,23 +415,26 @@ def main():
     parser.parse_args()
     import fcntl  # Windows does not have it, and the exercises import this file.
 
-    pages = {file: file.read_text("utf-8") for file in PAGES}
-    headings = re.findall(HEADING, "".join(pages.values()))
-    # Only one program at a time may run what lacks. The lock ends with the program.
-    with FILE.with_name("experiments.csv").open() as locked:
-        try:
-            fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            check_experiments(headings)
-            todo = lacking()
-            for command in dict.fromkeys(command for command, _ in todo):
-                check_command(command)
-        except BlockingIOError:
-            parser.error("another results.py is running: wait for its end")
-        except ValueError as error:
-            parser.error(str(error))
-        run_all(todo)
-        for file, page in pages.items():
-            file.write_text(filled(page), "utf-8")
+    # Only one program at a time may run what lacks. The lock is that of the folder, as an
+    # editor may put a new file in the place of an old one. It ends with the program.
+    folder = os.open(FILE.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        on_pages = headings()
+        check_experiments(on_pages)
+        todo = lacking()
+        for command in dict.fromkeys(command for command, _ in todo):
+            check_command(command)
+    except BlockingIOError:
+        parser.error("another results.py is running: wait for its end")
+    except ValueError as error:
+        parser.error(str(error))
+    run_all(todo)
+    if headings() != on_pages:
+        parser.error("a page has other tables than before the runs: start again")
+    for file in PAGES:  # They are read now: they may have been edited meanwhile.
+        file.write_text(filled(file.read_text("utf-8")), "utf-8")
+    os.close(folder)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import importlib
 import re
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,10 @@ ACCURACIES = dict(zip(SCRIPTS, (0.9, 0.1, 0.8)))
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Return a function that runs the program, and returns its pictures and their texts."""
+    """Return a function that runs the program, and returns its pictures and their texts.
+
+    In place of a network stands a table of shares: what is asked of it returns them.
+    """
     saved, epochs = {}, range(1, 2001)
     instead = {
         "trained": lambda command, seed: np.full((9, 9), SHARES[command][seed]),
@@ -208,15 +212,15 @@ def test_a_table_has_the_median_the_lowest_and_the_highest():
 @eagerly()
 def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
     weights = []
-    monkeypatch.setattr(
-        extensions,
-        "evaluate",
-        lambda model, options: weights.append(model.get_weights()),
-    )
+
+    def record(model, options):
+        weights.extend(model.get_weights())
+
+    monkeypatch.setattr(extensions, "evaluate", record)
     monkeypatch.setattr(extensions, "feed", read_nothing)
     extensions.main("--epochs 1 --units 2 --seed 4")
     model = pictures.trained("--epochs 1 --units 2", 4)
-    for got, expected in zip(model.get_weights(), *weights, strict=True):
+    for got, expected in zip(model.get_weights(), weights, strict=True):
         assert np.array_equal(got, expected)
 
 
@@ -224,24 +228,25 @@ def test_the_picture_of_part_3_shows_its_batches():
     X, _ = generate_data_lag_no_context(range(1, 26))  # Each value is its position.
     batch_size, *_ = SCRIPTS["echo_lag_no_context"].batch_shape
     rows = np.reshape(one_hot_decode(X), (-1, batch_size)).T
-    svg = (pictures.FOLDER / "state.svg").read_text("utf-8")
+    svg = ElementTree.parse(pictures.FOLDER / "state.svg")
     cells = {}  # by their places in the picture
-    for y, line in re.findall(r'<text y="(\d+)">(.*)</text>', svg):
-        for x, position in re.findall(r'<tspan x="(\d+)">(\d+)</tspan>', line):
-            cells[int(x), int(y)] = int(position)
+    for line in svg.iterfind(".//{*}text"):
+        for text in line.iterfind("{*}tspan"):
+            if text.text.isdecimal():
+                cells[int(text.get("x")), int(line.get("y"))] = int(text.text)
     assert [*cells.values()] == rows.ravel().tolist()
 
     def position_at(x, y):
         """Return the position in the cell that is closest to a place."""
         return cells[min(cells, key=lambda cell: np.hypot(cell[0] - x, cell[1] - y))]
 
-    arrows = {}
-    for path, colour in re.findall(r'<path d="M(.*?)".*marker-end="url\(#(\w+)', svg):
-        x, y, *end = map(int, re.findall(r"\d+", path))
-        end = (x + end[0], y) if "h" in path else end
-        arrows[colour] = position_at(x, y), position_at(*end)
+    arrows = {}  # by their colours
+    for arrow in svg.iterfind(".//{*}line"):
+        x1, y1, x2, y2 = (int(arrow.get(end)) for end in ("x1", "y1", "x2", "y2"))
+        arrows[arrow.get("stroke")] = position_at(x1, y1), position_at(x2, y2)
     first, second = rows[0, :2]  # of row 1
-    captions = re.findall(r'fill="#(?:D55E00|009E73)" font-weight="bold">(.*)<', svg)
-    numbers = [int(n) for n in re.findall(r"\d+", " ".join(captions))]
-    assert numbers == [second, first, second - 1]
-    assert arrows == {"orange": (first, second), "green": (second - 1, second)}
+    orange, green = "#D55E00", "#009E73"
+    assert arrows == {orange: (first, second), green: (second - 1, second)}
+    captions = {text.get("fill"): text.text for text in svg.iterfind(".//{*}text")}
+    assert re.findall(r"\d+", captions[orange]) == [str(second), str(first)]
+    assert re.findall(r"\d+", captions[green]) == [str(second - 1)]

@@ -1,7 +1,5 @@
 """The measurements: their list, what is read of a run, and the tables of the pages."""
 
-import csv
-import fcntl
 import re
 import sys
 import threading
@@ -12,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from tests.experiments import extensions, real_values, results
 from tests.scripts import SCRIPTS
@@ -78,20 +77,12 @@ def test_the_file_has_the_runs_of_the_list_and_no_others():
 
 
 def test_each_line_has_what_its_program_prints():
-    with results.FILE.open(encoding="utf-8", newline="") as file:
-        heading, *lines = csv.reader(file)
-    for line in lines:
-        assert len(line) == len(heading)
-        run = dict(zip(heading, line))
-        program = re.match(r"(--)?[a-z_]+(\.py)?", run["command"])[0]
-        empty = {
-            "real_values.py": {"epochs_to_95", "reading_on"},
-            **{
-                f"{script}.py": {"reading_on", "by_number", "late"}
-                for script in SCRIPTS
-            },
-        }
-        assert {name for name in run if not run[name]} == empty.get(program, set())
+    of_script = {"reading_on", "by_number", "late"}
+    empty = {f"{script}.py": of_script for script in SCRIPTS}
+    empty["real_values.py"] = {"epochs_to_95", "reading_on"}
+    for _, run in results.read_runs().iterrows():
+        program = run.command.split()[0]
+        assert {*run.index[run.isna()]} == empty.get(program, set()), run.command
 
 
 def test_the_share_of_each_line_is_the_mean_of_its_numbers():
@@ -102,77 +93,46 @@ def test_the_share_of_each_line_is_the_mean_of_its_numbers():
 
 
 # What the names of a cell say, and the option that its command then has, and no other.
-OPTIONS = {
-    "several lengths": "--shortest",
-    "an answer (at )?each step": "--echo-sequence|--each-step",
-    "burn-in|ten random values": "--burn-in",
-    "never reset": "--never-reset",
-    "only the dense layer is trained": "--train dense",
-    "first value marked": "--mark first",
-    "forget bias": "--forget-bias",
+WORDS = {
+    "GRU": "--layer gru",
+    "SimpleRNN": "--layer simple-rnn",
+    "LSTMCell": "--layer two-lstms",
     "two layers": "--layers 2",
+    "forget bias": "--forget-bias",
+    "never reset": "--never-reset",
+    "several lengths": "--shortest",
+    "an answer each step": "--each-step",
+    "burn-in": "--burn-in",
     "mean of": "--mean",
     "tested with": "--test-noise",
-    "lag 1, [0-9]+ values": "--unique",
-    "zero state(?!, then)": "--stateless",
-}
-LAYERS = {
-    "GRU": "gru",
-    "SimpleRNN": "simple-rnn",
-    "LSTMCell": "two-lstms",
-    "LSTM": "lstm",
+    " values; ": "--unique",  # at the end of a row
 }
 
 
-def parsed(command):
-    """Return the options of a command, and the numbers that the names of a cell may say."""
+def numbers_of(command):
+    """Return the values of a command's options, and the numbers that names make of them."""
     program, _, arguments = command.partition(" ")
-    if program == "real_values.py":
-        options = real_values.parse(arguments)
-        steps = options.steps + options.burn_in
-        numbers = {
-            "([0-9]+) steps(?! back)": steps,
-            "windows of ([0-9]+)": steps,
-            "value ([0-9]+) steps back": options.lag,
-            "mean of ([0-9]+) values": options.lag + 1,
-            "noise ([0-9.]+)": options.noise,
-            "tested with ([0-9.]+)": options.test_noise,
-        }
-    else:
-        options = extensions.parse(command)
-        numbers = {
-            "windows of ([0-9]+)": options.context,
-            "lag ([0-9]+)": options.lag,
-            "lag 1, ([0-9]+) values": options.unique,
-            "list of ([0-9]+)": options.parts_of,
-            "(?:batches |^)of ([0-9]+)": options.batch_size,
-            "rate ([0-9.]+)": options.learning_rate,
-            "bias (-?[0-9]+)": options.forget_bias,
-            "[(]([0-9]+)[)]": options.units,
-        }
-    return options, {**numbers, "([0-9]+) epochs": options.epochs}
+    if program != "real_values.py":
+        return {*vars(extensions.parse(command)).values()}
+    options = vars(real_values.parse(arguments))
+    window = options.pop("steps") + options.pop("burn_in")
+    return {*options.values(), window, options["lag"] + 1}  # the values of a mean
 
 
-def test_each_command_can_be_run_and_does_what_its_cell_says():
-    pages = "".join(page.read_text("utf-8") for page in results.PAGES)
-    results.check_experiments(re.findall(results.HEADING, pages))
+def test_each_command_can_be_run_and_does_what_its_cell_says(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["results.py"])  # which check_command changes
+    results.check_experiments(results.headings())
     for cell in results.EXPERIMENTS.itertuples():
-        if cell.command.split()[0].removesuffix(".py") in SCRIPTS:
+        results.check_command(cell.command)
+        if not cell.column:
             continue
-        options, numbers = parsed(cell.command)
-        if not cell.column and "exercise" not in cell.table:
-            continue  # Its command stands beside it.
-        names = f"{cell.row}, {cell.column}"
+        names = f"{cell.row}; {cell.column}"
         where = f"experiments.csv: {names}: {cell.command}"
-        said = {name for name in OPTIONS if re.search(name, names)}
-        has = {name for name in OPTIONS if re.search(OPTIONS[name], cell.command)}
-        assert has == said, where
-        for name, number in numbers.items():
-            for found in re.findall(name, names):
-                assert float(found) == number, where
-        layers = [LAYERS[name] for name in LAYERS if name in cell.row]
-        if layers:
-            assert options.layer == layers[0], where
+        command = cell.command.replace("--echo-sequence", "--each-step")
+        said = {option for words, option in WORDS.items() if words in names}
+        assert said == {opt for opt in WORDS.values() if opt in command}, where
+        numbers = map(float, re.findall(r"-?[0-9][0-9.]*", names))
+        assert {*numbers} <= numbers_of(cell.command), where
 
 
 @pytest.mark.parametrize("page", results.PAGES, ids=lambda page: page.name)
@@ -276,16 +236,10 @@ def test_a_run_has_one_thread_and_says_why_it_fails(monkeypatch):
         results.run(["-c", "import absent"])
 
 
-def test_versions_are_found_where_the_distribution_has_another_name(monkeypatch):
-    names = {"tensorflow": ["tensorflow"], "keras": ["keras-nightly"]}
-    # Python 3.10 does not find all. The others have the names of their packages.
-    monkeypatch.setattr(results, "packages_distributions", lambda: names)
-    monkeypatch.setattr(results, "version", lambda name: f"of {name}")
-    results.versions.cache_clear()
+def test_a_line_names_the_versions_and_the_processor():
     found = results.versions()
-    results.versions.cache_clear()
-    packages = "tensorflow of tensorflow keras of keras-nightly numpy of numpy pandas"
-    assert f" {packages} of pandas" in found
+    for package in tf, keras, np, pd:
+        assert f" {package.__name__} {package.__version__} " in f"{found} "
     cpuinfo = Path("/proc/cpuinfo")
     named = cpuinfo.exists() and "cpu family" in cpuinfo.read_text("utf-8")
     assert bool(re.search(r" cpu family \d+ model \d+$", found)) is named
@@ -341,7 +295,20 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
         ran.append(" ".join(arguments))
         return "Accuracy over 100 new sequences: 0.75\nAccuracy by number: - 0 0 0 0"
 
+    page, run_all, edits = results.PAGES[0], results.run_all, ["An edit.\n"]
+
+    def run_all_meanwhile(jobs):
+        """Run; a page and the list are edited, and another results.py is started."""
+        page.write_text(page.read_text("utf-8") + edits[-1], "utf-8")
+        edited = file.with_name("edited.csv")
+        edited.write_text("table\n", "utf-8")
+        edited.replace(file.with_name("experiments.csv"))  # as some editors do
+        with pytest.raises(SystemExit, match="^2$"):
+            results.main()
+        run_all(jobs)
+
     monkeypatch.setattr(results, "run", run)
+    monkeypatch.setattr(results, "run_all", run_all_meanwhile)
     heading, first, *_ = RUNS.splitlines()  # --lag 1, seed 2
     file.write_text(f"{heading}\n{first}\n", "utf-8")
     results.main()
@@ -355,17 +322,22 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
     ]
     expected = {f"{command} --seed {n}" for command in commands for n in (1, 2, 3)}
     assert set(ran) == expected - {f"{commands[0]} --seed 2"} and len(ran) == 14
-    printed = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    output, error = capsys.readouterr()
+    assert error.endswith("another results.py is running: wait for its end\n")
+    printed = [line.split(":")[0] for line in output.splitlines()]
     assert printed == [f"{number} of 14" for number in range(1, 15)]
     added = results.read_runs()[1:]
     assert set(added.on_windows) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
     assert all(line.count(",") == 7 for line in file.read_text("utf-8").splitlines())
-    page = results.PAGES[0].read_text("utf-8")
-    assert page == results.filled(PAGE) != PAGE
+    assert page.read_text("utf-8") == results.filled(PAGE) + edits[0]
     file.unlink()  # to measure all anew
-    results.run_all(results.jobs()[:3])
-    results.main()
+    run_all(results.jobs()[:3])
+    edits.append("| `new`, seeds |\n")
+    with pytest.raises(SystemExit, match="^2$"):
+        results.main()
+    assert "a page has other tables than before" in capsys.readouterr().err
+    assert page.read_text("utf-8").endswith(edits[1])
     added = results.read_runs()
     assert sorted(zip(added.command, added.seed)) == sorted(results.jobs())
 
@@ -443,15 +415,9 @@ HEADING, *LINES = RUNS.splitlines(keepends=True)
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
-        (
-            f"{RUNS}--lag 1,5,0.5,0.75,inf,- 0.25,keras 3",
-            "that is not complete: delete",
-        ),
+        (f"{RUNS}--lag 1,5,0.5,0.75,inf,- 0.25,keras 3", "is not complete: delete"),
         (f"{RUNS}--lag\n", "has a line that is not complete: delete it"),
-        (
-            f"{RUNS}--lag 1,5,0.5,1,inf,-,keras,,\n",
-            "Expected 8 fields in line 18, saw 9",
-        ),
+        (f"{RUNS}--lag 1,5,0.5,1,inf,-,keras,,\n", "8 fields in line 18, saw 9"),
         (f"{RUNS}--lag 1,2,0,0,inf,-,keras,0\n", "has '--lag 1', seed 2 twice: delete"),
         ("", "No columns to parse from file"),
         (RUNS.replace(",", ";"), "has the columns command;seed;on_windows"),
@@ -466,13 +432,6 @@ def test_a_file_that_was_not_written_so_is_an_error(
     line = refused(monkeypatch, capsys)
     assert message in line and str(file) in line
     assert file.read_text("utf-8") == runs
-
-
-def test_only_one_program_at_a_time_may_run(file, monkeypatch, capsys):
-    with file.with_name("experiments.csv").open() as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        line = refused(monkeypatch, capsys)
-    assert "another results.py is running: wait for its end" in line
 
 
 def test_a_price_is_paired_by_seed_and_only_of_what_all_runs_have_learned():

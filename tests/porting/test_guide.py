@@ -27,6 +27,24 @@ SIZES = {
     "range(100)": "range(8)",
 }
 PROGRAM = "\n".join(re.findall(r"(?s)```python\n(.*?)```", GUIDE))
+# What its own blocks cannot show: at its end, what they have made is looked at.
+PROGRAM += """
+import tensorflow as tf
+
+series = np.sin(2 * np.pi * np.arange(99) / SEASON)[:, np.newaxis]  # always the same
+values, right = pair_of(series)
+assert np.allclose(last_season(values), right[SEASON - 1 :])
+
+batches = in_rows(np.arange(999)).reshape(-1, ROWS, STEPS)
+assert len(batches) > 2 and (batches[1:, :, 0] == batches[:-1, :, -1] + 1).all()
+
+windows = tf.random.normal((1, N + STEPS, 1))
+with tf.GradientTape() as tape:
+    tape.watch(windows)
+    answers = keras.Model(inputs, output)(windows)
+reached = np.any(tape.gradient(answers, windows), axis=(0, 2))
+assert reached.tolist() == [False] * N + [True] * STEPS
+"""
 for size, smaller in SIZES.items():
     assert size in PROGRAM
     PROGRAM = PROGRAM.replace(size, smaller)

@@ -110,16 +110,8 @@ def test_validation_with_the_callback_of_the_page_starts_from_zero():
     model.set_weights([3 * array for array in model.get_weights()])
     reference.set_weights(model.get_weights())
     options = {"batch_size": 8, "verbose": 0}
-    fitted = model.fit(
-        X,
-        y,
-        epochs=2,
-        shuffle=False,
-        validation_data=(X, y),
-        validation_batch_size=8,
-        callbacks=[callback],
-        **options,
-    )
+    how = {"shuffle": False, "validation_data": (X, y), "validation_batch_size": 8}
+    fitted = model.fit(X, y, epochs=2, callbacks=[callback], **how, **options)
     for loss, val_loss in zip(fitted.history["loss"], fitted.history["val_loss"]):
         expected = fit_and_reset(reference, X, y, batch_size=8)["loss"]
         assert loss == pytest.approx(expected, rel=1e-4)

@@ -157,6 +157,7 @@ REFUSED = {
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
     ),
     "maximum": after(lambda x: x / ops.max(ops.abs(x), axis=1, keepdims=True)),
+    "a little ahead": after(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 40),
     "weights of each step": after(layers.LayerNormalization(axis=1)),
     "changed later": after(changed_later()),
     "faint output": functional(
@@ -229,7 +230,7 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
         return values[-2:-1].sum() if memory is LAST_TWO else values.sum()
 
     rising = VALUES + np.arange(9)[:, np.newaxis]
-    stretches = [(VALUES, rising), (rising[:7], VALUES[:7]), (rising[:5], VALUES[:5])]
+    stretches = [(VALUES, rising), (rising[:7], VALUES[:7]), (rising[:6], VALUES[:6])]
     found = []
     for values, right in stretches:
         squares = []
@@ -237,8 +238,10 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
             seen = values[: step + 1]
             on_window = answer(seen[-STEPS:]) if step >= STEPS - 1 else np.nan
             before = seen[-3, 0] if step >= 2 else np.nan
+            long_ago = seen[-6, 0] if step >= 5 else np.nan  # not late in 6 steps
             now = seen[-1, 0]
-            ways = np.array([on_window, answer(seen), 2 * now, now, before], float)
+            naive_ones = 2 * now, now, before, long_ago
+            ways = np.array([on_window, answer(seen), *naive_ones], float)
             squares.append((ways - right[step]) ** 2)
         late = squares[(len(values) + STEPS) // 2 :]
         found.append([np.mean(squares[:3], axis=0), np.mean(late, axis=0)])
@@ -246,6 +249,7 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
         "writes": lambda values: np.multiply(values, 2, out=values),
         "last": lambda values: values,
         "before": lambda values: values[:-2],
+        "long ago": lambda values: values[:-5],
     }
     errors = check(model, stretches, naive, steps=STEPS, first=3)
     assert errors.index.tolist() == ["after 1 to 3", "late"]

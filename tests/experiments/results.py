@@ -258,8 +258,7 @@ def ranges(numbers):
 
 def right_after_of(runs):
     """Return what all runs are right after; if they differ, each text and how many have it."""
-    shares = [shares for _, shares in by_number(runs).iterrows()]
-    texts = [ranges(of_run.index[of_run >= RIGHT]) for of_run in shares]
+    texts = [ranges(s.index[s >= RIGHT]) for _, s in by_number(runs).iterrows()]
     counts = Counter(texts).most_common()
     several = [f"{text} ({count} of {len(texts)})" for text, count in counts]
     return "; ".join(several) if len(counts) > 1 else texts[0]

@@ -1,5 +1,6 @@
 """reading_on.py: what it says of a network is right on the given values, or it refuses."""
 
+import functools
 import random
 
 import keras
@@ -39,10 +40,23 @@ def functional(graph, shape=(STEPS, 1), dtype=None):
 
 
 class Times(layers.Layer):
+    """A layer that counts its calls, and has states that are none."""
+
     factor = 1
+    states = "none"
+
+    def build(self, shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
 
     def call(self, x):
+        self.calls.assign_add(1)
         return self.factor * x
+
+
+@keras.saving.register_keras_serializable()
+class FromOnes(layers.SimpleRNNCell):
+    def get_initial_state(self, batch_size=None):
+        return [ops.ones((batch_size, self.units))]
 
 
 def changed_later():
@@ -58,15 +72,31 @@ def adapted():
 
 
 def many_layers(x):
-    x = sequential(adapted(), shape=(None, None, 1))(x)
-    x = layers.Concatenate()([layers.Conv1D(2, 1)(x), x + 1])
+    x = sequential(adapted(), layers.Lambda(lambda x: 3 * x), shape=(None, None, 1))(x)
+    x = layers.Concatenate()([layers.Conv1D(2, 1)(x), x + np.ones(1)])
     x = layers.LayerNormalization()(LSTM(3, unroll=True, **MANY)(x))
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
     return layers.TimeDistributed(Dense(1))(x)
 
 
+def two_branches(x):
+    """Return an answer whose parts all have more than one input."""
+    x = layers.Masking(-9)(layers.Reshape((STEPS, 1))(x))
+    last = SimpleRNN(3, **MANY)(x)[:, -1]
+    both = layers.Concatenate()([GRU(2)(x), last, last * x[:, -1, :]])
+    return layers.Softmax()(Dense(2)(layers.Flatten()(layers.PReLU()(both))))
+
+
+DECODER = (
+    layers.RepeatVector(2),
+    SimpleRNN(3, **MANY),
+    layers.TimeDistributed(Dense(2)),
+)
 RIGHT = {
     "layers": lambda: functional(many_layers),
+    "steps ahead": lambda: chain(LSTM(3), Times(), Dense(6), layers.Reshape((2, 3))),
+    "decoder": lambda: chain(sequential(GRU(2), shape=(None, None, 1)), *DECODER),
+    "branches": lambda: functional(two_branches, (STEPS,)),
     "near 300": lambda: chain(
         GRU(3), Dense(2, bias_initializer=keras.initializers.Constant(300))
     ),
@@ -79,6 +109,7 @@ RIGHT = {
         SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True), batch_size=4
     ),
 }
+COMPILED = "layers", "steps ahead", "decoder"
 
 
 def last_of(network, X):
@@ -88,7 +119,7 @@ def last_of(network, X):
         reset_states(network)
         answers.append(np.array(network(batch), "float64"))
     answers = np.concatenate(answers)
-    return answers[:, -1] if answers.ndim == 3 else answers
+    return answers[:, -1] if len(answers[0]) == X.shape[1] else answers
 
 
 def assert_near(answers, others):
@@ -103,9 +134,9 @@ def one_by_one(live, values):
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_copies_answer_as_the_network_does_and_leave_it_alone(kind):
+def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model = RIGHT[kind]()
-    values = IDS if kind == "classes" else VALUES
+    values = {"classes": IDS, "branches": VALUES[:, 0]}.get(kind, VALUES)
     X = windows_and_answers([(values, values)], STEPS)[0][:4]
     # Keras 3.15 would need this loss to be registered, if copies were compiled.
     model.compile("adam", lambda right, answers: ops.mean((right - answers) ** 2, -1))
@@ -128,10 +159,18 @@ def test_copies_answer_as_the_network_does_and_leave_it_alone(kind):
         assert_near(one_by_one(live, both[:, :seen]), answers[:, :seen])
         assert_near(np.array(reader(both[:, :seen]), "float64"), answers[:, :seen])
         reset_states(live)
-    if kind == "layers":  # Compiled, a copy must take any length, too.
+    if kind in COMPILED:  # Compiled, a copy must take any length, too.
         tf.config.run_functions_eagerly(False)
         for seen in 6, 4:
             assert_near(reader.predict_on_batch(both[:, :seen]), answers[:, :seen])
+    if kind in ("decoder", "stateful"):  # A copy trains on, and is saved.
+        reader.compile("sgd", "mse")
+        reader.train_on_batch(both, answers + 1)
+        reader.save(tmp_path / "reader.keras")
+        loaded = keras.models.load_model(tmp_path / "reader.keras")
+        trained = reader.predict_on_batch(both)
+        assert trained.mean() > answers.mean()
+        assert_near(loaded.predict_on_batch(both), trained)
 
 
 class Subclassed(keras.Model):
@@ -165,14 +204,19 @@ REFUSED = {
             axis=-1,
         )
     ),
-    "last step": functional(lambda x: SimpleRNN(2, **MANY)(x)[:, -1]),
+    "from a later step": functional(
+        lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 1]))
+    ),
+    "average": functional(
+        lambda x: layers.GlobalAveragePooling1D()(SimpleRNN(2, **MANY)(x))
+    ),
     "subclassed": Subclassed(),
     "two inputs": two_inputs(),
     "constant": chain(SimpleRNN(2), Dense(1, kernel_initializer="zeros")),
 }
 MASKED = np.where(VALUES == VALUES[7], -9, VALUES)
 NOT_LIVE = {
-    "nested": after(chain(SimpleRNN(2, **MANY), steps=None)),
+    "another first state": after(layers.RNN(FromOnes(2), **MANY)),
     "mask": after(layers.Masking(-9)),
     "dilated": after(layers.Conv1D(2, 2, dilation_rate=5, padding="causal")),
     "initial state": functional(
@@ -190,6 +234,17 @@ def test_a_copy_that_would_be_wrong_is_refused_in_a_line(kind):
     else:
         with pytest.raises(ValueError, match="^.+$"):
             reader_of(REFUSED[kind], VALUES)
+
+
+def test_few_windows_are_those_of_the_whole_sequence():
+    ahead = layers.Conv1D(2, 3, padding="same", activation="relu")
+    model = chain(ahead, SimpleRNN(2), batch_size=1)
+    ahead.bias.assign([-9, -9])
+    small, large = np.split(RNG.normal(size=(200, 1)), [170])
+    with pytest.raises(ValueError, match="hardly vary"):
+        reader_of(model, small)
+    with pytest.raises(ValueError, match="otherwise"):
+        reader_of(model, np.concatenate([small, 30 * large]))
 
 
 def burn_in(x):
@@ -230,7 +285,7 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
 
     rising = VALUES + np.arange(9)[:, np.newaxis]
     stretches = [(VALUES, rising), (rising[:7], VALUES[:7]), (rising[:5], VALUES[:5])]
-    found = []
+    found, by_number = [], []
     for values, right in stretches:
         squares = []
         for step in range(len(values)):
@@ -241,14 +296,19 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
             ways = np.array([on_window, answer(seen), 2 * now, now, before], float)
             squares.append((ways - right[step]) ** 2)
         late = squares[(len(values) + STEPS) // 2 :]
-        found.append([np.mean(squares[:3], axis=0), np.mean(late, axis=0)])
+        found.append([np.mean(squares[:5], axis=0), np.mean(late, axis=0)])
+        by_number.append(squares[:5])
     naive = {
         "writes": lambda values: np.multiply(values, 2, out=values),
         "last": lambda values: values,
         "before": lambda values: values[:-2],
     }
-    errors = check(model, stretches, naive, steps=STEPS, first=3)
-    assert errors.index.tolist() == ["after 1 to 3", "late"]
+    errors = check(model, stretches, naive, steps=STEPS, by_number=True)
+    assert errors.index.tolist() == [1, 2, 3, 4, 5]  # as many as all stretches have
+    assert errors.columns.tolist() == ["on windows", "reading on", *naive]
+    np.testing.assert_allclose(errors, np.mean(by_number, axis=0), rtol=1e-4)
+    errors = check(model, stretches, naive, steps=STEPS)
+    assert errors.index.tolist() == ["after 1 to 5", "late"]
     spread = np.std(found, axis=0, ddof=1)[:, 1] / np.sqrt(3)
     np.testing.assert_allclose(errors.pop("+/-"), spread, rtol=1e-4)
     assert errors.columns.tolist() == ["on windows", "reading on", *naive]
@@ -264,6 +324,10 @@ LOSSES = {
     "list": ([LOGITS], ONE_HOT),
     "function": (lambda right, answers: ops.abs(right - answers), ONE_HOT),
     "ids": ("sparse_categorical_crossentropy", IDS % 3),
+    "partial": (
+        functools.partial(losses.sparse_categorical_crossentropy, axis=-1),
+        IDS % 3,
+    ),
     "column of ids": (losses.SparseCategoricalCrossentropy(), IDS[:, np.newaxis] % 3),
 }
 
@@ -290,27 +354,60 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
         with pytest.raises(ValueError, match=f"^.*{says}.*$"):
             check(network, pairs, naive or {}, **options)
 
+    def column(values):
+        return values[:, :1]
+
+    wide, shares = np.repeat(VALUES, 2, axis=1), np.full((9, 3), 1 / 3)
     fails("list of pairs", pairs=pair)
+    fails("list of pairs", pairs=[])
     fails(r"\(9, 1\).*\(8, 3\)", pairs=[(VALUES, ONE_HOT[1:])])
-    fails("3 time steps", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
+    fails("3 time steps.* 4 ", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
     fails(r"\(7, 3\).*\(7, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
+    fails(r"\(None, None, 1\).*\(4, 6, 2\)", pairs=[(wide, ONE_HOT)])
     fails("class ids", pairs=[(VALUES, IDS)])
-    fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": lambda values: values})
-    fails("naive: a dict", naive=lambda values: values)
+    fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": column})
+    for wrong in column, {"mean": 1.0}, {"mean": VALUES}, {"reading on": column}:
+        fails("naive: a dict", naive=wrong)
     fails(r"last.*\(9,\)", naive={"last": lambda values: values[:, 0]})
-    fails("logits", naive={"often": lambda values: np.full((9, 3), 1 / 3)})
-    fails("windows of 3 .*steps=9", steps=9)
-    fails("windows of any .*steps=None", any_length)
+    fails("logits", naive={"often": lambda values: shares})
+    softmax = chain(SimpleRNN(3), Dense(3, "softmax"))
+    softmax.compile("adam", "categorical_crossentropy")
+    for wrong in np.log, np.ceil:
+        often = {"often": lambda values, wrong=wrong: wrong(shares)}
+        fails("probabilities", softmax, naive=often)
+    fails("steps=9: 3 ", steps=9)
+    for steps in None, "8":
+        fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", chain(SimpleRNN(3)))
-    fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
-    fails("error=", error=lambda right, answers: right[:, 0] - answers.max())
+    for error in (
+        lambda right, answers: np.abs(right - answers).mean(),
+        lambda right, answers: right[:, 0] - answers.max(),
+        lambda right, answers: np.cumsum(right[:, 0] - answers[:, 0]),
+        lambda right, answers: np.cumsum((right - answers)[::-1, 0])[::-1],
+    ):
+        fails("error=", error=error)
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
 
 
+def test_what_is_unusual_is_no_mistake():
+    model = chain(SimpleRNN(3), Dense(1))
+    constant = np.ones((20, 1))
+    late = np.where(VALUES == VALUES[0], np.nan, VALUES)  # no first right answer
+    stretches = [(constant, constant), (VALUES, late)]
+    naive = {"far": lambda values: values[:-15], "last": lambda values: values}
+    errors = check(model, stretches, naive, error="mae")
+    assert np.isnan(errors.loc["after 1 to 5"]).sum() == 5
+    assert np.isnan(errors.loc["late"]).tolist() == [False, False, False, True, False]
+    expected = check(model, stretches, naive, error=losses.mean_absolute_error)
+    np.testing.assert_allclose(errors, expected, rtol=1e-5)
+
+
 def test_recordings_give_windows_of_their_own():
-    pairs = [(np.full((n, 1), n), np.arange(n)[:, np.newaxis]) for n in (5, 7)]
+    pairs = [(np.full((n, 1), n), np.arange(n)[:, np.newaxis]) for n in (4, 5, 7)]
     X, y = windows_and_answers(pairs, 4)
-    assert X[:, :, 0].tolist() == [[5] * 4] * 2 + [[7] * 4] * 4
-    assert y[:, 0].tolist() == [3, 4, 3, 4, 5, 6]
+    assert X[:, :, 0].tolist() == [[4] * 4] + [[5] * 4] * 2 + [[7] * 4] * 4
+    assert y[:, 0].tolist() == [3, 3, 4, 3, 4, 5, 6]
     _, each = windows_and_answers(pairs, 4, each_step=True)
-    assert each.shape == (6, 4, 1) and each[:, 0, 0].tolist() == [0, 1, 0, 1, 2, 3]
+    assert each.shape == (7, 4, 1) and each[:, 0, 0].tolist() == [0, 0, 1, 0, 1, 2, 3]
+    with pytest.raises(ValueError, match="^4 time steps.* 5 .*$"):
+        windows_and_answers(pairs, 5)

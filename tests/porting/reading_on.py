@@ -160,17 +160,14 @@ def _loss(model, name, typical):
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     name = getattr(loss, "__name__", type(loss).__name__)
-    is_of_keras = str(getattr(loss, "__module__", None)).startswith("keras.")
-    takes_ids = name.lower().startswith("sparse") or not is_of_keras
+    takes_ids = name[:6].lower() == "sparse" or str(loss.__module__)[:6] != "keras."
 
     def error(right, answers):
         if right.shape != answers.shape and not takes_ids:
             raise ValueError(f"{name} takes no class ids {right.shape}: give error=")
         are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
         if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
-            raise ValueError(
-                "answers must be probabilities, or logits, as the network's"
-            )
+            raise ValueError("probabilities or logits are needed, as the network's")
         if answers.ndim < len(model.outputs[0].shape):  # an answer at each step
             right, answers = right[:, np.newaxis], answers[:, np.newaxis]
         kind = keras.config.floatx()
@@ -234,9 +231,7 @@ def _model_answers(model, X):
 
 def _compare_reader(model, reader, sequences, steps):
     """Return a model's answers to windows; a reader must have them, and not read ahead."""
-    _windows(
-        min(sequences, key=len), steps + 1, most=1
-    )  # All are longer than a window.
+    _windows(min(sequences, key=len), steps + 1)  # or one is too short
     length = min(2 * steps, (max(map(len, sequences)) + steps) // 2)
     sequences = [values for values in sequences if len(values) >= length]
     most = 8 * max(model.inputs[0].shape[0] or 125, 4) // len(sequences) + 1
@@ -249,8 +244,7 @@ def _compare_reader(model, reader, sequences, steps):
     _compare(read[:, steps - 1], right, right)
     for seen in 1, max(steps - 1, 1), steps, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right)
-    whole = _answers(reader, sequences[0][np.newaxis])
-    _compare(whole[:, :length], read[:1], right)
+    _compare(_answers(reader, sequences[0][np.newaxis])[:, :length], read[:1], right)
     return right
 
 
@@ -328,8 +322,7 @@ def _clone(model, shape, **options):
         if each_step and any(a in LAST_STEP for a in args if isinstance(a, tuple)):
             return args[0]
         if layer not in clones:
-            first, *_ = keras.tree.flatten((args, others))
-            shape = getattr(first, "shape", None)
+            shape = getattr(keras.tree.flatten((args, others))[0], "shape", None)
             clones[layer] = _clone_layer(layer, shape, **options)
         return clones[layer](*args, **others)
 

@@ -175,7 +175,7 @@ def test_the_picture_of_errors_shows_what_the_guide_says():
         for text in found
     ]
     windows, reading_on = as_it_is["on windows"], as_it_is["reading on"]
-    assert reading_on.idxmin() == 24
+    assert 24 <= reading_on.idxmin() <= 26
     assert reading_on[24] == pytest.approx(windows[24], abs=1e-5)
     assert (reading_on[100:] > 3 * windows[100:]).all()
     late = each_step["reading on"][2:]

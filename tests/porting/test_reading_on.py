@@ -40,10 +40,7 @@ def functional(graph, shape=(STEPS, 1), dtype=None):
 
 
 class Times(layers.Layer):
-    """A layer that counts its calls, and has states that are none."""
-
-    factor = 1
-    states = "none"
+    factor, states = 1, "no state of a recurrent layer"
 
     def build(self, shape):
         self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
@@ -80,22 +77,19 @@ def many_layers(x):
 
 
 def two_branches(x):
-    """Return an answer whose parts all have more than one input."""
     x = layers.Masking(-9)(layers.Reshape((STEPS, 1))(x))
     last = SimpleRNN(3, **MANY)(x)[:, -1]
     both = layers.Concatenate()([GRU(2)(x), last, last * x[:, -1, :]])
     return layers.Softmax()(Dense(2)(layers.Flatten()(layers.PReLU()(both))))
 
 
-DECODER = (
-    layers.RepeatVector(2),
-    SimpleRNN(3, **MANY),
-    layers.TimeDistributed(Dense(2)),
-)
+ENCODER = sequential(GRU(2), shape=(None, None, 1))
+DECODER = layers.RepeatVector(2), SimpleRNN(3, **MANY), Dense(2)
+COMPILED = "layers", "steps ahead", "decoder"
 RIGHT = {
     "layers": lambda: functional(many_layers),
     "steps ahead": lambda: chain(LSTM(3), Times(), Dense(6), layers.Reshape((2, 3))),
-    "decoder": lambda: chain(sequential(GRU(2), shape=(None, None, 1)), *DECODER),
+    "decoder": lambda: chain(ENCODER, *DECODER),
     "branches": lambda: functional(two_branches, (STEPS,)),
     "near 300": lambda: chain(
         GRU(3), Dense(2, bias_initializer=keras.initializers.Constant(300))
@@ -109,7 +103,6 @@ RIGHT = {
         SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True), batch_size=4
     ),
 }
-COMPILED = "layers", "steps ahead", "decoder"
 
 
 def last_of(network, X):
@@ -178,11 +171,6 @@ class Subclassed(keras.Model):
         return x
 
 
-def two_inputs():
-    inputs = [keras.Input((STEPS, 1)), keras.Input((STEPS, 1))]
-    return keras.Model(inputs, SimpleRNN(2)(layers.Concatenate()(inputs)))
-
-
 def after(first):
     """Return a network of a first layer and a SimpleRNN."""
     return functional(lambda x: SimpleRNN(2)(first(x)))
@@ -195,7 +183,6 @@ REFUSED = {
     "ahead in a block": chain(
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
     ),
-    "maximum": after(lambda x: x / ops.max(ops.abs(x), axis=1, keepdims=True)),
     "weights of each step": after(layers.LayerNormalization(axis=1)),
     "changed later": after(changed_later()),
     "faint output": functional(
@@ -207,33 +194,24 @@ REFUSED = {
     "from a later step": functional(
         lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 1]))
     ),
-    "average": functional(
-        lambda x: layers.GlobalAveragePooling1D()(SimpleRNN(2, **MANY)(x))
-    ),
     "subclassed": Subclassed(),
-    "two inputs": two_inputs(),
-    "constant": chain(SimpleRNN(2), Dense(1, kernel_initializer="zeros")),
 }
 MASKED = np.where(VALUES == VALUES[7], -9, VALUES)
 NOT_LIVE = {
     "another first state": after(layers.RNN(FromOnes(2), **MANY)),
     "mask": after(layers.Masking(-9)),
     "dilated": after(layers.Conv1D(2, 2, dilation_rate=5, padding="causal")),
-    "initial state": functional(
-        lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 0]))
-    ),
 }
 
 
 @pytest.mark.parametrize("kind", REFUSED | NOT_LIVE)
 def test_a_copy_that_would_be_wrong_is_refused_in_a_line(kind):
+    network, refuses = (REFUSED | NOT_LIVE)[kind], reader_of
     if kind in NOT_LIVE:
-        reader_of(NOT_LIVE[kind], MASKED)
-        with pytest.raises(ValueError, match="^.+$"):
-            live_of(NOT_LIVE[kind], MASKED)
-    else:
-        with pytest.raises(ValueError, match="^.+$"):
-            reader_of(REFUSED[kind], VALUES)
+        assert reader_of(network, MASKED)
+        refuses = live_of
+    with pytest.raises(ValueError, match="^.+$"):
+        refuses(network, MASKED)
 
 
 def test_few_windows_are_those_of_the_whole_sequence():
@@ -241,8 +219,6 @@ def test_few_windows_are_those_of_the_whole_sequence():
     model = chain(ahead, SimpleRNN(2), batch_size=1)
     ahead.bias.assign([-9, -9])
     small, large = np.split(RNG.normal(size=(200, 1)), [170])
-    with pytest.raises(ValueError, match="hardly vary"):
-        reader_of(model, small)
     with pytest.raises(ValueError, match="otherwise"):
         reader_of(model, np.concatenate([small, 30 * large]))
 
@@ -305,7 +281,6 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
     }
     errors = check(model, stretches, naive, steps=STEPS, by_number=True)
     assert errors.index.tolist() == [1, 2, 3, 4, 5]  # as many as all stretches have
-    assert errors.columns.tolist() == ["on windows", "reading on", *naive]
     np.testing.assert_allclose(errors, np.mean(by_number, axis=0), rtol=1e-4)
     errors = check(model, stretches, naive, steps=STEPS)
     assert errors.index.tolist() == ["after 1 to 5", "late"]
@@ -317,17 +292,14 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
 
 ONE_HOT = np.eye(3)[IDS % 3]
 LOGITS = losses.CategoricalCrossentropy(from_logits=True)
+SPARSE = losses.sparse_categorical_crossentropy
 LOSSES = {
     "name": ("categorical_crossentropy", ONE_HOT),
-    "name of a class": ("CategoricalCrossentropy", ONE_HOT),
     "object": (losses.CategoricalCrossentropy(label_smoothing=0.1), ONE_HOT),
     "list": ([LOGITS], ONE_HOT),
     "function": (lambda right, answers: ops.abs(right - answers), ONE_HOT),
     "ids": ("sparse_categorical_crossentropy", IDS % 3),
-    "partial": (
-        functools.partial(losses.sparse_categorical_crossentropy, axis=-1),
-        IDS % 3,
-    ),
+    "partial": (functools.partial(SPARSE, axis=-1), IDS % 3),
     "column of ids": (losses.SparseCategoricalCrossentropy(), IDS[:, np.newaxis] % 3),
 }
 
@@ -354,9 +326,6 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
         with pytest.raises(ValueError, match=f"^.*{says}.*$"):
             check(network, pairs, naive or {}, **options)
 
-    def column(values):
-        return values[:, :1]
-
     wide, shares = np.repeat(VALUES, 2, axis=1), np.full((9, 3), 1 / 3)
     fails("list of pairs", pairs=pair)
     fails("list of pairs", pairs=[])
@@ -365,8 +334,8 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     fails(r"\(7, 3\).*\(7, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
     fails(r"\(None, None, 1\).*\(4, 6, 2\)", pairs=[(wide, ONE_HOT)])
     fails("class ids", pairs=[(VALUES, IDS)])
-    fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": column})
-    for wrong in column, {"mean": 1.0}, {"mean": VALUES}, {"reading on": column}:
+    fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": np.copy})
+    for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
         fails("naive: a dict", naive=wrong)
     fails(r"last.*\(9,\)", naive={"last": lambda values: values[:, 0]})
     fails("logits", naive={"often": lambda values: shares})
@@ -381,7 +350,6 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     fails("error=", chain(SimpleRNN(3)))
     for error in (
         lambda right, answers: np.abs(right - answers).mean(),
-        lambda right, answers: right[:, 0] - answers.max(),
         lambda right, answers: np.cumsum(right[:, 0] - answers[:, 0]),
         lambda right, answers: np.cumsum((right - answers)[::-1, 0])[::-1],
     ):
@@ -391,9 +359,8 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
 
 def test_what_is_unusual_is_no_mistake():
     model = chain(SimpleRNN(3), Dense(1))
-    constant = np.ones((20, 1))
     late = np.where(VALUES == VALUES[0], np.nan, VALUES)  # no first right answer
-    stretches = [(constant, constant), (VALUES, late)]
+    stretches = [(np.ones((20, 1)), np.ones((20, 1))), (VALUES, late)]
     naive = {"far": lambda values: values[:-15], "last": lambda values: values}
     errors = check(model, stretches, naive, error="mae")
     assert np.isnan(errors.loc["after 1 to 5"]).sum() == 5

@@ -77,18 +77,19 @@ def many_layers(x):
 
 
 def two_branches(x):
-    x = layers.Masking(-9)(layers.Reshape((STEPS, 1))(x))
+    x = layers.Reshape((STEPS, 1))(x)
     last = SimpleRNN(3, **MANY)(x)[:, -1]
     both = layers.Concatenate()([GRU(2)(x), last, last * x[:, -1, :]])
-    return layers.Softmax()(Dense(2)(layers.Flatten()(layers.PReLU()(both))))
+    return layers.Softmax()(Dense(2)(both))
 
 
 ENCODER = sequential(GRU(2), shape=(None, None, 1))
 DECODER = layers.RepeatVector(2), SimpleRNN(3, **MANY), Dense(2)
 COMPILED = "layers", "steps ahead", "decoder"
+AHEAD = Times(), layers.Flatten(), layers.PReLU(), Dense(6), layers.Reshape((2, 3))
 RIGHT = {
     "layers": lambda: functional(many_layers),
-    "steps ahead": lambda: chain(LSTM(3), Times(), Dense(6), layers.Reshape((2, 3))),
+    "steps ahead": lambda: chain(layers.Masking(-9), LSTM(3), *AHEAD),
     "decoder": lambda: chain(ENCODER, *DECODER),
     "branches": lambda: functional(two_branches, (STEPS,)),
     "near 300": lambda: chain(
@@ -183,7 +184,6 @@ REFUSED = {
     "ahead in a block": chain(
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
     ),
-    "weights of each step": after(layers.LayerNormalization(axis=1)),
     "changed later": after(changed_later()),
     "faint output": functional(
         lambda x: ops.concatenate(

@@ -2,16 +2,20 @@
 
     python -m tests.experiments.pictures > tests/experiments/pictures.txt
     python -m tests.experiments.pictures --marks
+    python -m tests.experiments.pictures --errors
 
 marks.png: which answers are right, one value at a time (from results.csv, in seconds)?
 learned.png: which value of a window does part 4's network return (seeds 1 to 5)?
 inside.png: which values does a linear read-out find in its output h (the same networks)?
 The sequence in README.md: what do two of these networks (seed 1) answer after each value?
 curves.png: how does the training accuracy of the scripts rise (seeds 1 to 20)?
+errors.png: the errors of the guide's first two networks (its program, in two minutes).
 """
 
 import contextlib
 import importlib
+import io
+import re
 import sys
 from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
@@ -28,6 +32,7 @@ from tests.experiments import results
 from tests.experiments.extensions import build_model, feed, parse, train
 from tests.experiments.networks import make_reader
 from tests.scripts import SCRIPTS
+from tests.shared import run_program
 
 FOLDER = Path(__file__).parents[2] / ".github"
 # Small, so that the text is large on a slide, and of high resolution.
@@ -37,6 +42,10 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
 
 OUTLINE = "#D55E00"
+
+# The networks of errors.png: their names in the guide, and titles.
+GUIDE = Path(__file__).parents[1] / "porting"
+CHECKED = {"model": "Without a remedy", "each_step": "With an answer at each step"}
 
 # The rows of "marks": commands of results.csv, how each trains part 4, and what it learns.
 MARKS = {
@@ -235,6 +244,48 @@ def draw_curves(accuracies):
     return figure
 
 
+def errors():
+    """Run the guide as far as its first remedy; return errors by number, by network."""
+    page = (GUIDE / "README.md").read_text("utf-8")
+    blocks = re.findall(r"(?s)```python\n(.*?)```", page)
+    (last,) = [i for i, block in enumerate(blocks) if "each_step.fit" in block]
+    program = "\n".join(blocks[: last + 1])
+    for name in CHECKED:
+        program += f"print('{name}:')\n"
+        program += f"print(check({name}, stretches, naive, by_number=True).to_csv())\n"
+    files = {
+        name: (GUIDE / name).read_text("utf-8")
+        for name in ("reading_on.py", "stateful.py")
+    }
+    output = run_program(program, files)
+    found = {}
+    for name in CHECKED:
+        table = output.split(f"{name}:\n")[1].split("\n\n")[0]
+        found[name] = pd.read_csv(io.StringIO(table), index_col=0)
+    return found
+
+
+def draw_errors(found):
+    """Draw what `errors` returns, side by side."""
+    figure = Figure(figsize=(9, 4), dpi=160, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    colours = ["#000000", "#D55E00", "#56B4E9", "#009E73"]
+    for axis, (name, table) in zip(axes, found.items()):
+        table.plot(ax=axis, logy=True, color=colours, title=CHECKED[name])
+        axis.set_xlabel("number of values")
+    axes[0].set_ylabel("mean squared error")
+    return figure
+
+
+def text_of_errors(found):
+    """Return the errors after some numbers of values."""
+    text = "errors.png: mean squared errors after so many values\n"
+    for name, table in found.items():
+        rows = table.loc[[1, 2, 3, 12, 23, 24, 25, 26, 48, 100, 150, 200, 249]]
+        text += f"{CHECKED[name]}\n{rows.round(5).to_string()}\n\n"
+    return text
+
+
 def tables(title, runs, rows, columns):
     """Return the median, the lowest and the highest of runs, arrays of shares, in %."""
     text = ""
@@ -260,10 +311,22 @@ def save_shares(name, heading, titles, runs, columns, rows):
     save(draw_shares(medians, columns, rows), name, text)
 
 
+def save_errors():
+    """Draw the errors of the guide's networks; print some of them."""
+    found = errors()
+    text = text_of_errors(found)
+    print(text, end="")
+    save(draw_errors(found), "errors.png", text)
+
+
 def main():
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     parser.add_argument("--marks", action="store_true", help="draw only marks.png")
+    parser.add_argument("--errors", action="store_true", help="draw only errors.png")
     options = parser.parse_args()
+    if options.errors:
+        save_errors()
+        return
     try:
         shares = marks()
     except ValueError as error:
@@ -293,6 +356,7 @@ def main():
         text += tables(f"{script}.py", shares[:, np.newaxis], ["accuracy"], epochs)
     print(text, end="")
     save(draw_curves(accuracies), "curves.png", text)
+    save_errors()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The pictures: what they measure and where it is drawn."""
 
 import importlib
+import io
 import re
 import sys
 from xml.etree import ElementTree
@@ -82,6 +83,11 @@ SHARES = {
 ACCURACIES = dict(zip(SCRIPTS, (0.9, 0.1, 0.8)))
 
 
+ERRORS = pd.DataFrame(
+    {"on windows": 0.5, "reading on": np.arange(1, 250)}, index=range(1, 250)
+)
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """Return a function that runs the program, and returns its pictures and their texts.
@@ -96,6 +102,7 @@ def drawn(monkeypatch):
         "stored": lambda shares: shares / 2,
         "answers_to": lambda shares, sequence: [int(100 * shares[0, 0])] * 8,
         "curves": lambda script: [pd.Series(ACCURACIES[script], epochs)] * 20,
+        "errors": lambda: dict.fromkeys(pictures.CHECKED, ERRORS),
         "save": lambda figure, name, text: saved.update({name: (figure, text)}),
     }
     for name, function in instead.items():
@@ -111,7 +118,8 @@ def drawn(monkeypatch):
 
 def test_the_program_draws_and_prints_what_the_networks_do(drawn, capsys):
     saved = drawn()
-    assert set(saved) == {"marks.png", "learned.png", "inside.png", "curves.png"}
+    names = "marks", "learned", "inside", "curves", "errors"
+    assert set(saved) == {f"{name}.png" for name in names}
     output = capsys.readouterr().out
     for name, part in ("learned.png", 1), ("inside.png", 0.5):
         figure, text = saved[name]
@@ -130,6 +138,12 @@ def test_the_program_draws_and_prints_what_the_networks_do(drawn, capsys):
     for script, accuracy in ACCURACIES.items():
         assert lines[f"{script}.py"].get_ydata() == pytest.approx(accuracy)
         assert f"{script}.py: median of 20 seeds" in text
+    figure, text = saved["errors.png"]
+    assert text in output
+    for axis in figure.axes:
+        for line, name in zip(axis.lines, ERRORS, strict=True):
+            np.testing.assert_allclose(line.get_ydata(), ERRORS[name])
+    assert set(drawn("--errors")) == set(saved)
 
 
 def test_the_picture_of_marks_says_what_each_network_has_learned(drawn):
@@ -151,11 +165,25 @@ def test_the_picture_of_marks_says_what_each_network_has_learned(drawn):
     assert all(str(2 + column) == label for column, label in zip(*labels))
 
 
-@pytest.mark.parametrize("name", ["marks", "learned", "inside", "curves"])
+@pytest.mark.parametrize("name", ["marks", "learned", "inside", "curves", "errors"])
 def test_a_picture_was_drawn_from_what_is_in_its_file(name):
     expected = pictures.marks().to_csv() if name == "marks" else printed(f"{name}.png")
     with Image.open(pictures.FOLDER / f"{name}.png") as picture:
         assert picture.text["Description"] == expected
+
+
+def test_the_picture_of_errors_shows_what_the_guide_says():
+    _, *found = re.split("|".join(pictures.CHECKED.values()), printed("errors.png"))
+    as_it_is, each_step = [
+        pd.read_csv(io.StringIO(text.strip()), sep=r"\s\s+", engine="python")
+        for text in found
+    ]
+    windows, reading_on = as_it_is["on windows"], as_it_is["reading on"]
+    assert 24 <= reading_on.idxmin() <= 26
+    assert reading_on[24] == pytest.approx(windows[24], abs=1e-5)
+    assert (reading_on[100:] > 3 * windows[100:]).all()
+    late = each_step["reading on"][2:]
+    assert (late < 2 * each_step["on windows"].mean()).all()
 
 
 def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():

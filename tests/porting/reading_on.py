@@ -5,18 +5,21 @@
     reader_of(model, values)  # a copy that reads sequences of any length
     live_of(model, values)  # a copy that reads one value per call, and keeps its state
 
-Copies are right on the values that you give, or refused. (What a layer of yours does only past
-a window, the network does not show. So its get_config must be complete.) Copy this file. It
-needs Keras 3 and NumPy, and check needs pandas, too. README.md beside it shows its use.
+After a window, a copy answers as the network, and no answer changes when more values follow.
+Both are tested on the values that you give, to 1 % of how much answers vary. (What a layer does
+only past a window, a network does not show: a layer of yours needs a complete get_config.) Copy
+this file. It needs Keras 3, NumPy and pandas. README.md beside it shows its use.
 """
 
 import random
 
 import keras
 import numpy as np
-from keras.layers import RNN, Dense, Normalization, TimeDistributed
+import pandas as pd
+from keras.layers import RNN, Lambda, Normalization, Reshape, TimeDistributed
 
 WHY = "a layer needs other values, too, or lacks some get_config (see README.md)"
+LAST_STEP = (slice(None), -1), (slice(None), -1, slice(None))  # as in x[:, -1]
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -34,7 +37,9 @@ def windows_and_answers(pairs, steps, each_step=False):
     return X, y if each_step else y[:, -1]
 
 
-def check(model, stretches, naive, steps=None, error=None, reader=None, first=5):
+def check(
+    model, stretches, naive, steps=None, error=None, reader=None, by_number=False
+):
     """Return mean errors on windows, reading on, and of naive answers, early and late.
 
     model: trained. Its windows start from a zero state, also if it is stateful.
@@ -42,28 +47,26 @@ def check(model, stretches, naive, steps=None, error=None, reader=None, first=5)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs), in the form of the model's. The first may be left out.
     steps: of the training's windows; needed if the model takes any length.
-    error: function of right answers and answers that returns an error for each time step. By
-        default, the loss of the model.
-    reader: network for any length that answers each time step, and gets the model's weights.
-        By default, that of reader_of.
-    Returns: DataFrame, means over the stretches: after 1 to `first` values, and late, in the
-        second half of what follows the first window. +/- is the standard error of reading
-        on. NaN where a way has no answer.
+    error: function of right answers and answers that returns an error for each time step, or
+        the name of a loss of Keras. By default, the loss of the model.
+    reader: network for any length that answers each time step; it gets the model's weights.
+    by_number: return the errors after each number of values, as many as all stretches have.
+    Returns: DataFrame, means over the stretches: after 1 to 5 values, and late, in the second
+        half of what follows the first window. +/- is the standard error of reading on. NaN
+        where a way has no answer.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
-    import pandas as pd
-
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
-    if not hasattr(naive, "items"):
-        raise ValueError("naive: a dict of functions by name is needed")
-    error = error or _loss(model)
-    reader = reader or _copy(model)
-    _set_weights(reader, model)
-    longest = max((values for values, _ in stretches), key=len)
-    typical = _compare_reader(model, reader, longest, steps)
-    # A model with a fixed batch size may keep a state. Its reader answers as it does.
-    windows = reader if model.inputs[0].shape[0] else model
+    is_dict = hasattr(naive, "items") and all(map(callable, naive.values()))
+    if not is_dict or {"on windows", "reading on", "+/-"} & {*naive}:
+        raise ValueError("naive: a dict of functions is needed, by names of their own")
+    windows = reader or _copy(model)  # It answers them as the model does.
+    if reader:
+        _set_weights(reader, model)
+    reader = reader or _copy(model, return_sequences=True)
+    typical = _compare_reader(model, reader, [values for values, _ in stretches], steps)
+    error = error if callable(error) else _loss(model, error, typical)
     found = []
     for values, right in stretches:
         on_windows = _answers(windows, _windows(values, steps))
@@ -72,18 +75,16 @@ def check(model, stretches, naive, steps=None, error=None, reader=None, first=5)
             on_windows = on_windows[:, -1]
         _compare(reading_on[steps - 1], on_windows[0], typical)
         ways = {"on windows": on_windows, "reading on": reading_on}
-        ways |= {
-            name: np.asarray(function(values.copy()))
-            for name, function in naive.items()
-        }
-        errors = {name: _errors(error, right, way, name) for name, way in ways.items()}
-        errors = pd.DataFrame(errors)
-        late = errors[(len(values) + steps) // 2 :]
-        found.append(errors[:first].mean(skipna=False).rename(f"after 1 to {first}"))
-        found.append(late.mean(skipna=False).rename("late"))
-    rows = pd.DataFrame(found).groupby(level=0, sort=False)
-    means = rows.agg(lambda column: column.mean(skipna=False))
-    means.insert(2, "+/-", rows["reading on"].sem())
+        ways |= {name: np.asarray(naive[name](values.copy())) for name in naive}
+        errors = {way: _errors(error, right, ways[way], way) for way in ways}
+        found.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
+    if by_number:
+        return sum(errors[: min(map(len, found))] for errors in found) / len(found)
+    first = [errors[:5].mean(skipna=False) for errors in found]
+    late = [errors[(len(errors) + steps) // 2 :].mean(skipna=False) for errors in found]
+    rows = {"after 1 to 5": pd.DataFrame(first), "late": pd.DataFrame(late)}
+    means = pd.DataFrame({row: rows[row].mean(skipna=False) for row in rows}).T
+    means.insert(2, "+/-", [rows[row]["reading on"].sem() for row in rows])
     return means
 
 
@@ -94,9 +95,8 @@ def reader_of(model, values, steps=None):
     steps: of the training's windows; needed if the model takes any length.
     Raises: ValueError if a copy answers otherwise than the model, or depends on later values.
     """
-    steps = _steps(model, steps)
-    reader = _copy(model)
-    _compare_reader(model, reader, np.asarray(values), steps)
+    steps, reader = _steps(model, steps), _copy(model, return_sequences=True)
+    _compare_reader(model, reader, [np.asarray(values)], steps)
     return reader
 
 
@@ -105,36 +105,42 @@ def live_of(model, values, steps=None, batch_size=1):
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
     sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
-    values, steps: as for reader_of. A copy reads them all: 1,000 take a second or two.
+    values, steps: as for reader_of; a masked time step has no answer, so leave it out, also
+        when live. A copy reads all values: 1,000 take a second or two.
     Raises: ValueError if it answers otherwise than that of reader_of.
     """
     X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
     read = _answers(reader_of(model, values, steps), X)
-    live = _copy(model, batch_size, steps=1, stateful=True)
+    live = _copy(model, (batch_size, 1), return_sequences=True, stateful=True)
+    states = _zero_states(live)
+    for state, zeros in states:  # A cell may start from another state.
+        state.assign(zeros)
     answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
     _compare(np.concatenate(answers, axis=1), read, read[0])
-    return _copy(model, batch_size, steps=1, stateful=True)  # with a zero state
+    for state, zeros in states:
+        state.assign(zeros)
+    return live
 
 
 def _arrays(pairs):
     """Return pairs of sequences as arrays."""
-    arrays = []
-    for pair in pairs:
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise ValueError("a list of pairs is needed: values and right answers")
-        values, right = np.asarray(pair[0]), np.asarray(pair[1])
+    pairs = list(pairs)
+    if not pairs or any(not isinstance(p, (tuple, list)) or len(p) != 2 for p in pairs):
+        raise ValueError("a list of pairs is needed: values and right answers")
+    arrays = [(np.asarray(values), np.asarray(right)) for values, right in pairs]
+    for values, right in arrays:
         if values.shape[:1] != right.shape[:1]:
-            shapes = f"values {values.shape}, right answers {right.shape}"
-            raise ValueError(f"{shapes}: as many are needed")
-        arrays.append((values, right))
+            raise ValueError(f"values {values.shape}, but right is {right.shape}")
     return arrays
 
 
-def _windows(array, steps):
-    """Return all windows of an array, (windows, steps, ...)."""
-    if len(array) <= steps:
-        raise ValueError(f"{len(array)} time steps: more than {steps} are needed")
-    return np.array([array[i : i + steps] for i in range(len(array) - steps + 1)])
+def _windows(array, steps, most=None):
+    """Return all windows of an array, or at most so many of them, (windows, steps, ...)."""
+    n = len(array) - steps + 1
+    if n < 1:
+        raise ValueError(f"{len(array)} time steps: at least {steps} are needed")
+    starts = np.linspace(0, n - 1, min(most or n, n)).astype(int)
+    return array[starts[:, np.newaxis] + np.arange(steps)]
 
 
 def _steps(model, steps):
@@ -143,44 +149,49 @@ def _steps(model, steps):
     if len(inputs) != 1 or len(model.outputs) != 1:
         raise ValueError("a network with one keras.Input and one output is needed")
     fixed = inputs[0].shape[1]
-    if fixed not in (None, steps or fixed) or not (steps or fixed):
-        windows = f"windows of {fixed or 'any'} time steps"
-        raise ValueError(f"the network takes {windows}: steps={steps} does not fit")
+    if fixed not in (None, steps or fixed) or not hasattr(steps or fixed, "__index__"):
+        raise ValueError(f"steps={steps!r}: {fixed or 'a whole number'} is needed")
     return steps or fixed
 
 
-def _loss(model):
-    """Return the loss of a model as a function that returns an error for each time step."""
-    loss = keras.losses.get(*keras.tree.flatten(getattr(model, "loss", None)))
+def _loss(model, name, typical):
+    """Return a loss, or that of a model, as a function: an error for each time step."""
+    loss = keras.losses.get(*keras.tree.flatten(name or getattr(model, "loss", None)))
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     name = getattr(loss, "__name__", type(loss).__name__)
+    takes_ids = name[:6].lower() == "sparse" or str(loss.__module__)[:6] != "keras."
 
     def error(right, answers):
-        if right.shape != answers.shape and not name.lower().startswith("sparse"):
+        if right.shape != answers.shape and not takes_ids:
             raise ValueError(f"{name} takes no class ids {right.shape}: give error=")
-        is_probability = answers.min() >= 0 and np.allclose(answers.sum(axis=-1), 1)
-        if is_probability and getattr(loss, "from_logits", False):
-            raise ValueError(f"{name} takes logits: give np.log of probabilities")
+        are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
+        if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
+            raise ValueError("probabilities or logits are needed, as the network's")
         if answers.ndim < len(model.outputs[0].shape):  # an answer at each step
             right, answers = right[:, np.newaxis], answers[:, np.newaxis]
-        right = keras.ops.convert_to_tensor(right, keras.config.floatx())
-        answers = keras.ops.convert_to_tensor(answers, keras.config.floatx())
+        kind = keras.config.floatx()
+        tensors = [keras.ops.convert_to_tensor(a, kind) for a in (right, answers)]
         # The method `call` of a loss object takes no mean over the time steps.
-        return keras.ops.convert_to_numpy(getattr(loss, "call", loss)(right, answers))
+        return keras.ops.convert_to_numpy(getattr(loss, "call", loss)(*tensors))
 
     return error
 
 
 def _errors(error, right, answers, name):
     """Return the error at each time step; NaN before the first answer."""
-    none = len(right) - len(answers)
-    right = right[max(none, 0) :]
+    none = max(len(right) - len(answers), 0)
+    if none == len(right):  # The stretch is too short for a naive answer.
+        return np.full(none, np.nan)
+    right = right[none:].copy()
     are_ids = right.size == len(answers) < answers.size
     if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    errors, alone = np.asarray(error(right, answers)), error(right[:1], answers[:1])
-    if errors.shape[:1] != right.shape[:1] or not np.allclose(errors[:1], alone):
+    errors = np.asarray(error(right, answers))
+    ends = [error(right[[i]], answers[[i]]) for i in (0, -1)]
+    if errors.shape[:1] != right.shape[:1] or not np.allclose(
+        errors[[0, -1]], np.concatenate(ends), equal_nan=True
+    ):
         raise ValueError("no error for each time step: give another function error=")
     errors = errors.reshape(len(right), -1).mean(axis=1)
     return np.append(np.full(none, np.nan), errors)
@@ -191,46 +202,49 @@ def _answers(network, X):
     try:
         answers = np.asarray(network.predict_on_batch(X), "float64")
     except Exception as error:
-        raise ValueError(f"{network.name} cannot read {X.shape}: see above") from error
+        takes = f"a network of {getattr(network, 'input_shape', 'another shape')}"
+        raise ValueError(f"{takes} cannot read {X.shape}: see above") from error
     if np.isnan(answers).any():
-        raise ValueError(f"answers of {network.name} are nan: are values missing?")
+        raise ValueError("the network answers nan: are values missing?")
     return answers
 
 
-def _from_zero(model, X):
-    """Return a model's answers to windows, each from a zero state. Its state stays."""
-    states = [getattr(layer, "states", None) or [] for layer in model._flatten_layers()]
-    states = keras.tree.flatten(states)
-    kept = [np.array(state) for state in states]
+def _zero_states(network):
+    """Return pairs of the states of recurrent layers, and zeros for each."""
+    layers = [layer for layer in network._flatten_layers() if isinstance(layer, RNN)]
+    states = keras.tree.flatten([layer.states or [] for layer in layers])
+    return [(state, keras.ops.zeros_like(state)) for state in states]
+
+
+def _model_answers(model, X):
+    """Return a model's answers to windows, each from a zero state. It does not change."""
+    size = model.inputs[0].shape[0] or len(X)
+    batches = (len(X) - 1) // size + 1
+    full = np.resize(X, (batches * size, *X.shape[1:]))
     answers = []
-    for batch in np.split(X, len(X) // (model.inputs[0].shape[0] or len(X))):
-        for state in states:
-            state.assign(keras.ops.zeros_like(state))
-        answers.append(_answers(model, batch))
-    for state, array in zip(states, kept):
-        state.assign(array)
-    return np.concatenate(answers)
+    for batch in np.split(full, batches):
+        with keras.StatelessScope(_zero_states(model)):
+            answer = model(keras.ops.convert_to_tensor(batch), training=False)
+            answers.append(keras.ops.convert_to_numpy(keras.tree.flatten(answer)[0]))
+    return np.concatenate(answers)[: len(X)].astype("float64")
 
 
-def _compare_reader(model, reader, values, steps):
-    """Raise ValueError unless a reader answers as the model, and does not read ahead.
-
-    Returns: the model's answers to some windows.
-    """
-    X = _windows(values, max(steps, min(2 * steps, (len(values) + steps) // 2)))
-    size = model.inputs[0].shape[0]
-    # A fixed size needs a call for each batch.
-    n = size * max(8, 32 // size) if size else min(1000, len(X))
-    X = X[np.linspace(0, len(X) - 1, n).astype(int)]
-    read, right = _answers(reader, X), _from_zero(model, X[:, :steps])
+def _compare_reader(model, reader, sequences, steps):
+    """Return a model's answers to windows; a reader must have them, and not read ahead."""
+    _windows(min(sequences, key=len), steps + 1)  # or one is too short
+    length = min(2 * steps, (max(map(len, sequences)) + steps) // 2)
+    sequences = [values for values in sequences if len(values) >= length]
+    most = 8 * max(model.inputs[0].shape[0] or 125, 4) // len(sequences) + 1
+    X = np.concatenate([_windows(values, length, most) for values in sequences])
+    read, right = _answers(reader, X), _model_answers(model, X[:, :steps])
     if right.ndim == read.ndim:  # an answer at each step
         right = right[:, -1]
     if read.shape != (*X.shape[:2], *right.shape[1:]):
         raise ValueError(f"a reader answers {read.shape[1:]} to {X.shape[1:]}: {WHY}")
     _compare(read[:, steps - 1], right, right)
-    for seen in max(steps - 1, 1), steps, steps + 1:
+    for seen in 1, max(steps - 1, 1), steps, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right)
-    _compare(_answers(reader, values[np.newaxis])[0, : len(read[0])], read[0], right)
+    _compare(_answers(reader, sequences[0][np.newaxis])[:, :length], read[:1], right)
     return right
 
 
@@ -257,37 +271,80 @@ def _set_weights(network, model):
             layer.finalize_state()
 
 
-def _copy(model, batch_size=None, steps=None, stateful=False):
-    """Return a copy for other shapes, not compiled, that answers at each time step."""
-    options = {"return_sequences": True, "stateful": stateful, "unroll": False}
+@keras.saving.register_keras_serializable("reading_on")
+class EachStep(keras.layers.Wrapper):
+    """A layer, or what follows a window's last step, at each of any number of time steps."""
 
-    def copy_layer(layer):
-        if isinstance(layer, TimeDistributed) and isinstance(layer.layer, Dense):
-            layer = layer.layer  # It does the same, for any number of time steps.
-        config = layer.get_config()
-        if isinstance(layer, RNN):
-            config |= {name: options[name] for name in options if name in config}
-        return type(layer).from_config(config)
+    def build(self, input_shape):
+        self.supports_masking = True
+        super().build((None, *input_shape[2:]))
 
-    def call_layer(layer, *args, **options):
-        if isinstance(layer, Dense):
-            options.pop("mask", None)  # of TimeDistributed
-        return layer(*args, **options)
+    def call(self, x, mask=None):
+        shape = keras.ops.shape(x)
+        answers = self.layer(keras.ops.reshape(x, (-1, *x.shape[2:])))
+        return keras.ops.reshape(answers, (*shape[:2], *answers.shape[1:]))
 
+
+def _parts(model):
+    """Return where any number of time steps become one, and a network of what follows."""
+    depths = sorted(model._nodes_by_depth, reverse=True)
+    nodes = [node for depth in depths for node in model._nodes_by_depth[depth]]
+    for i, node in enumerate(nodes[:-1]):
+        output, later = node.output_tensors[0], nodes[i + 1 :]
+        known = {id(output), *(id(x) for n in later for x in n.output_tensors)}
+        is_all = all(id(x) in known for n in later for x in n.input_tensors)
+        if is_all and output.shape[1:2] != (None,):
+            return output, keras.Model(output, model.outputs[0])
+    return model.outputs[0], None
+
+
+def _clone_layer(layer, shape, **options):
+    """Return a new layer for a shape, with these options if it is recurrent."""
+    if isinstance(layer, keras.Model):  # nested
+        return _clone(layer, shape, **options)
+    if isinstance(layer, Lambda):  # Keras copies only functions that have a name.
+        return Lambda(layer.function, mask=layer.mask, arguments=layer.arguments)
+    if isinstance(layer, (EachStep, TimeDistributed)):
+        return EachStep(_clone_layer(layer.layer, (None, *shape[2:])))
+    config = layer.get_config()
+    if isinstance(layer, RNN):
+        config |= {name: options[name] for name in options if name in config}
+    if isinstance(layer, Reshape) and -1 not in layer.target_shape:
+        config["target_shape"] = (-1, *layer.target_shape[1:])
+    return type(layer).from_config(config)
+
+
+def _clone(model, shape, **options):
+    """Return a copy of a network for another shape; options: of recurrent layers."""
+    each_step, clones = "return_sequences" in options, {}
+
+    def call(layer, *args, **others):
+        if each_step and any(a in LAST_STEP for a in args if isinstance(a, tuple)):
+            return args[0]
+        if layer not in clones:
+            shape = getattr(keras.tree.flatten((args, others))[0], "shape", None)
+            clones[layer] = _clone_layer(layer, shape, **options)
+        return clones[layer](*args, **others)
+
+    answer, head = _parts(model) if each_step else (model.outputs[0], None)
+    body = keras.Model(model.inputs[0], answer)  # not compiled
+    inputs = keras.Input(batch_shape=shape, dtype=model.inputs[0].dtype)
+    copy = keras.models.clone_model(body, inputs, lambda layer: layer, call)
+    for layer in clones.keys() & {*body.layers}:
+        _set_weights(clones[layer], layer)
+    return keras.Model(inputs, EachStep(head)(copy.outputs[0])) if head else copy
+
+
+def _copy(model, shape=(None, None), **options):
+    """Return a copy, not compiled, for other shapes, with options of recurrent layers."""
     drawn = random.getstate(), np.random.get_state()
     try:
-        (given,), (answer,) = model.inputs, model.outputs
-        shape = (batch_size, steps, *given.shape[2:])
-        inputs = keras.Input(batch_shape=shape, dtype=given.dtype)
-        bare = keras.Model(given, answer)  # not compiled
-        copy = keras.models.clone_model(bare, inputs, copy_layer, call_layer)
-        _set_weights(copy, bare)
+        features = model.inputs[0].shape[2:]
+        plain = _clone(model, (None, None, *features), stateful=False, unroll=False)
+        return _clone(plain, (*shape, *features), **options) if options else plain
     except Exception as error:
         why = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            f"the network cannot be copied (see README.md): {why}"
-        ) from error
+        raise ValueError(f"the network cannot be copied: {why}") from error
     finally:  # New layers draw random numbers.
         random.setstate(drawn[0])
         np.random.set_state(drawn[1])
-    return copy

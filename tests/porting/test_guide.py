@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests import shared
 
@@ -60,6 +61,14 @@ def tables(output):
     return found
 
 
+def remedies(output):
+    """Return the table of all remedies: on windows, early and late when reading on."""
+    rows = re.findall(r"(?m)^\d\. [a-z -]+ ( *[\d.e-]+ +[\d.e-]+ +[\d.e-]+)$", output)
+    return np.array([row.split() for row in rows], dtype=float)
+
+
+# What `evaluate` says of the windows, a number alone on a line.
+EVALUATED = r"(?m)^(\d\S*)$"
 ON_WINDOWS, READING_ON, _, LAST_VALUE, LAST_SEASON = range(5)
 
 
@@ -74,15 +83,26 @@ def test_the_program_runs_and_an_answer_at_each_step_helps(beside):
     assert late[READING_ON] > 1.3 * late[ON_WINDOWS]
     assert late_cured[READING_ON] < 1.2 * late_cured[ON_WINDOWS]
     assert late_cured[READING_ON] < 0.5 * min(late_cured[LAST_VALUE:])
+    (number,) = re.findall(EVALUATED, beside("guide"))
+    assert float(number) == pytest.approx(late[ON_WINDOWS], rel=0.3)
+    assert remedies(beside("guide")).shape == (6, 3)
 
 
 def test_the_errors_that_the_guide_shows_are_what_it_says_of_them():
-    as_it_is, each_step, before, after, forecast = tables(GUIDE)
+    as_it_is, before, after, forecast = tables(GUIDE)
     early, late = as_it_is
     assert early[READING_ON] > early[LAST_VALUE]
     assert 2 * late[ON_WINDOWS] < late[READING_ON] < min(late[LAST_VALUE:])
-    for early, late in each_step, forecast:
-        assert late[READING_ON] < 1.1 * late[ON_WINDOWS]
-        assert late[READING_ON] < min(late[LAST_VALUE:])
-        assert early[READING_ON] < early[LAST_VALUE]
+    early, late = forecast
+    assert late[READING_ON] < min(1.1 * late[ON_WINDOWS], *late[LAST_VALUE:])
+    assert early[READING_ON] < early[LAST_VALUE]
     assert after[0][READING_ON] < 0.5 * before[0][READING_ON]
+    (number,) = re.findall(EVALUATED, GUIDE)
+    assert float(number) == pytest.approx(as_it_is[1][ON_WINDOWS], rel=0.1)
+    windows, first, reading_on = remedies(GUIDE).T
+    early, late = as_it_is
+    assert [windows[0], reading_on[0]] == late[:2].tolist()
+    assert (reading_on[1:] < 1.1 * windows[1:]).all()  # Each remedy helps,
+    assert max(reading_on[1:]) < late[READING_ON]  # and is worth it.
+    worse = [*np.flatnonzero(first > early[LAST_VALUE])]  # than the last value
+    assert worse == [0, 4, 5]

@@ -1,5 +1,6 @@
 """reading_on.py: what it says of a network is right on the given values, or it refuses."""
 
+import functools
 import random
 
 import keras
@@ -39,10 +40,20 @@ def functional(graph, shape=(STEPS, 1), dtype=None):
 
 
 class Times(layers.Layer):
-    factor = 1
+    factor, states = 1, "no state of a recurrent layer"
+
+    def build(self, shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
 
     def call(self, x):
+        self.calls.assign_add(1)
         return self.factor * x
+
+
+@keras.saving.register_keras_serializable()
+class FromOnes(layers.SimpleRNNCell):
+    def get_initial_state(self, batch_size=None):
+        return [ops.ones((batch_size, self.units))]
 
 
 def changed_later():
@@ -58,15 +69,29 @@ def adapted():
 
 
 def many_layers(x):
-    x = sequential(adapted(), shape=(None, None, 1))(x)
-    x = layers.Concatenate()([layers.Conv1D(2, 1)(x), x + 1])
+    x = sequential(adapted(), layers.Lambda(lambda x: 3 * x), shape=(None, None, 1))(x)
+    x = layers.Concatenate()([layers.Conv1D(2, 1)(x), x + np.ones(1)])
     x = layers.LayerNormalization()(LSTM(3, unroll=True, **MANY)(x))
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
     return layers.TimeDistributed(Dense(1))(x)
 
 
+def two_branches(x):
+    x = layers.Reshape((STEPS, 1))(x)
+    last = SimpleRNN(3, **MANY)(x)[:, -1]
+    both = layers.Concatenate()([GRU(2)(x), last, last * x[:, -1, :]])
+    return layers.Softmax()(Dense(2)(both))
+
+
+ENCODER = sequential(GRU(2), shape=(None, None, 1))
+DECODER = layers.RepeatVector(2), SimpleRNN(3, **MANY), Dense(2)
+COMPILED = "layers", "steps ahead", "decoder"
+AHEAD = Times(), layers.Flatten(), layers.PReLU(), Dense(6), layers.Reshape((2, 3))
 RIGHT = {
     "layers": lambda: functional(many_layers),
+    "steps ahead": lambda: chain(layers.Masking(-9), LSTM(3), *AHEAD),
+    "decoder": lambda: chain(ENCODER, *DECODER),
+    "branches": lambda: functional(two_branches, (STEPS,)),
     "near 300": lambda: chain(
         GRU(3), Dense(2, bias_initializer=keras.initializers.Constant(300))
     ),
@@ -88,7 +113,7 @@ def last_of(network, X):
         reset_states(network)
         answers.append(np.array(network(batch), "float64"))
     answers = np.concatenate(answers)
-    return answers[:, -1] if answers.ndim == 3 else answers
+    return answers[:, -1] if len(answers[0]) == X.shape[1] else answers
 
 
 def assert_near(answers, others):
@@ -103,9 +128,9 @@ def one_by_one(live, values):
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_copies_answer_as_the_network_does_and_leave_it_alone(kind):
+def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model = RIGHT[kind]()
-    values = IDS if kind == "classes" else VALUES
+    values = {"classes": IDS, "branches": VALUES[:, 0]}.get(kind, VALUES)
     X = windows_and_answers([(values, values)], STEPS)[0][:4]
     # Keras 3.15 would need this loss to be registered, if copies were compiled.
     model.compile("adam", lambda right, answers: ops.mean((right - answers) ** 2, -1))
@@ -128,20 +153,23 @@ def test_copies_answer_as_the_network_does_and_leave_it_alone(kind):
         assert_near(one_by_one(live, both[:, :seen]), answers[:, :seen])
         assert_near(np.array(reader(both[:, :seen]), "float64"), answers[:, :seen])
         reset_states(live)
-    if kind == "layers":  # Compiled, a copy must take any length, too.
+    if kind in COMPILED:  # Compiled, a copy must take any length, too.
         tf.config.run_functions_eagerly(False)
         for seen in 6, 4:
             assert_near(reader.predict_on_batch(both[:, :seen]), answers[:, :seen])
+    if kind in ("decoder", "stateful"):  # A copy trains on, and is saved.
+        reader.compile("sgd", "mse")
+        reader.train_on_batch(both, answers + 1)
+        reader.save(tmp_path / "reader.keras")
+        loaded = keras.models.load_model(tmp_path / "reader.keras")
+        trained = reader.predict_on_batch(both)
+        assert trained.mean() > answers.mean()
+        assert_near(loaded.predict_on_batch(both), trained)
 
 
 class Subclassed(keras.Model):
     def call(self, x):
         return x
-
-
-def two_inputs():
-    inputs = [keras.Input((STEPS, 1)), keras.Input((STEPS, 1))]
-    return keras.Model(inputs, SimpleRNN(2)(layers.Concatenate()(inputs)))
 
 
 def after(first):
@@ -156,9 +184,7 @@ REFUSED = {
     "ahead in a block": chain(
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
     ),
-    "maximum": after(lambda x: x / ops.max(ops.abs(x), axis=1, keepdims=True)),
     "a little ahead": after(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 40),
-    "weights of each step": after(layers.LayerNormalization(axis=1)),
     "changed later": after(changed_later()),
     "faint output": functional(
         lambda x: ops.concatenate(
@@ -166,31 +192,36 @@ REFUSED = {
             axis=-1,
         )
     ),
-    "last step": functional(lambda x: SimpleRNN(2, **MANY)(x)[:, -1]),
+    "from a later step": functional(
+        lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 1]))
+    ),
     "subclassed": Subclassed(),
-    "two inputs": two_inputs(),
-    "constant": chain(SimpleRNN(2), Dense(1, kernel_initializer="zeros")),
 }
 MASKED = np.where(VALUES == VALUES[7], -9, VALUES)
 NOT_LIVE = {
-    "nested": after(chain(SimpleRNN(2, **MANY), steps=None)),
+    "another first state": after(layers.RNN(FromOnes(2), **MANY)),
     "mask": after(layers.Masking(-9)),
     "dilated": after(layers.Conv1D(2, 2, dilation_rate=5, padding="causal")),
-    "initial state": functional(
-        lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 0]))
-    ),
 }
 
 
 @pytest.mark.parametrize("kind", REFUSED | NOT_LIVE)
 def test_a_copy_that_would_be_wrong_is_refused_in_a_line(kind):
+    network, refuses = (REFUSED | NOT_LIVE)[kind], reader_of
     if kind in NOT_LIVE:
-        reader_of(NOT_LIVE[kind], MASKED)
-        with pytest.raises(ValueError, match="^.+$"):
-            live_of(NOT_LIVE[kind], MASKED)
-    else:
-        with pytest.raises(ValueError, match="^.+$"):
-            reader_of(REFUSED[kind], VALUES)
+        assert reader_of(network, MASKED)
+        refuses = live_of
+    with pytest.raises(ValueError, match="^.+$"):
+        refuses(network, MASKED)
+
+
+def test_few_windows_are_those_of_the_whole_sequence():
+    ahead = layers.Conv1D(2, 3, padding="same", activation="relu")
+    model = chain(ahead, SimpleRNN(2), batch_size=1)
+    ahead.bias.assign([-9, -9])
+    small, large = np.split(RNG.normal(size=(200, 1)), [170])
+    with pytest.raises(ValueError, match="otherwise"):
+        reader_of(model, np.concatenate([small, 30 * large]))
 
 
 def burn_in(x):
@@ -230,29 +261,33 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
         return values[-2:-1].sum() if memory is LAST_TWO else values.sum()
 
     rising = VALUES + np.arange(9)[:, np.newaxis]
-    stretches = [(VALUES, rising), (rising[:7], VALUES[:7]), (rising[:6], VALUES[:6])]
-    found = []
+    stretches = [(VALUES, rising), (rising[:7], VALUES[:7]), (rising[:5], VALUES[:5])]
+    found, by_number = [], []
     for values, right in stretches:
         squares = []
         for step in range(len(values)):
             seen = values[: step + 1]
             on_window = answer(seen[-STEPS:]) if step >= STEPS - 1 else np.nan
             before = seen[-3, 0] if step >= 2 else np.nan
-            long_ago = seen[-6, 0] if step >= 5 else np.nan  # not late in 6 steps
+            long_ago = seen[-6, 0] if step >= 5 else np.nan  # not in 5 steps
             now = seen[-1, 0]
             naive_ones = 2 * now, now, before, long_ago
             ways = np.array([on_window, answer(seen), *naive_ones], float)
             squares.append((ways - right[step]) ** 2)
         late = squares[(len(values) + STEPS) // 2 :]
-        found.append([np.mean(squares[:3], axis=0), np.mean(late, axis=0)])
+        found.append([np.mean(squares[:5], axis=0), np.mean(late, axis=0)])
+        by_number.append(squares[:5])
     naive = {
         "writes": lambda values: np.multiply(values, 2, out=values),
         "last": lambda values: values,
         "before": lambda values: values[:-2],
         "long ago": lambda values: values[:-5],
     }
-    errors = check(model, stretches, naive, steps=STEPS, first=3)
-    assert errors.index.tolist() == ["after 1 to 3", "late"]
+    errors = check(model, stretches, naive, steps=STEPS, by_number=True)
+    assert errors.index.tolist() == [1, 2, 3, 4, 5]  # as many as all stretches have
+    np.testing.assert_allclose(errors, np.mean(by_number, axis=0), rtol=1e-4)
+    errors = check(model, stretches, naive, steps=STEPS)
+    assert errors.index.tolist() == ["after 1 to 5", "late"]
     spread = np.std(found, axis=0, ddof=1)[:, 1] / np.sqrt(3)
     np.testing.assert_allclose(errors.pop("+/-"), spread, rtol=1e-4)
     assert errors.columns.tolist() == ["on windows", "reading on", *naive]
@@ -261,13 +296,14 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(memory, each_ste
 
 ONE_HOT = np.eye(3)[IDS % 3]
 LOGITS = losses.CategoricalCrossentropy(from_logits=True)
+SPARSE = losses.sparse_categorical_crossentropy
 LOSSES = {
     "name": ("categorical_crossentropy", ONE_HOT),
-    "name of a class": ("CategoricalCrossentropy", ONE_HOT),
     "object": (losses.CategoricalCrossentropy(label_smoothing=0.1), ONE_HOT),
     "list": ([LOGITS], ONE_HOT),
     "function": (lambda right, answers: ops.abs(right - answers), ONE_HOT),
     "ids": ("sparse_categorical_crossentropy", IDS % 3),
+    "partial": (functools.partial(SPARSE, axis=-1), IDS % 3),
     "column of ids": (losses.SparseCategoricalCrossentropy(), IDS[:, np.newaxis] % 3),
 }
 
@@ -294,27 +330,55 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
         with pytest.raises(ValueError, match=f"^.*{says}.*$"):
             check(network, pairs, naive or {}, **options)
 
+    wide, shares = np.repeat(VALUES, 2, axis=1), np.full((9, 3), 1 / 3)
     fails("list of pairs", pairs=pair)
+    fails("list of pairs", pairs=[])
     fails(r"\(9, 1\).*\(8, 3\)", pairs=[(VALUES, ONE_HOT[1:])])
-    fails("3 time steps", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
+    fails("3 time steps.* 4 ", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
     fails(r"\(7, 3\).*\(7, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
+    fails(r"\(None, None, 1\).*\(4, 6, 2\)", pairs=[(wide, ONE_HOT)])
     fails("class ids", pairs=[(VALUES, IDS)])
-    fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": lambda values: values})
-    fails("naive: a dict", naive=lambda values: values)
+    fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": np.copy})
+    for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
+        fails("naive: a dict", naive=wrong)
     fails(r"last.*\(9,\)", naive={"last": lambda values: values[:, 0]})
-    fails("logits", naive={"often": lambda values: np.full((9, 3), 1 / 3)})
-    fails("windows of 3 .*steps=9", steps=9)
-    fails("windows of any .*steps=None", any_length)
+    fails("logits", naive={"often": lambda values: shares})
+    softmax = chain(SimpleRNN(3), Dense(3, "softmax"))
+    softmax.compile("adam", "categorical_crossentropy")
+    for wrong in np.log, np.ceil:
+        often = {"often": lambda values, wrong=wrong: wrong(shares)}
+        fails("probabilities", softmax, naive=often)
+    fails("steps=9: 3 ", steps=9)
+    for steps in None, "8":
+        fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", chain(SimpleRNN(3)))
-    fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
-    fails("error=", error=lambda right, answers: right[:, 0] - answers.max())
+    for error in (
+        lambda right, answers: np.abs(right - answers).mean(),
+        lambda right, answers: np.cumsum(right[:, 0] - answers[:, 0]),
+        lambda right, answers: np.cumsum((right - answers)[::-1, 0])[::-1],
+    ):
+        fails("error=", error=error)
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
 
 
+def test_what_is_unusual_is_no_mistake():
+    model = chain(SimpleRNN(3), Dense(1))
+    late = np.where(VALUES == VALUES[0], np.nan, VALUES)  # no first right answer
+    stretches = [(np.ones((20, 1)), np.ones((20, 1))), (VALUES, late)]
+    naive = {"far": lambda values: values[:-15], "last": lambda values: values}
+    errors = check(model, stretches, naive, error="mae")
+    assert np.isnan(errors.loc["after 1 to 5"]).sum() == 5
+    assert np.isnan(errors.loc["late"]).tolist() == [False, False, False, True, False]
+    expected = check(model, stretches, naive, error=losses.mean_absolute_error)
+    np.testing.assert_allclose(errors, expected, rtol=1e-5)
+
+
 def test_recordings_give_windows_of_their_own():
-    pairs = [(np.full((n, 1), n), np.arange(n)[:, np.newaxis]) for n in (5, 7)]
+    pairs = [(np.full((n, 1), n), np.arange(n)[:, np.newaxis]) for n in (4, 5, 7)]
     X, y = windows_and_answers(pairs, 4)
-    assert X[:, :, 0].tolist() == [[5] * 4] * 2 + [[7] * 4] * 4
-    assert y[:, 0].tolist() == [3, 4, 3, 4, 5, 6]
+    assert X[:, :, 0].tolist() == [[4] * 4] + [[5] * 4] * 2 + [[7] * 4] * 4
+    assert y[:, 0].tolist() == [3, 3, 4, 3, 4, 5, 6]
     _, each = windows_and_answers(pairs, 4, each_step=True)
-    assert each.shape == (6, 4, 1) and each[:, 0, 0].tolist() == [0, 1, 0, 1, 2, 3]
+    assert each.shape == (7, 4, 1) and each[:, 0, 0].tolist() == [0, 0, 1, 0, 1, 2, 3]
+    with pytest.raises(ValueError, match="^4 time steps.* 5 .*$"):
+        windows_and_answers(pairs, 5)

@@ -184,7 +184,7 @@ REFUSED = {
     "ahead in a block": chain(
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
     ),
-    "a little ahead": after(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 40),
+    "a little ahead": after(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 100),
     "changed later": after(changed_later()),
     "faint output": functional(
         lambda x: ops.concatenate(

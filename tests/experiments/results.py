@@ -48,7 +48,7 @@ SHARES = {
     "on windows": "on_windows",
     "one at a time": "reading_on",
 }
-AFTER = r"after (\d+)( values)?"
+AFTER = r"after ([1-9]|1\d|2[0-5])( values)?"
 COLUMNS = rf"{'|'.join(SHARES)}|{AFTER}|command|right after|stays right|epochs to 95 %"
 RIGHT = 0.8  # the least share of right answers after a number of values
 
@@ -72,18 +72,12 @@ def check_experiments(on_pages):
             found = f"experiments.csv: {line.command}: seeds is {line.seeds!r}"
             raise ValueError(f"{found}: an integer of at least 1 is needed")
     shown = {table: columns for table, _, *columns in map(named, on_pages)}
-    tables = dict(list(EXPERIMENTS[EXPERIMENTS.table != ""].groupby("table")))
-    unmatched = ({*shown} - {*MADE_OF}) ^ {*tables}
+    unmatched = ({*shown} - {*MADE_OF}) ^ ({*EXPERIMENTS.table} - {""})
     if unmatched:
         needed = "must be in experiments.csv and on a page"
         raise ValueError(f"the table {unmatched.pop()!r} {needed}")
     for table, columns in shown.items():
-        listed = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
-        for column in {*columns} - {*listed.column}:
-            if not re.fullmatch(COLUMNS, column):
-                needed = "experiments.csv has no such column"
-                raise ValueError(f"the table {table!r} has {column!r}: {needed}")
-    for table, lines in tables.items():
+        lines = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
         if lines.seeds.nunique() > 1:
             found = f"{' and '.join(lines.seeds.unique())} seeds"
             needed = "its heading names one number for all"
@@ -92,6 +86,12 @@ def check_experiments(on_pages):
         if len(twice):
             name = ", ".join(twice[["row", "column"]].iloc[0])
             raise ValueError(f"experiments.csv: table {table!r} has {name!r} twice")
+        # Columns name what they show of a row's command, or their cells are commands.
+        of_rows = all(re.fullmatch(COLUMNS, column) for column in columns)
+        unknown = {*columns} - {*lines.column}
+        if unknown and not (of_rows and {*lines.column} == {""}):
+            needed = "experiments.csv has no such column"
+            raise ValueError(f"the table {table!r} has {min(unknown)!r}: {needed}")
 
 
 def check_command(command):

@@ -24,9 +24,9 @@ command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,late
 --lag 2 --epochs 60,1,0.1,0.2,inf,- - 0,keras 3,0.1
 --lag 2 --epochs 60,2,0.1,0.4,inf,- - 0,keras 3,0.1
 --lag 2 --epochs 60,3,0.1,0.3,60,- - 0,keras 3,0.1
---list 30,1,0.75,0.3,inf,- 0,keras 3,0.1
---list 30,2,0.25,0.3,inf,- 0,keras 3,0.1
---list 30,3,1.0,0.3,inf,- 0,keras 3,0.1
+--unique 50 --list 30,1,0.75,0.3,inf,- 0,keras 3,0.1
+--unique 50 --list 30,2,0.25,0.3,inf,- 0,keras 3,0.1
+--unique 50 --list 30,3,1.0,0.3,inf,- 0,keras 3,0.1
 real_values.py --lag 3,1,0.1,,,- - - 6.2 0.00004,keras 3,2.5
 real_values.py --lag 3,2,0.0003,,,- - - 6.4 0.00002,keras 3,0.0004
 real_values.py --lag 3,3,0.2,,,- - - 6.3 0.2,keras 3,0.9
@@ -40,7 +40,7 @@ rows,one,,--lag 1,3
 rows,two,,echo_lag.py,3
 grid,x,a,--lag 1,3
 grid,x,b,--lag 2 --epochs 60,3
-grid,y,b,--list 30,3
+grid,y,b,--unique 50 --list 30,3
 grid,y,c,real_values.py --lag 3,3
 exercise 5,of 6,,--lag 1,3
 """
@@ -209,6 +209,11 @@ def test_what_runs_are_right_after_and_whether_they_stay_right():
     }.items():
         (stays,) = results.stays_right(runs_like(options, f"- 1 1 1 {wrong_once}"))
         assert stays == right, options
+    # Of a longer window, the last of the 25 numbers is looked at.
+    (stays,) = results.stays_right(
+        runs_like("--context 30 --length 60", f"- 1 1 1 {to_25}"[:-4] + "0.79")
+    )
+    assert not stays
     # The first answer cannot be known.
     for options in "--through-time", "--context 1 --batch-size 1":
         first_unknown = f"- 1 1 1 {to_25}"
@@ -316,7 +321,7 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
     commands = [
         f"{module}.extensions --lag 1",
         f"{module}.extensions --lag 2 --epochs 60",
-        f"{module}.extensions --list 30",
+        f"{module}.extensions --unique 50 --list 30",
         f"{module}.real_values --lag 3",
         "echo_lag.py",
     ]
@@ -384,17 +389,43 @@ SEEDS = "an integer of at least 1 is needed"
     [
         ("rows,two,,echo_lag.py,3", "rows,two,,--lag 1,5", "'rows' has 3 and 5 seeds"),
         ("rows,two,", "rows,one,", "'rows' has 'one, ' twice"),
-        ("grid,y,c", "grid,y,b", "'grid' has 'c': experiments.csv has no such column"),
-        ("--list 30,3", "--list 30,0", f"--list 30: seeds is '0': {SEEDS}"),
-        ("--list 30,3", "--list 30,", f"--list 30: seeds is '': {SEEDS}"),
-        ("--list 30,3", "--list 30,2.5", f"--list 30: seeds is '2.5': {SEEDS}"),
+        ("grid,y,c", "grid,y,b", "'grid' has 'y, b' twice"),
+        (
+            "--unique 50 --list 30,3",
+            "--unique 50 --list 30,0",
+            f"--unique 50 --list 30: seeds is '0': {SEEDS}",
+        ),
+        (
+            "--unique 50 --list 30,3",
+            "--unique 50 --list 30,",
+            f"--unique 50 --list 30: seeds is '': {SEEDS}",
+        ),
+        (
+            "--unique 50 --list 30,3",
+            "--unique 50 --list 30,2.5",
+            f"--unique 50 --list 30: seeds is '2.5': {SEEDS}",
+        ),
         ("of 6,,--lag 1", "of 6, 7,,--lag 1", f": seeds is '--lag 1': {SEEDS}"),
         ("seeds", "seed", "must begin with table,row,column,command,seeds"),
+        ("rows,two,,", "rows,two,a,", "'rows' has 'command': experiments.csv has no"),
+        ("grid,x,a", "grid,x,", "'grid' has 'a': experiments.csv has no such column"),
         ("exercise 5", "exercise 6", "must be in experiments.csv and on a page"),
         ("exercise 5,of 6,,--lag 1,3", "", "the table 'exercise 5' must be in"),
-        ("--list 30", "--lost 30", "'--lost 30': unrecognized arguments: --lost 30"),
-        ("--list 30", "--list x", "'--list x': argument --list: invalid int"),
-        ("--list 30", "--list 3", "'--list 3': --list is 3: at least --length"),
+        (
+            "--unique 50 --list 30",
+            "--lost 30",
+            "'--lost 30': unrecognized arguments: --lost 30",
+        ),
+        (
+            "--unique 50 --list 30",
+            "--list x",
+            "'--list x': argument --list: invalid int",
+        ),
+        (
+            "--unique 50 --list 30",
+            "--list 3",
+            "'--list 3': --list is 3: at least --length",
+        ),
         ("values.py --lag 3", "values.py --log 3", "'real_values.py --log 3': unrecog"),
         ("echo_lag.py", "eco_lag.py", "'eco_lag.py': there is no program 'eco_lag.py'"),
         ("echo_lag.py", "echo_lag.py 7", "'echo_lag.py 7': "),

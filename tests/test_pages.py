@@ -53,15 +53,17 @@ def factor(options):
 
 
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
+ONES = "--context 1 --batch-size 1"
 LONG_SAMPLES = "--through-time --epochs 4000"
 # The measured figures in the text of a section that has no table for them.
 FIGURES = [
-    (README, "Why part 3 fails", percent("--context 1 --batch-size 1", "reading_on")),
+    (README, "Why part 3 fails", percent(ONES, "reading_on")),
     (
         README,
         "Why part 3 fails",
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
+    (REPORT, "Questions from readers", percent(ONES, "on_windows")),
     (GUIDE, "Check it", factor(HIDDEN)),
 ]
 

@@ -6,8 +6,8 @@ A line of experiments.csv is a command (a script, real_values.py and its options
 of extensions.py alone), how many seeds it runs with (3: the seeds 1, 2 and 3), and its place:
 a table and a row, and a column if each cell of the table is a command. A page has the first
 line of a table, "| `name`, seeds: ... |", and this program makes the others. Last stands the
-conclusion: what all runs are right after, or how many of them stay right, and what percentage
-of the answers on windows can be known, if they are learned. The tests check it.
+conclusion, which the tests check: what all runs are right after, or how many stay right, and
+what percentage of the answers on windows can be known (real values: the most error there).
 
 Each finished run adds a line to results.csv, so a program that was stopped goes on. To measure
 again, delete lines there. To try an experiment first, run its command by hand:

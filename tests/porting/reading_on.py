@@ -337,7 +337,7 @@ def _clone(model, shape, **options):
 
 def _copy(model, shape=(None, None), **options):
     """Return a copy, not compiled, for other shapes, with options of recurrent layers."""
-    drawn = random.getstate(), np.random.get_state()
+    drawn = random.getstate()
     try:
         features = model.inputs[0].shape[2:]
         plain = _clone(model, (None, None, *features), stateful=False, unroll=False)
@@ -346,5 +346,4 @@ def _copy(model, shape=(None, None), **options):
         why = str(error).strip().partition("\n")[0]
         raise ValueError(f"the network cannot be copied: {why}") from error
     finally:  # New layers draw random numbers.
-        random.setstate(drawn[0])
-        np.random.set_state(drawn[1])
+        random.setstate(drawn)

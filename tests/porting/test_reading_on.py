@@ -179,7 +179,7 @@ def after(first):
 
 REFUSED = {
     "all at once": after(layers.Bidirectional(SimpleRNN(2, **MANY))),
-    "backwards": after(SimpleRNN(2, go_backwards=True, **MANY)),
+    "far ahead": after(lambda x: x - ops.sum(x[:, 7:8], axis=1, keepdims=True)),
     "ahead": after(layers.Conv1D(2, 3, padding="same")),
     "ahead in a block": chain(
         layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
@@ -200,7 +200,7 @@ REFUSED = {
 MASKED = np.where(VALUES == VALUES[7], -9, VALUES)
 NOT_LIVE = {
     "another first state": after(layers.RNN(FromOnes(2), **MANY)),
-    "mask": after(layers.Masking(-9)),
+    "mask": chain(layers.Masking(-9), layers.TimeDistributed(Dense(2)), SimpleRNN(2)),
     "dilated": after(layers.Conv1D(2, 2, dilation_rate=5, padding="causal")),
 }
 

@@ -10,10 +10,8 @@ from tests import shared
 
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text("utf-8")
-FILES = {
-    name: (FOLDER / name).read_text("utf-8")
-    for name in ("reading_on.py", "stateful.py")
-}
+NAMES = "reading_on.py", "stateful.py"
+FILES = {name: (FOLDER / name).read_text("utf-8") for name in NAMES}
 SIZES = {
     "20_000": "1_000",
     "25_000": "240",
@@ -31,14 +29,11 @@ PROGRAM = "\n".join(re.findall(r"(?s)```python\n(.*?)```", GUIDE))
 # What its own blocks cannot show: at its end, what they have made is looked at.
 PROGRAM += """
 import tensorflow as tf
-
 series = np.sin(2 * np.pi * np.arange(99) / SEASON)[:, np.newaxis]  # always the same
 values, right = pair_of(series)
 assert np.allclose(last_season(values), right[SEASON - 1 :])
-
 batches = in_rows(np.arange(999)).reshape(-1, ROWS, STEPS)
 assert len(batches) > 2 and (batches[1:, :, 0] == batches[:-1, :, -1] + 1).all()
-
 windows = tf.random.normal((1, N + STEPS, 1))
 with tf.GradientTape() as tape:
     tape.watch(windows)
@@ -67,8 +62,7 @@ def remedies(output):
     return np.array([row.split() for row in rows], dtype=float)
 
 
-# What `evaluate` says of the windows, a number alone on a line.
-EVALUATED = r"(?m)^(\d\S*)$"
+EVALUATED = r"(?m)^(\d\S*)$"  # a number alone on a line
 ON_WINDOWS, READING_ON, _, LAST_VALUE, LAST_SEASON = range(5)
 
 

@@ -180,6 +180,13 @@ def test_each_command_of_a_page_is_one(page, command, monkeypatch):
         importlib.import_module(module).main()
 
 
+def test_a_cell_that_the_report_explains_is_one_of_its_tables():
+    text = " ".join(re.sub(r"(?m)^\|.*", "", REPORT).split())
+    cells = {cell for table in tables(REPORT) for row in table for cell in row}
+    explained = re.findall(r'"([^"]*\d: [^"]*)"', text)
+    assert len(explained) == 2 and {*explained} <= cells
+
+
 OPTIONS = [
     code
     for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT))

@@ -7,8 +7,8 @@
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
 Both are tested on the values that you give, to 1 % of how much answers vary. (What a layer does
-only past a window, a network does not show: a layer of yours needs a complete get_config.) Copy
-this file. It needs Keras 3, NumPy and pandas. README.md beside it shows its use.
+only past a window, a network does not show: a layer of yours needs a complete get_config.)
+Copy this file and use it as README.md shows. It needs Keras 3, NumPy and pandas.
 """
 
 import random
@@ -19,7 +19,7 @@ import pandas as pd
 from keras.layers import RNN, Lambda, Normalization, Reshape, TimeDistributed
 
 WHY = "a layer needs other values, too, or lacks some get_config (see README.md)"
-LAST_STEP = (slice(None), -1), (slice(None), -1, slice(None))  # as in x[:, -1]
+LAST_STEP = [slice(None), -1]  # as in x[:, -1]
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -51,9 +51,8 @@ def check(
         the name of a loss of Keras. By default, the loss of the model.
     reader: network for any length that answers each time step; it gets the model's weights.
     by_number: return the errors after each number of values, as many as all stretches have.
-    Returns: DataFrame, means over the stretches: after 1 to 5 values, and late, in the second
-        half of what follows the first window. +/- is the standard error of reading on. NaN
-        where a way has no answer.
+    Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
+        second half after the first window. +/-: standard error of reading on. NaN: no answer.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
     steps = _steps(model, steps)
@@ -105,8 +104,7 @@ def live_of(model, values, steps=None, batch_size=1):
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
     sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
-    values, steps: as for reader_of; a masked time step has no answer, so leave it out, also
-        when live. A copy reads all values: 1,000 take a second or two.
+    values, steps: as for reader_of; a masked time step has no answer: leave it out, live, too.
     Raises: ValueError if it answers otherwise than that of reader_of.
     """
     X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
@@ -146,8 +144,8 @@ def _windows(array, steps, most=None):
 def _steps(model, steps):
     """Return how many time steps a window of a model has."""
     inputs = getattr(model, "inputs", None) or []
-    if len(inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError("a network with one keras.Input and one output is needed")
+    if len(inputs) != 1 or len(model.outputs) != 1 or len(inputs[0].shape) < 2:
+        raise ValueError("one keras.Input, of time steps, and one output are needed")
     fixed = inputs[0].shape[1]
     if fixed not in (None, steps or fixed) or not hasattr(steps or fixed, "__index__"):
         raise ValueError(f"steps={steps!r}: {fixed or 'a whole number'} is needed")
@@ -172,7 +170,6 @@ def _loss(model, name, typical):
             right, answers = right[:, np.newaxis], answers[:, np.newaxis]
         kind = keras.config.floatx()
         tensors = [keras.ops.convert_to_tensor(a, kind) for a in (right, answers)]
-        # The method `call` of a loss object takes no mean over the time steps.
         return keras.ops.convert_to_numpy(getattr(loss, "call", loss)(*tensors))
 
     return error
@@ -193,8 +190,7 @@ def _errors(error, right, answers, name):
         errors[[0, -1]], np.concatenate(ends), equal_nan=True
     ):
         raise ValueError("no error for each time step: give another function error=")
-    errors = errors.reshape(len(right), -1).mean(axis=1)
-    return np.append(np.full(none, np.nan), errors)
+    return np.append(np.full(none, np.nan), errors.reshape(len(right), -1).mean(axis=1))
 
 
 def _answers(network, X):
@@ -307,6 +303,8 @@ def _clone_layer(layer, shape, **options):
     if isinstance(layer, (EachStep, TimeDistributed)):
         return EachStep(_clone_layer(layer.layer, (None, *shape[2:])))
     config = layer.get_config()
+    own = [name for name in config if name.endswith("activation")]  # not by name
+    config |= {name: getattr(layer, name, config[name]) for name in own}
     if isinstance(layer, RNN):
         config |= {name: options[name] for name in options if name in config}
     if isinstance(layer, Reshape) and -1 not in layer.target_shape:
@@ -319,8 +317,9 @@ def _clone(model, shape, **options):
     each_step, clones = "return_sequences" in options, {}
 
     def call(layer, *args, **others):
-        if each_step and any(a in LAST_STEP for a in args if isinstance(a, tuple)):
-            return args[0]
+        key = args[1] if type(layer).__name__ == "GetItem" else None
+        if each_step and isinstance(key, (tuple, list)) and [*key[:2]] == LAST_STEP:
+            return args[0][(slice(None), slice(None), *key[2:])]
         if layer not in clones:
             shape = getattr(keras.tree.flatten((args, others))[0], "shape", None)
             clones[layer] = _clone_layer(layer, shape, **options)
@@ -340,10 +339,12 @@ def _copy(model, shape=(None, None), **options):
     drawn = random.getstate()
     try:
         features = model.inputs[0].shape[2:]
-        plain = _clone(model, (None, None, *features), stateful=False, unroll=False)
-        return _clone(plain, (*shape, *features), **options) if options else plain
+        own = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+        with keras.saving.custom_object_scope(own):
+            plain = _clone(model, (None, None, *features), stateful=False, unroll=False)
+            return _clone(plain, (*shape, *features), **options) if options else plain
     except Exception as error:
-        why = str(error).strip().partition("\n")[0]
+        why = str(error).strip().partition("\n")[0][:150]
         raise ValueError(f"the network cannot be copied: {why}") from error
     finally:  # New layers draw random numbers.
         random.setstate(drawn)

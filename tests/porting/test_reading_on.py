@@ -49,7 +49,6 @@ class Times(layers.Layer):
         return self.factor * x
 
 
-@keras.saving.register_keras_serializable()
 class FromOnes(layers.SimpleRNNCell):
     def get_initial_state(self, batch_size=None):
         return [ops.ones((batch_size, self.units))]
@@ -62,7 +61,7 @@ ADAPTED.adapt(5 + 3 * VALUES)
 
 def many_layers(x):
     x = sequential(ADAPTED, layers.Lambda(lambda x: 3 * x), shape=(None, None, 1))(x)
-    x = layers.Concatenate()([layers.Conv1D(2, 1)(x), x + np.ones(1)])
+    x = layers.Concatenate()([Dense(2, lambda x: x / 2)(x), x + np.ones(1)])
     x = layers.LayerNormalization()(LSTM(3, unroll=True, **MANY)(x))
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
     return layers.TimeDistributed(Dense(1))(x)
@@ -71,7 +70,7 @@ def many_layers(x):
 def two_branches(x):
     x = layers.Reshape((STEPS, 1))(x)
     last = SimpleRNN(3, **MANY)(x)[:, -1]
-    both = layers.Concatenate()([GRU(2)(x), last, last * x[:, -1, :]])
+    both = layers.Concatenate()([GRU(2)(x), last, last * x[:, -1, :1]])
     return layers.Softmax()(Dense(2)(both))
 
 

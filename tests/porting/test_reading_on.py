@@ -61,7 +61,7 @@ ADAPTED.adapt(5 + 3 * VALUES)
 
 def many_layers(x):
     x = sequential(ADAPTED, layers.Lambda(lambda x: 3 * x), shape=(None, None, 1))(x)
-    x = layers.Concatenate()([Dense(2, lambda x: x / 2)(x), x + np.ones(1)])
+    x = layers.Concatenate()([Dense(2, ops.sin)(x), x + np.ones(1)])
     x = layers.LayerNormalization()(LSTM(3, unroll=True, **MANY)(x))
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
     return layers.TimeDistributed(Dense(1))(x)

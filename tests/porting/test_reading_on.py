@@ -163,6 +163,7 @@ def after(first):
     return functional(lambda x: SimpleRNN(2)(first(x)))
 
 
+keras.utils.set_random_seed(1)
 REFUSED = {
     "all at once": after(layers.Bidirectional(SimpleRNN(2, **MANY))),
     "far ahead": after(lambda x: x - ops.sum(x[:, 7:8], axis=1, keepdims=True)),

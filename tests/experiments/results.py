@@ -240,9 +240,9 @@ def reached(epochs):
 
 def by_number(runs):
     """Return the shares or errors after 1, 2, ... values, a row for each run."""
-    answers = runs.by_number.str.split(expand=True)
-    answers = answers.apply(pd.to_numeric, errors="coerce")
-    return answers.set_axis(range(1, answers.shape[1] + 1), axis=1)
+    texts = runs.by_number.str.replace("-", "nan")
+    answers = texts.str.split(expand=True).astype(float)
+    return answers.rename(columns=lambda number: number + 1)
 
 
 def ranges(numbers):

@@ -159,10 +159,10 @@ def test_parts_2_and_4_learn_to_echo_and_part_3_does_not():
         check(command, on_windows=(0.99, 1), epochs_to_95=LEARNED)
     part_3 = "echo_lag_no_context.py"
     check(part_3, on_windows=(0, 0.02), epochs_to_95=NOT_LEARNED)
-    slowest, fastest = (
+    part_2, part_4 = (
         runs_of(c).epochs_to_95 for c in ("echo_current.py", "echo_lag.py")
     )
-    assert slowest.max() < fastest.min()  # Part 2 learns first.
+    assert part_2.max() < part_4.min()  # Part 2 learns first.
 
 
 THROUGH_TIME = "--through-time --epochs 4000"

@@ -19,7 +19,6 @@ import pandas as pd
 from keras.layers import RNN, Lambda, Normalization, Reshape, TimeDistributed
 
 WHY = "a layer needs other values, too, or lacks some get_config (see README.md)"
-LAST_STEP = [slice(None), -1]  # as in x[:, -1]
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -55,17 +54,15 @@ def check(
         second half after the first window. +/-: standard error of reading on. NaN: no answer.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
-    steps = _steps(model, steps)
-    stretches = _arrays(stretches)
+    steps, stretches = _steps(model, steps), _arrays(stretches)
     is_dict = hasattr(naive, "items") and all(map(callable, naive.values()))
     if not is_dict or {"on windows", "reading on", "+/-"} & {*naive}:
         raise ValueError("naive: a dict of functions is needed, by names of their own")
-    windows = reader or _copy(model)  # It answers them as the model does.
     if reader:
         _set_weights(reader, model)
-    reader = reader or _copy(model, return_sequences=True)
+    windows, reader = (reader, reader) if reader else _copies(model)
     typical = _compare_reader(model, reader, [values for values, _ in stretches], steps)
-    error = error if callable(error) else _loss(model, error, typical)
+    loss = (error, True) if callable(error) else _loss(model, error, typical)
     found = []
     for values, right in stretches:
         on_windows = _answers(windows, _windows(values, steps))
@@ -75,7 +72,7 @@ def check(
         _compare(reading_on[steps - 1], on_windows[0], typical)
         ways = {"on windows": on_windows, "reading on": reading_on}
         ways |= {name: np.asarray(naive[name](values.copy())) for name in naive}
-        errors = {way: _errors(error, right, ways[way], way) for way in ways}
+        errors = {way: _errors(*loss, right, ways[way], way) for way in ways}
         found.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         return sum(errors[: min(map(len, found))] for errors in found) / len(found)
@@ -94,7 +91,7 @@ def reader_of(model, values, steps=None):
     steps: of the training's windows; needed if the model takes any length.
     Raises: ValueError if a copy answers otherwise than the model, or depends on later values.
     """
-    steps, reader = _steps(model, steps), _copy(model, return_sequences=True)
+    steps, reader = _steps(model, steps), _copies(model)[1]
     _compare_reader(model, reader, [np.asarray(values)], steps)
     return reader
 
@@ -109,7 +106,7 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
     read = _answers(reader_of(model, values, steps), X)
-    live = _copy(model, (batch_size, 1), return_sequences=True, stateful=True)
+    _, live = _copies(model, (batch_size, 1), stateful=True)
     states = _zero_states(live)
     for state, zeros in states:  # A cell may start from another state.
         state.assign(zeros)
@@ -152,43 +149,37 @@ def _steps(model, steps):
     return steps or fixed
 
 
-def _loss(model, name, typical):
-    """Return a loss, or that of a model, as a function: an error for each time step."""
-    loss = keras.losses.get(*keras.tree.flatten(name or getattr(model, "loss", None)))
+def _loss(model, loss, typical):
+    """Return a loss, or a model's, as a function of each time step, and if it takes ids."""
+    loss = keras.losses.get(*keras.tree.flatten(loss or getattr(model, "loss", None)))
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
-    name = getattr(loss, "__name__", type(loss).__name__)
-    takes_ids = name[:6].lower() == "sparse" or str(loss.__module__)[:6] != "keras."
+    takes_ids = "sparse" in str(loss).lower() or str(loss.__module__)[:6] != "keras."
 
     def error(right, answers):
-        if right.shape != answers.shape and not takes_ids:
-            raise ValueError(f"{name} takes no class ids {right.shape}: give error=")
         are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
         if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
             raise ValueError("probabilities or logits are needed, as the network's")
-        if answers.ndim < len(model.outputs[0].shape):  # an answer at each step
-            right, answers = right[:, np.newaxis], answers[:, np.newaxis]
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(getattr(loss, "call", loss)(*tensors))
 
-    return error
+    return error, takes_ids
 
 
-def _errors(error, right, answers, name):
+def _errors(error, takes_ids, right, answers, name):
     """Return the error at each time step; NaN before the first answer."""
     none = max(len(right) - len(answers), 0)
     if none == len(right):  # The stretch is too short for a naive answer.
         return np.full(none, np.nan)
     right = right[none:].copy()
-    are_ids = right.size == len(answers) < answers.size
+    are_ids = takes_ids and right.size == len(answers) < answers.size
     if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(error(right, answers))
-    ends = [error(right[[i]], answers[[i]]) for i in (0, -1)]
+    alone = [error(right[[i]], answers[[i]]) for i in (0, -1)]
     near = {"rtol": 1e-3, "atol": 1e-4 * np.nanmax(np.abs(errors)), "equal_nan": True}
-    if errors.shape[:1] != right.shape[:1] or not np.allclose(
-        errors[[0, -1]], np.concatenate(ends), **near
-    ):
+    is_each = errors.shape[:1] == right.shape[:1]
+    if not is_each or not np.allclose(errors[[0, -1]], np.concatenate(alone), **near):
         raise ValueError("no error for each time step: give another function error=")
     return np.append(np.full(none, np.nan), errors.reshape(len(right), -1).mean(axis=1))
 
@@ -214,11 +205,9 @@ def _zero_states(network):
 
 def _model_answers(model, X):
     """Return a model's answers to windows, each from a zero state. It does not change."""
-    size = model.inputs[0].shape[0] or len(X)
-    batches = (len(X) - 1) // size + 1
-    full = np.resize(X, (batches * size, *X.shape[1:]))
-    answers = []
-    for batch in np.split(full, batches):
+    size, answers = model.inputs[0].shape[0] or len(X), []
+    for start in range(0, len(X), size):
+        batch = np.resize(X[start : start + size], (size, *X.shape[1:]))
         with keras.StatelessScope(_zero_states(model)):
             answer = model(keras.ops.convert_to_tensor(batch), training=False)
             answers.append(keras.ops.convert_to_numpy(keras.tree.flatten(answer)[0]))
@@ -235,9 +224,7 @@ def _compare_reader(model, reader, sequences, steps):
     read, right = _answers(reader, X), _model_answers(model, X[:, :steps])
     if right.ndim == read.ndim:  # an answer at each step
         right = right[:, -1]
-    if read.shape != (*X.shape[:2], *right.shape[1:]):
-        raise ValueError(f"a reader answers {read.shape[1:]} to {X.shape[1:]}: {WHY}")
-    _compare(read[:, steps - 1], right, right)
+    _compare(read[:, :steps][:, -1], right, right)
     for seen in 1, max(steps - 1, 1), steps, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right)
     _compare(_answers(reader, sequences[0][np.newaxis])[:, :length], read[:1], right)
@@ -269,29 +256,34 @@ def _set_weights(network, model):
 
 @keras.saving.register_keras_serializable("reading_on")
 class EachStep(keras.layers.Wrapper):
-    """A layer, or what follows a window's last step, at each of any number of time steps."""
+    """A network of what follows a window's last step, at each of any number of time steps."""
 
-    def build(self, input_shape):
-        self.supports_masking = True
-        super().build((None, *input_shape[2:]))
-
-    def call(self, x, mask=None):
-        shape = keras.ops.shape(x)
-        answers = self.layer(keras.ops.reshape(x, (-1, *x.shape[2:])))
+    def call(self, inputs, mask=None):
+        inputs = keras.tree.flatten(inputs)
+        shape = keras.ops.shape(inputs[0])
+        sizes = [[size or 1 for size in x.shape[1:]] for x in self.layer.inputs]
+        parts = [keras.ops.reshape(x, (-1, *size)) for x, size in zip(inputs, sizes)]
+        answers = self.layer(parts if len(parts) > 1 else parts[0])
+        self.supports_masking = True  # It passes the first mask on.
         return keras.ops.reshape(answers, (*shape[:2], *answers.shape[1:]))
 
 
 def _parts(model):
-    """Return where any number of time steps become one, and a network of what follows."""
-    depths = sorted(model._nodes_by_depth, reverse=True)
-    nodes = [node for depth in depths for node in model._nodes_by_depth[depth]]
-    for i, node in enumerate(nodes[:-1]):
-        output, later = node.output_tensors[0], nodes[i + 1 :]
-        known = {id(output), *(id(x) for n in later for x in n.output_tensors)}
-        is_all = all(id(x) in known for n in later for x in n.input_tensors)
-        if is_all and output.shape[1:2] != (None,):
-            return output, keras.Model(output, model.outputs[0])
-    return model.outputs[0], None
+    """Return the tensors where time steps end, and a network of what follows them."""
+    answer, ends = model.outputs[0], []
+    tensors = [answer]
+    for tensor in tensors:  # Back from the answer: inputs are added.
+        operation, index, _ = tensor._keras_history
+        inputs = operation._inbound_nodes[index].input_tensors
+        layers = getattr(operation, "_flatten_layers", list)()
+        is_recurrent = any(isinstance(layer, RNN) for layer in layers)
+        reads = is_recurrent and any(None in x.shape[1:2] for x in inputs)
+        if reads or None in tensor.shape[1:2]:
+            ends.append(tensor)
+        else:
+            tensors += [x for x in dict.fromkeys(inputs) if x not in tensors]
+    given = ends if len(ends) > 1 else ends[0]
+    return ends, None if given is answer else keras.Model(given, answer)
 
 
 def _clone_layer(layer, shape, **options):
@@ -300,11 +292,15 @@ def _clone_layer(layer, shape, **options):
         return _clone(layer, shape, **options)
     if isinstance(layer, Lambda):  # Keras copies only functions that have a name.
         return Lambda(layer.function, mask=layer.mask, arguments=layer.arguments)
-    if isinstance(layer, (EachStep, TimeDistributed)):
-        return EachStep(_clone_layer(layer.layer, (None, *shape[2:])))
+    if isinstance(layer, TimeDistributed):  # Keras's keeps the number of steps.
+        step = keras.Input(shape[2:])
+        answer = _clone_layer(layer.layer, (None, *shape[2:]))(step)
+        return EachStep(keras.Model(step, answer))
     config = layer.get_config()
     own = [name for name in config if name.endswith("activation")]  # not by name
     config |= {name: getattr(layer, name, config[name]) for name in own}
+    if hasattr(layer, "get_vocabulary"):  # adapted
+        config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, RNN):
         config |= {name: options[name] for name in options if name in config}
     if isinstance(layer, Reshape) and -1 not in layer.target_shape:
@@ -317,34 +313,38 @@ def _clone(model, shape, **options):
     each_step, clones = "return_sequences" in options, {}
 
     def call(layer, *args, **others):
-        key = args[1] if type(layer).__name__ == "GetItem" else None
-        if each_step and isinstance(key, (tuple, list)) and [*key[:2]] == LAST_STEP:
-            return args[0][(slice(None), slice(None), *key[2:])]
         if layer not in clones:
             shape = getattr(keras.tree.flatten((args, others))[0], "shape", None)
             clones[layer] = _clone_layer(layer, shape, **options)
-        return clones[layer](*args, **others)
+        answers = clones[layer](*args, **others)
+        if not each_step and getattr(layer, "return_state", False):
+            last = answers[0][:, -1] if layer.return_sequences else answers[0]
+            return [answers[0], last, *answers[2:]]  # The first state is an answer.
+        return answers
 
-    answer, head = _parts(model) if each_step else (model.outputs[0], None)
-    body = keras.Model(model.inputs[0], answer)  # not compiled
+    ends, head = _parts(model) if each_step else (model.outputs, None)
+    body = keras.Model(model.inputs[0], ends)  # not compiled
     inputs = keras.Input(batch_shape=shape, dtype=model.inputs[0].dtype)
     copy = keras.models.clone_model(body, inputs, lambda layer: layer, call)
     for layer in clones.keys() & {*body.layers}:
-        _set_weights(clones[layer], layer)
-    return keras.Model(inputs, EachStep(head)(copy.outputs[0])) if head else copy
+        if not isinstance(layer, keras.Model):  # nested: set there
+            _set_weights(clones[layer], layer)
+    answer = EachStep(head)(copy.outputs) if head else copy.outputs[0]
+    return keras.Model(inputs, answer)
 
 
-def _copy(model, shape=(None, None), **options):
-    """Return a copy, not compiled, for other shapes, with options of recurrent layers."""
+def _copies(model, shape=(None, None), stateful=False):
+    """Return two copies, not compiled: one that answers as the model, one each time step."""
     drawn = random.getstate()
     try:
         features = model.inputs[0].shape[2:]
         own = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
         with keras.saving.custom_object_scope(own):
             plain = _clone(model, (None, None, *features), stateful=False, unroll=False)
-            return _clone(plain, (*shape, *features), **options) if options else plain
+            options = {"return_sequences": True, "stateful": stateful}
+            return plain, _clone(plain, (*shape, *features), **options)
     except Exception as error:
-        why = str(error).strip().partition("\n")[0][:150]
+        why = " ".join(str(error).split())[:200]
         raise ValueError(f"the network cannot be copied: {why}") from error
     finally:  # New layers draw random numbers.
         random.setstate(drawn)

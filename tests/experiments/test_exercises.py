@@ -112,11 +112,11 @@ def test_a_row_does_what_its_command_does(
 ):
     assert (table, row) in COMMANDS, "experiments.csv lacks this row of EXERCISES.md"
     script = changed(echo_lag_no_context if table == "exercise 5" else echo_lag, change)
-    options = extensions.parse(f"{COMMANDS[table, row]} --epochs 3")
+    options = extensions.parse(f"{COMMANDS[table, row]} --epochs 2")
 
     keras.utils.set_random_seed(1)
     model = script.build_model()
-    data = trained_on(script, "compile_fit", lambda: script.fit(model, epochs=3), model)
+    data = trained_on(script, "compile_fit", lambda: script.fit(model, epochs=2), model)
     length = 13 if table == "exercise 5" else 15  # two batches
     X, y = script.generate_data(sequences.generate_sequence(length))
     yhat = script.predict(model, X)

@@ -66,7 +66,7 @@ LOOKUP.adapt(IDS)
 
 def encoder(x):
     shared = Dense(2)
-    return shared(GRU(2)(shared(x)))
+    return shared(SimpleRNN(2)(shared(x)))
 
 
 def many_layers(x):

@@ -240,8 +240,8 @@ def reached(epochs):
 
 def by_number(runs):
     """Return the shares or errors after 1, 2, ... values, a row for each run."""
-    texts = runs.by_number.str.replace("-", "nan")
-    answers = texts.str.split(expand=True).astype(float)
+    rows = [str(text).replace("-", "nan").split() for text in runs.by_number]
+    answers = pd.DataFrame(rows, runs.index, dtype=float)
     return answers.rename(columns=lambda number: number + 1)
 
 

@@ -314,8 +314,8 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
 
     monkeypatch.setattr(results, "run", run)
     monkeypatch.setattr(results, "run_all", run_all_meanwhile)
-    heading, first, *_ = RUNS.splitlines()  # --lag 1, seed 2
-    file.write_text(f"{heading}\n{first}\n", "utf-8")
+    heading, *lines = RUNS.splitlines()
+    file.write_text(f"{heading}\n{lines[-5]}\n", "utf-8")  # --lag 3, seed 2
     results.main()
     module = "-m tests.experiments"
     commands = [
@@ -326,7 +326,7 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
         "echo_lag.py",
     ]
     expected = {f"{command} --seed {n}" for command in commands for n in (1, 2, 3)}
-    assert set(ran) == expected - {f"{commands[0]} --seed 2"} and len(ran) == 14
+    assert set(ran) == expected - {f"{commands[3]} --seed 2"} and len(ran) == 14
     output, error = capsys.readouterr()
     assert error.endswith("another results.py is running: wait for its end\n")
     printed = [line.split(":")[0] for line in output.splitlines()]

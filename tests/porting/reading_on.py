@@ -71,7 +71,7 @@ def check(
             on_windows = on_windows[:, -1]
         _compare(reading_on[steps - 1], on_windows[0], typical)
         ways = {"on windows": on_windows, "reading on": reading_on}
-        ways |= {name: np.asarray(naive[name](values.copy())) for name in naive}
+        ways |= {name: np.atleast_1d(naive[name](values.copy())) for name in naive}
         errors = {way: _errors(*loss, right, ways[way], way) for way in ways}
         found.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
@@ -190,7 +190,7 @@ def _answers(network, X):
         answers = np.asarray(network.predict_on_batch(X), "float64")
     except Exception as error:
         takes = f"a network of {getattr(network, 'input_shape', 'another shape')}"
-        raise ValueError(f"{takes} cannot read {X.shape}: see above") from error
+        raise ValueError(f"{takes} cannot read {X.shape}, or {WHY}") from error
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing?")
     return answers

@@ -1,9 +1,7 @@
 """May a recurrent network of Keras read on, past the length of its windows?
 
-    windows_and_answers(pairs, steps)  # data to train it
-    check(model, stretches, naive)  # its errors: on windows, reading on, and naive ones
-    reader_of(model, values)  # a copy that reads sequences of any length
-    live_of(model, values)  # a copy that reads one value per call, and keeps its state
+`windows_and_answers` makes training data, `check` compares errors, `reader_of` returns a copy
+that reads sequences of any length, `live_of` one that keeps its state between values.
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
 Both are tested on the values that you give, to 1 % of how much answers vary. (What a layer does
@@ -203,17 +201,6 @@ def _zero_states(network):
     return [(state, keras.ops.zeros_like(state)) for state in states]
 
 
-def _model_answers(model, X):
-    """Return a model's answers to windows, each from a zero state. It does not change."""
-    size, answers = model.inputs[0].shape[0] or len(X), []
-    for start in range(0, len(X), size):
-        batch = np.resize(X[start : start + size], (size, *X.shape[1:]))
-        with keras.StatelessScope(_zero_states(model)):
-            answer = model(keras.ops.convert_to_tensor(batch), training=False)
-            answers.append(keras.ops.convert_to_numpy(keras.tree.flatten(answer)[0]))
-    return np.concatenate(answers)[: len(X)].astype("float64")
-
-
 def _compare_reader(model, reader, sequences, steps):
     """Return a model's answers to windows; a reader must have them, and not read ahead."""
     _windows(min(sequences, key=len), steps + 1)  # or one is too short
@@ -221,7 +208,14 @@ def _compare_reader(model, reader, sequences, steps):
     sequences = [values for values in sequences if len(values) >= length]
     most = 8 * max(model.inputs[0].shape[0] or 125, 4) // len(sequences) + 1
     X = np.concatenate([_windows(values, length, most) for values in sequences])
-    read, right = _answers(reader, X), _model_answers(model, X[:, :steps])
+    read = _answers(reader, X)
+    size, right = model.inputs[0].shape[0] or len(X), []
+    for start in range(0, len(X), size):
+        batch = np.resize(X[start : start + size, :steps], (size, steps, *X.shape[2:]))
+        with keras.StatelessScope(_zero_states(model)):  # The model does not change.
+            answer = model(keras.ops.convert_to_tensor(batch), training=False)
+            right.append(keras.ops.convert_to_numpy(keras.tree.flatten(answer)[0]))
+    right = np.concatenate(right)[: len(X)].astype("float64")
     if right.ndim == read.ndim:  # an answer at each step
         right = right[:, -1]
     _compare(read[:, :steps][:, -1], right, right)
@@ -258,13 +252,16 @@ def _set_weights(network, model):
 class EachStep(keras.layers.Wrapper):
     """A network of what follows a window's last step, at each of any number of time steps."""
 
+    def __init__(self, layer, **options):
+        super().__init__(layer, autocast=False, **options)
+        self.supports_masking = True
+
     def call(self, inputs, mask=None):
         inputs = keras.tree.flatten(inputs)
         shape = keras.ops.shape(inputs[0])
         sizes = [[size or 1 for size in x.shape[1:]] for x in self.layer.inputs]
         parts = [keras.ops.reshape(x, (-1, *size)) for x, size in zip(inputs, sizes)]
         answers = self.layer(parts if len(parts) > 1 else parts[0])
-        self.supports_masking = True  # It passes the first mask on.
         return keras.ops.reshape(answers, (*shape[:2], *answers.shape[1:]))
 
 
@@ -286,23 +283,25 @@ def _parts(model):
     return ends, None if given is answer else keras.Model(given, answer)
 
 
-def _clone_layer(layer, shape, **options):
+def _clone_layer(layer, shape=None, **options):
     """Return a new layer for a shape, with these options if it is recurrent."""
     if isinstance(layer, keras.Model):  # nested
         return _clone(layer, shape, **options)
     if isinstance(layer, Lambda):  # Keras copies only functions that have a name.
-        return Lambda(layer.function, mask=layer.mask, arguments=layer.arguments)
+        own = layer.mask, layer.arguments
+        return Lambda(layer.function, None, *own, dtype=layer.dtype_policy)
+    if isinstance(layer, EachStep):
+        return EachStep(keras.models.clone_model(layer.layer, None, _clone_layer))
     if isinstance(layer, TimeDistributed):  # Keras's keeps the number of steps.
         step = keras.Input(shape[2:])
         answer = _clone_layer(layer.layer, (None, *shape[2:]))(step)
         return EachStep(keras.Model(step, answer))
     config = layer.get_config()
-    own = [name for name in config if name.endswith("activation")]  # not by name
-    config |= {name: getattr(layer, name, config[name]) for name in own}
+    own = {name: getattr(layer, name, None) for name in config}
+    config |= {name: own[name] for name in own if hasattr(own[name], "__name__")}
     if hasattr(layer, "get_vocabulary"):  # adapted
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
-    if isinstance(layer, RNN):
-        config |= {name: options[name] for name in options if name in config}
+    config |= {name: options[name] for name in options if name in config}
     if isinstance(layer, Reshape) and -1 not in layer.target_shape:
         config["target_shape"] = (-1, *layer.target_shape[1:])
     return type(layer).from_config(config)

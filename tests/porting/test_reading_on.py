@@ -163,10 +163,8 @@ def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
 def test_a_copy_is_as_exact_as_the_network():
     keras.config.set_dtype_policy("mixed_float16")  # Copies are made under it, too.
     single = {"dtype": "float32"}
-    scale, both = (
-        layers.Lambda(lambda x: x / 1e4, **single),
-        layers.Concatenate(**single),
-    )
+    scale = layers.Lambda(lambda x: x / 1e4, **single)
+    both = layers.Concatenate(**single)
     model = functional(lambda x: both([x[:, -1], GRU(1, **single)(scale(x))]))
     reader, X = reader_of(model, 1e4 * VALUES), 1e6 * VALUES[np.newaxis, :STEPS]
     assert np.array_equal(reader(X)[:, -1], model(X))

@@ -208,8 +208,7 @@ def _compare_reader(model, reader, sequences, steps):
     sequences = [values for values in sequences if len(values) >= length]
     most = 8 * max(model.inputs[0].shape[0] or 125, 4) // len(sequences) + 1
     X = np.concatenate([_windows(values, length, most) for values in sequences])
-    read = _answers(reader, X)
-    size, right = model.inputs[0].shape[0] or len(X), []
+    size, read, right = model.inputs[0].shape[0] or len(X), _answers(reader, X), []
     for start in range(0, len(X), size):
         batch = np.resize(X[start : start + size, :steps], (size, steps, *X.shape[2:]))
         with keras.StatelessScope(_zero_states(model)):  # The model does not change.
@@ -285,13 +284,15 @@ def _parts(model):
 
 def _clone_layer(layer, shape=None, **options):
     """Return a new layer for a shape, with these options if it is recurrent."""
+    if isinstance(layer, keras.Model) and not shape:  # in an EachStep
+        return keras.models.clone_model(layer, None, _clone_layer)
     if isinstance(layer, keras.Model):  # nested
         return _clone(layer, shape, **options)
     if isinstance(layer, Lambda):  # Keras copies only functions that have a name.
         own = layer.mask, layer.arguments
         return Lambda(layer.function, None, *own, dtype=layer.dtype_policy)
     if isinstance(layer, EachStep):
-        return EachStep(keras.models.clone_model(layer.layer, None, _clone_layer))
+        return EachStep(_clone_layer(layer.layer))
     if isinstance(layer, TimeDistributed):  # Keras's keeps the number of steps.
         step = keras.Input(shape[2:])
         answer = _clone_layer(layer.layer, (None, *shape[2:]))(step)
@@ -343,7 +344,7 @@ def _copies(model, shape=(None, None), stateful=False):
             options = {"return_sequences": True, "stateful": stateful}
             return plain, _clone(plain, (*shape, *features), **options)
     except Exception as error:
-        why = " ".join(str(error).split())[:200]
+        why = " ".join(str(error).replace("\033[1m", "").split())[:200]
         raise ValueError(f"the network cannot be copied: {why}") from error
     finally:  # New layers draw random numbers.
         random.setstate(drawn)

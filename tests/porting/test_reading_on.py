@@ -91,7 +91,8 @@ def classes(x):
 
 STATEFUL = SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True)
 NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
-EACH = layers.Masking(-9), layers.TimeDistributed(Dense(2))
+NESTED = sequential(Dense(2), shape=(None, 1))
+EACH = layers.Masking(-9), layers.TimeDistributed(NESTED)
 AHEAD = Times(), layers.Flatten(), layers.PReLU(), Dense(6), layers.Reshape((2, 3))
 RIGHT = {
     "layers": lambda: functional(many_layers),

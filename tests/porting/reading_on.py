@@ -219,7 +219,7 @@ def _compare_reader(model, reader, sequences, steps):
         right = right[:, -1]
     _compare(read[:, :steps][:, -1], right, right)
     _compare(_answers(reader, sequences[0][np.newaxis])[:, :length], read[:1], right)
-    for seen in 1, max(steps - 1, 1), steps, steps + 1:
+    for seen in 1, steps, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right)
     return right
 

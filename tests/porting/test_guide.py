@@ -22,7 +22,7 @@ SIZES = {
     "epochs=10": "epochs=1",
     "range(7)": "range(1)",
     "epochs=40": "epochs=2",
-    "range(100, 400, 3)": "range(24, 220, 28)",
+    "range(100, 400, 3)": "range(24, 150, 18)",
     "range(100)": "range(8)",
 }
 PROGRAM = "\n".join(re.findall(r"(?s)```python\n(.*?)```", GUIDE))

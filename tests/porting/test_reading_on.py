@@ -91,8 +91,7 @@ def classes(x):
 
 STATEFUL = SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True)
 NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
-NESTED = sequential(Dense(2), shape=(None, 1))
-EACH = layers.Masking(-9), layers.TimeDistributed(NESTED)
+EACH = layers.Masking(-9), layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
 AHEAD = Times(), layers.Flatten(), layers.PReLU(), Dense(6), layers.Reshape((2, 3))
 RIGHT = {
     "layers": lambda: functional(many_layers),

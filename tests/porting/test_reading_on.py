@@ -69,7 +69,7 @@ LOOKUP.adapt(IDS)
 def many_layers(x):
     x = layers.Concatenate()([Dense(2, "tanh")(x), x + np.ones(1)])
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
-    output, state = GRU(3, return_state=True)(layers.LayerNormalization()(x))
+    output, state = SimpleRNN(3, return_state=True)(layers.LayerNormalization()(x))
     shared = Dense(2)
     coded = functional(lambda x: shared(SimpleRNN(2)(shared(x))), (None, 2))(x)
     decoder = layers.RepeatVector(2)(layers.Concatenate()([output, coded]))

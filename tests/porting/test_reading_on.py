@@ -80,13 +80,13 @@ def branches(x):
     x = layers.Reshape((STEPS, 1))(x)
     x = sequential(ADAPTED, layers.Lambda(lambda x: 3 * x), shape=(None, None, 1))(x)
     last = layers.Lambda(lambda x: x[:, -1])(SimpleRNN(3, ops.sin, **MANY)(x))
-    both = layers.Concatenate(axis=1)([GRU(2)(x), last * last, last * x[:, -1, :1]])
+    both = layers.Concatenate(axis=1)([GRU(2)(x), last, last * x[:, -1, :1]])
     return layers.Softmax()(Dense(2)(both))
 
 
 def classes(x):
-    x = layers.Embedding(10, 4)(LOOKUP(x))
-    return Dense(9000, "softmax")(SimpleRNN(3)(x))
+    x = SimpleRNN(3)(layers.Embedding(10, 4)(LOOKUP(x)))
+    return Dense(9000, "softmax")(x * x)
 
 
 STATEFUL = SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True)

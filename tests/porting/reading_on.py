@@ -289,8 +289,8 @@ def _clone_layer(layer, shape=None, **options):
     if isinstance(layer, keras.Model):  # nested
         return _clone(layer, shape, **options)
     if isinstance(layer, Lambda):  # Keras copies only functions that have a name.
-        own = layer.mask, layer.arguments
-        return Lambda(layer.function, None, *own, dtype=layer.dtype_policy)
+        options = {"mask": layer.mask, "arguments": layer.arguments}
+        return Lambda(layer.function, **options, dtype=layer.dtype_policy)
     if isinstance(layer, EachStep):
         return EachStep(_clone_layer(layer.layer))
     if isinstance(layer, TimeDistributed):  # Keras's keeps the number of steps.

@@ -294,12 +294,12 @@ def test_gradients_reach_only_the_last_time_steps(command, steps):
 
 @eagerly()
 def test_never_reset_leaves_the_state_between_sequences():
-    options = parse("--never-reset --units 4 --context 2 --length 12 --epochs 3")
+    options = parse("--never-reset --units 4 --context 2 --length 12 --epochs 2")
     ours, reference = build_model(options), build_model(options)
     reference.set_weights(ours.get_weights())
     batches = extensions.new_batches(options)
     random.seed(2)
-    for _ in range(3 * options.batches):
+    for _ in range(2 * options.batches):
         reference.train_on_batch(*next(batches))
     drawn_next = random.random()
     random.seed(2)

@@ -12,14 +12,15 @@ FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text("utf-8")
 NAMES = "reading_on.py", "stateful.py"
 FILES = {name: (FOLDER / name).read_text("utf-8") for name in NAMES}
-SIZES = {
+FASTER = {  # less data, and larger steps of training
     "20_000": "1_000",
     "25_000": "240",
     "250": "60",
-    "N + STEPS), batch_size=50, epochs=5": "N + STEPS), epochs=1",
-    "batch_size=50": "batch_size=20",
-    "epochs=14": "epochs=5",
-    "epochs=10": "epochs=1",
+    'compile("adam", "mse")': 'compile(keras.optimizers.Adam(0.005), "mse")',
+    "batch_size=50, epochs=14": "batch_size=20, epochs=4",
+    "batch_size=50, epochs=5": "batch_size=50",
+    "batch_size=50, epochs=10": "batch_size=50",
+    "batch_size=10, epochs=20": "batch_size=10, epochs=8",
     "range(7)": "range(1)",
     "epochs=40": "epochs=2",
     "range(100, 400, 3)": "range(24, 150, 18)",
@@ -41,9 +42,9 @@ with tf.GradientTape() as tape:
 reached = np.any(tape.gradient(answers, windows), axis=(0, 2))
 assert reached.tolist() == [False] * N + [True] * STEPS
 """
-for size, smaller in SIZES.items():
-    assert size in PROGRAM
-    PROGRAM = PROGRAM.replace(size, smaller)
+for slow, fast in FASTER.items():
+    assert slow in PROGRAM
+    PROGRAM = PROGRAM.replace(slow, fast)
 shared.BESIDE["guide"] = (shared.run_program, PROGRAM, FILES)
 
 
@@ -51,8 +52,7 @@ def tables(output):
     """Return the errors that checks have printed: of each, early and late, by column."""
     found = []
     for rows in re.findall(r"(?m)^after 1 to 5 (.*)\nlate (.*)", output):
-        early, late = (np.array(row.split(), dtype=float) for row in rows)
-        found.append((early, late))
+        found.append([np.array(row.split(), dtype=float) for row in rows])
     return found
 
 
@@ -74,7 +74,7 @@ def test_the_program_runs_and_an_answer_at_each_step_helps(beside):
     assert late[LAST_SEASON] < 0.8 * late[LAST_VALUE]
     assert after[READING_ON] < 0.7 * before[READING_ON]  # whole recordings
     assert early_cured[READING_ON] < 0.5 * early[READING_ON]
-    assert late[READING_ON] > 1.3 * late[ON_WINDOWS]
+    assert late[READING_ON] > 2 * late[ON_WINDOWS]
     assert late_cured[READING_ON] < 1.2 * late_cured[ON_WINDOWS]
     assert late_cured[READING_ON] < 0.5 * min(late_cured[LAST_VALUE:])
     (number,) = re.findall(EVALUATED, beside("guide"))

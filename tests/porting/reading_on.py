@@ -131,7 +131,7 @@ def _windows(array, steps, most=None):
     """Return all windows of an array, or at most so many of them, (windows, steps, ...)."""
     n = len(array) - steps + 1
     if n < 1:
-        raise ValueError(f"{len(array)} time steps: at least {steps} are needed")
+        raise ValueError(f"values {array.shape}: at least {steps} steps are needed")
     starts = np.linspace(0, n - 1, min(most or n, n)).astype(int)
     return array[starts[:, np.newaxis] + np.arange(steps)]
 
@@ -157,7 +157,7 @@ def _loss(model, loss, typical):
     def error(right, answers):
         are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
         if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
-            raise ValueError("probabilities or logits are needed, as the network's")
+            raise ValueError("naive: give probabilities or logits, as the network does")
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(getattr(loss, "call", loss)(*tensors))
 
@@ -345,6 +345,6 @@ def _copies(model, shape=(None, None), stateful=False):
             return plain, _clone(plain, (*shape, *features), **options)
     except Exception as error:
         why = " ".join(str(error).replace("\033[1m", "").split())[:200]
-        raise ValueError(f"the network cannot be copied: {why}") from error
+        raise ValueError(f"the network cannot be copied: {WHY}. {why}") from error
     finally:  # New layers draw random numbers.
         random.setstate(drawn)

@@ -316,7 +316,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     fails("list of pairs", pairs=pair)
     fails("list of pairs", pairs=[])
     fails(r"\(9, 1\).*\(8, 3\)", pairs=[(VALUES, ONE_HOT[1:])])
-    fails("3 time steps.* 4 ", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
+    fails(r"\(3, 1\).* 4 ", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
     fails(r"\(7, 3\).*\(7, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
     fails(r"\(None, None, 1\).*\(4, 6, 2\)", pairs=[(wide, ONE_HOT)])
     fails(r"\(7, 3\).*\(7,\)", pairs=[(VALUES, IDS)])
@@ -324,7 +324,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
         fails("naive: a dict", naive=wrong)
     fails(r"last.*\(1,\)", naive={"last": lambda values: None})
-    fails("logits", naive={"often": lambda values: shares})
+    fails("naive.*logits", naive={"often": lambda values: shares})
     softmax = of_last_value(Dense(3, "softmax"))
     softmax.compile("adam", "categorical_crossentropy")
     for wrong in np.log, np.ceil:
@@ -364,5 +364,5 @@ def test_recordings_give_windows_of_their_own():
     assert y[:, 0].tolist() == [3, 3, 4, 3, 4, 5, 6]
     _, each = windows_and_answers(pairs, 4, each_step=True)
     assert each.shape == (7, 4, 1) and each[:, 0, 0].tolist() == [0, 0, 1, 0, 1, 2, 3]
-    with pytest.raises(ValueError, match="^4 time steps.* 5 .*$"):
+    with pytest.raises(ValueError, match=r"^.*\(4, 1\).* 5 .*$"):
         windows_and_answers(pairs, 5)

@@ -68,7 +68,7 @@ ON_WINDOWS, READING_ON, _, LAST_VALUE, LAST_SEASON = range(5)
 
 def test_the_program_runs_and_an_answer_at_each_step_helps(beside):
     found = tables(beside("guide"))
-    assert len(found) == 10  # checks
+    assert len(found) == 7  # checks
     assert all(np.isfinite(late).all() for _, late in found)
     (early, late), _, _, (early_cured, late_cured), (before, _), (after, _), *_ = found
     assert late[LAST_SEASON] < 0.8 * late[LAST_VALUE]

@@ -4,9 +4,8 @@
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
-Both are tested on the values that you give, to 1 % of how much answers vary. (What a layer does
-only past a window, a network does not show: a layer of yours needs a complete get_config.)
-Copy this file and use it as README.md shows. It needs Keras 3, NumPy and pandas.
+Both are tested on your values, to 1 % of how much answers vary. (What a layer of yours does
+only past a window, no test shows: it needs a complete get_config.) Copy this file: see README.md.
 """
 
 import random
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from keras.layers import RNN, Lambda, Normalization, Reshape, TimeDistributed
 
-WHY = "a layer needs other values, too, or lacks some get_config (see README.md)"
+WHY = "a layer needs values of other steps, other ids, or a get_config (see README.md)"
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -44,8 +43,7 @@ def check(
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs), in the form of the model's. The first may be left out.
     steps: of the training's windows; needed if the model takes any length.
-    error: function of right answers and answers that returns an error for each time step, or
-        the name of a loss of Keras. By default, the loss of the model.
+    error: a loss's name, or a function of right answers and answers, per step; else the model's.
     reader: network for any length that answers each time step; it gets the model's weights.
     by_number: return the errors after each number of values, as many as all stretches have.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
@@ -78,7 +76,7 @@ def check(
     late = [errors[(len(errors) + steps) // 2 :].mean(skipna=False) for errors in found]
     rows = {"after 1 to 5": pd.DataFrame(first), "late": pd.DataFrame(late)}
     means = pd.DataFrame({row: rows[row].mean(skipna=False) for row in rows}).T
-    means.insert(2, "+/-", [rows[row]["reading on"].sem() for row in rows])
+    means.insert(2, "+/-", [rows[row]["reading on"].sem(skipna=False) for row in rows])
     return means
 
 
@@ -131,7 +129,7 @@ def _windows(array, steps, most=None):
     """Return all windows of an array, or at most so many of them, (windows, steps, ...)."""
     n = len(array) - steps + 1
     if n < 1:
-        raise ValueError(f"values {array.shape}: at least {steps} steps are needed")
+        raise ValueError(f"{array.shape}, steps first: at least {steps} are needed")
     starts = np.linspace(0, n - 1, min(most or n, n)).astype(int)
     return array[starts[:, np.newaxis] + np.arange(steps)]
 
@@ -152,6 +150,8 @@ def _loss(model, loss, typical):
     loss = keras.losses.get(*keras.tree.flatten(loss or getattr(model, "loss", None)))
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
+    if getattr(loss, "from_logits", False) and 0 <= typical.min() <= typical.max() <= 1:
+        raise ValueError("from_logits=True, but the network answers probabilities")
     takes_ids = "sparse" in str(loss).lower() or str(loss.__module__)[:6] != "keras."
 
     def error(right, answers):
@@ -236,7 +236,7 @@ def _compare(answers, same, typical):
     wrong = np.abs(answers - same).reshape(-1, len(varies)).max(axis=0)
     if not (wrong <= np.maximum(0.01 * varies, rounding)).all():
         found = f"by {wrong.max():.2g}, where answers vary by {varies.max():.2g}"
-        raise ValueError(f"a copy answers otherwise than the network, {found}: {WHY}")
+        raise ValueError(f"a copy or reader answers otherwise, {found}: {WHY}")
 
 
 def _set_weights(network, model):

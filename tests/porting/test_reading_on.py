@@ -92,7 +92,7 @@ def classes(x):
 STATEFUL = SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True)
 NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
 EACH = layers.Masking(-9), layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
-AHEAD = Times(), layers.Flatten(), layers.PReLU(), Dense(6), layers.Reshape((2, 3))
+AHEAD = Times(), layers.Flatten(), layers.PReLU(), Dense(6), layers.Reshape((2, -1))
 RIGHT = {
     "layers": lambda: functional(many_layers),
     "steps ahead": lambda: chain(*EACH, LSTM(3, unroll=True), *AHEAD),

@@ -43,7 +43,7 @@ def check(
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs), in the form of the model's. The first may be left out.
     steps: of the training's windows; needed if the model takes any length.
-    error: a loss's name, or a function of right answers and answers, per step; else the model's.
+    error: a loss's name, or a function (right, answers): an error per time step. Else the model's.
     reader: network for any length that answers each time step; it gets the model's weights.
     by_number: return the errors after each number of values, as many as all stretches have.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
@@ -129,7 +129,7 @@ def _windows(array, steps, most=None):
     """Return all windows of an array, or at most so many of them, (windows, steps, ...)."""
     n = len(array) - steps + 1
     if n < 1:
-        raise ValueError(f"{array.shape}, steps first: at least {steps} are needed")
+        raise ValueError(f"{array.shape}: axis 0 needs {steps} time steps or more")
     starts = np.linspace(0, n - 1, min(most or n, n)).astype(int)
     return array[starts[:, np.newaxis] + np.arange(steps)]
 

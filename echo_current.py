@@ -31,6 +31,7 @@ from sequences import generate_data_current as generate_data
 from sequences import one_hot_decode
 
 EPOCHS = 500
+BATCH_SIZE = 1
 
 
 # Define the model.
@@ -52,7 +53,8 @@ def fit(model, epochs=EPOCHS):
     history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
-        check(model, X, y)
+        X = in_batches(model, X)
+        y = y.reshape(*X.shape[:2], *y.shape[1:])  # in the same batches, or an error
         # The article: model.fit(X, y, epochs=1, batch_size=1)
         # The same, compiled, but in order (by default, fit shuffles the samples): 25 batches
         # of 1 sample of 1 time step and 100 features.
@@ -63,14 +65,18 @@ def fit(model, epochs=EPOCHS):
     return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
-def check(model, X, y):
-    """Raise ValueError if the samples X or their answers y do not fit the model."""
-    needed = model.input_shape
-    if X.shape[1:] != needed[1:] or len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}: samples of {needed[1:]} are needed")
-    needed = len(X), *model.output_shape[1:]
-    if y.shape != needed:
-        raise ValueError(f"y has shape {y.shape}: {needed} is needed")
+def in_batches(model, X):
+    """Return the samples X in batches, (batches, batch size, ...); zeros fill the last one.
+
+    Raises: ValueError if the samples do not have the shape of the model's.
+    """
+    batch_size = model.input_shape[0] or BATCH_SIZE
+    needed = model.input_shape[1:]
+    if X.shape[1:] != needed or len(X) == 0:
+        raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
+    missing = -len(X) % batch_size  # samples that the last batch still needs
+    full = np.pad(X, [(0, missing), (0, 0), (0, 0)])
+    return full.reshape(-1, batch_size, *needed)
 
 
 # Only for speed: compile_fit does the article's line, so you need not read it.
@@ -82,7 +88,6 @@ def compile_fit(model):
 
     @tf.function(jit_compile=True)  # by XLA
     def fit_sequence(X, y):
-        X, y = X[:, tf.newaxis], y[:, tf.newaxis]  # Each sample is a batch.
         model.reset_metrics()
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))  # what fit does with a batch
@@ -94,10 +99,9 @@ def compile_fit(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
-    needed = model.input_shape[1:]
-    if X.shape[1:] != needed or len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    return model.predict_on_batch(X)  # all samples in one batch
+    # Only for speed: all samples in one batch, as none needs the state of another.
+    batches = in_batches(model, X)
+    return model.predict_on_batch(np.concatenate(batches))[: len(X)]
 
 
 def evaluate(model, sequence=None):
@@ -124,8 +128,8 @@ def plot(history, file):
     figure.savefig(file)
 
 
-def parse_args():
-    """Return the options of the command; exit with a message if one is wrong."""
+def parse_args(arguments=None):
+    """Return the options in these arguments, or the shell's; exit if one is wrong."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 1 or more integers, 0 to 99")
@@ -133,7 +137,7 @@ def parse_args():
     add("--epochs", type=int, default=EPOCHS, metavar="N", help=about)
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     args.sequence = args.sequence or None  # None: a new random one
     if args.epochs < 1:
         parser.error(f"--epochs is {args.epochs}: at least 1 is needed")

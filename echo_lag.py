@@ -32,6 +32,7 @@ from sequences import generate_data_lag as generate_data
 from sequences import one_hot_decode
 
 EPOCHS = 2000
+BATCH_SIZE = 5
 
 
 # Define the model.
@@ -39,7 +40,7 @@ def build_model():
     """Return the compiled network: 5 time steps of 100 features in, 100 classes out."""
     model = keras.Sequential()
     # The article gives the LSTM batch_input_shape=(5, 5, 100), which Keras 3 refuses.
-    model.add(keras.Input(batch_shape=(5, 5, 100)))  # batch size, time steps, features
+    model.add(keras.Input(batch_shape=(BATCH_SIZE, 5, 100)))
     # stateful: sample i of a batch starts from the state of sample i of the previous batch.
     model.add(keras.layers.LSTM(50, stateful=True, unroll=True))  # unroll: only speed
     model.add(keras.layers.Dense(100, activation="softmax"))
@@ -55,7 +56,8 @@ def fit(model, epochs=EPOCHS):
     history = {}
     for epoch in range(1, epochs + 1):
         X, y = generate_data()
-        check(model, X, y)
+        X = in_batches(model, X)
+        y = y.reshape(*X.shape[:2], *y.shape[1:])  # in the same batches, or an error
         # The article: model.fit(X, y, epochs=1, batch_size=5, shuffle=False)
         #              model.reset_states()
         # Both lines, compiled: 4 batches of 5 samples (5 time steps, 100 features), in order.
@@ -66,24 +68,18 @@ def fit(model, epochs=EPOCHS):
     return pd.DataFrame.from_dict(history, "index", columns=["loss", "accuracy"])
 
 
-def check(model, X, y):
-    """Raise ValueError if the samples X or their answers y do not fit the model."""
-    needed = batch_shape_of(model)
-    if X.shape[1:] != needed[1:] or len(X) == 0 or len(X) % needed[0]:
-        raise ValueError(f"X has shape {X.shape}: full batches of {needed} are needed")
-    needed = len(X), *model.output_shape[1:]
-    if y.shape != needed:
-        raise ValueError(f"y has shape {y.shape}: {needed} is needed")
+def in_batches(model, X):
+    """Return the samples X in batches, (batches, batch size, ...); zeros fill the last one.
 
-
-def batch_shape_of(model):
-    """Return the input shape of a model; raise ValueError if it has no batch size."""
-    size, *sample = model.input_shape
-    if size is None:
-        # The article's sequences have four batches.
-        needed = len(generate_data()[0]) // 4, *sample
-        raise ValueError(f"no batch size: write keras.Input(batch_shape={needed})")
-    return model.input_shape
+    Raises: ValueError if the samples do not have the shape of the model's.
+    """
+    batch_size = model.input_shape[0] or BATCH_SIZE
+    needed = model.input_shape[1:]
+    if X.shape[1:] != needed or len(X) == 0:
+        raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
+    missing = -len(X) % batch_size  # samples that the last batch still needs
+    full = np.pad(X, [(0, missing), (0, 0), (0, 0)])
+    return full.reshape(-1, batch_size, *needed)
 
 
 # Only for speed: compile_fit does the article's two lines, so you need not read it.
@@ -95,8 +91,6 @@ def compile_fit(model):
 
     @tf.function(jit_compile=True)  # by XLA
     def fit_sequence(X, y):
-        X = tf.reshape(X, (-1, *model.input_shape))  # batches, along a new first axis
-        y = tf.reshape(y, (-1, *model.output_shape))
         model.reset_metrics()
         for i in tf.range(len(X)):
             model.train_step((X[i], y[i]))  # what fit does with a batch
@@ -116,13 +110,8 @@ def reset_states(model):
 # Predict a new sequence, and compare the predicted output to the expected one.
 def predict(model, X):
     """Return yhat, (n, 100), the probability of each class for the n samples in X."""
-    needed = batch_shape_of(model)[1:]
-    if X.shape[1:] != needed or len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}: samples of shape {needed} are needed")
-    # As model.predict(X, batch_size=5). The state needs full batches: zeros fill the last one.
-    missing = -len(X) % model.input_shape[0]
-    full = np.pad(X, [(0, missing), (0, 0), (0, 0)])
-    batches = full.reshape(-1, *model.input_shape)
+    # As model.predict(X, batch_size=5), from a zero state.
+    batches = in_batches(model, X)
     reset_states(model)
     yhat = np.concatenate([model.predict_on_batch(batch) for batch in batches])
     return yhat[: len(X)]
@@ -152,8 +141,8 @@ def plot(history, file):
     figure.savefig(file)
 
 
-def parse_args():
-    """Return the options of the command; exit with a message if one is wrong."""
+def parse_args(arguments=None):
+    """Return the options in these arguments, or the shell's; exit if one is wrong."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
     add = parser.add_argument
     add("sequence", nargs="*", type=int, help="echo these 6 or more integers, 0 to 99")
@@ -161,7 +150,7 @@ def parse_args():
     add("--epochs", type=int, default=EPOCHS, metavar="N", help=about)
     add("--seed", type=int, metavar="N", help="same seed, same output")
     add("--plot", type=Path, metavar="FILE", help="draw the learning curves into FILE")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     args.sequence = args.sequence or None  # None: a new random one
     if args.epochs < 1:
         parser.error(f"--epochs is {args.epochs}: at least 1 is needed")

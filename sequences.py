@@ -36,18 +36,10 @@ def one_hot_encode(sequence, n_unique=100):
         integer of at least 1.
     """
     _check_count("n_unique", n_unique)
-    # An array of objects, so that True, 1.5 and "3" keep their types. (A 1.5 would turn all
-    # integers into floats, a "3" into strings.)
-    values = np.asarray(sequence, dtype=object)
-    if values.ndim != 1:
-        given = f"of type {type(sequence).__name__} and shape {values.shape}"
-        raise ValueError(f"the sequence is {given}: a flat list of integers is needed")
-    encoded = np.zeros((len(values), n_unique), dtype=int)
-    for i, value in enumerate(values):
-        # The article's version also takes -1, and encodes it as 99.
-        if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
-            raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
-        encoded[i, int(value)] = 1  # int: as an index, True would mean the whole row.
+    integers = _check_sequence(sequence, n_unique)
+    encoded = np.zeros((len(integers), n_unique), dtype=int)
+    for i, integer in enumerate(integers):
+        encoded[i, integer] = 1
     return encoded
 
 
@@ -61,15 +53,7 @@ def one_hot_decode(encoded):
     Raises: ValueError if this is not an array of numbers, if there are no vectors, if they
         are empty, or if a value is NaN.
     """
-    try:
-        # Safe casting takes numbers, but no "3".
-        vectors = np.asarray(encoded).astype(float, casting="safe")
-    except (TypeError, ValueError):
-        raise ValueError(f"{encoded!r} is not an array of numbers to decode") from None
-    if vectors.ndim == 0 or vectors.shape[-1] == 0:
-        raise ValueError(f"{encoded!r} has no vectors to decode")
-    if np.isnan(vectors).any():
-        raise ValueError("a value to decode is NaN, not a number")
+    vectors = _check_vectors(encoded)
     return vectors.argmax(axis=-1).tolist()
 
 
@@ -144,6 +128,35 @@ def _check_count(name, value):
     """Raise ValueError if the value of this name is not an integer of at least 1."""
     if not isinstance(value, numbers.Integral) or value is True or value < 1:
         raise ValueError(f"{name} is {value!r}: an integer of at least 1 is needed")
+
+
+def _check_sequence(sequence, n_unique):
+    """Return a sequence as a list of ints. Raise ValueError if one_hot_encode says so."""
+    # An array of objects, so that True, 1.5 and "3" keep their types. (A 1.5 would turn all
+    # integers into floats, a "3" into strings.)
+    values = np.asarray(sequence, dtype=object)
+    if values.ndim != 1:
+        given = f"of type {type(sequence).__name__} and shape {values.shape}"
+        raise ValueError(f"the sequence is {given}: a flat list of integers is needed")
+    for value in values:
+        # The article's version also takes -1, and encodes it as 99.
+        if not (isinstance(value, numbers.Integral) and 0 <= value < n_unique):
+            raise ValueError(f"{value!r} is not an integer from 0 to {n_unique - 1}")
+    return [int(value) for value in values]  # As an index, True would mean a whole row.
+
+
+def _check_vectors(encoded):
+    """Return vectors as an array of floats. Raise ValueError if one_hot_decode says so."""
+    try:
+        # Safe casting takes numbers, but no "3".
+        vectors = np.asarray(encoded).astype(float, casting="safe")
+    except (TypeError, ValueError):
+        raise ValueError(f"{encoded!r} is not an array of numbers to decode") from None
+    if vectors.ndim == 0 or vectors.shape[-1] == 0:
+        raise ValueError(f"{encoded!r} has no vectors to decode")
+    if np.isnan(vectors).any():
+        raise ValueError("a value to decode is NaN, not a number")
+    return vectors
 
 
 def _print_pairs(X, y):

@@ -1,8 +1,8 @@
 """How the tests run.
 
 Some things take long: the full training of each script, a script in a shell, a program of a
-page, a training by Keras's own `fit`. They run once, in a process beside the tests. A file
-of tests puts such jobs into `BESIDE`, by name, and a test takes a result by `beside(name)`, or
+page, a training by Keras's own `fit`. They run once, in a second process. A file
+of tests puts such jobs into `JOBS`, by name, and a test takes a result by `result_of(name)`, or
 `trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
 run, and the tests that ask run last.
 
@@ -25,7 +25,7 @@ os.environ["MPLBACKEND"] = "agg"  # A notebook's may not be installed.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
 
-# The process beside the tests. It imports Keras while this one does.
+# The second process. It imports Keras while this one does.
 spawn = multiprocessing.get_context("spawn")
 POOL = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
 POOL.submit(exec, "import keras")
@@ -35,7 +35,7 @@ import pytest
 import tensorflow as tf
 
 from tests.scripts import SCRIPTS
-from tests.shared import BESIDE
+from tests.shared import JOBS
 from tests.training import train
 
 keras.config.set_image_data_format("channels_last")  # of Conv1D, as in the guide
@@ -50,7 +50,7 @@ def seed():
 
 def pytest_collection_modifyitems(items):
     """Let tests that wait for a result come last."""
-    items.sort(key=lambda item: "beside" in item.fixturenames)
+    items.sort(key=lambda item: "result_of" in item.fixturenames)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,11 +58,11 @@ def started(request):
     """Start the jobs that the tests of this session ask for."""
     names = {name for test in request.session.items for name in test.fixturenames}
     jobs = {name: (train, name) for name in SCRIPTS if "trained" in names}
-    jobs |= BESIDE if "beside" in names else {}
+    jobs |= JOBS if "result_of" in names else {}
     results = {name: POOL.submit(*job) for name, job in jobs.items()}
     # Only for speed: what is frozen, Python does not search when it exits.
     POOL.submit(gc.freeze)
-    POOL.shutdown(wait=False)  # The process ends after its last job, beside the tests.
+    POOL.shutdown(wait=False)  # The process ends after its last job.
     yield results
     for result in results.values():
         result.cancel()
@@ -70,18 +70,18 @@ def started(request):
 
 
 @pytest.fixture(scope="session")
-def beside(started):
-    """Return a function that waits for a result of the process beside the tests."""
+def result_of(started):
+    """Return a function that waits for the result of a job."""
     return lambda name: started[name].result()
 
 
 @pytest.fixture(scope="session")
-def trained(beside):
+def trained(result_of):
     """Return a function: trained("echo_lag") waits for this training, and returns it."""
 
     @functools.cache
     def wait(name):
-        training = beside(name)
+        training = result_of(name)
         # To send the model itself would draw random numbers when it arrives.
         model = importlib.import_module(name).build_model()
         model.set_weights(training.weights)

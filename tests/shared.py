@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from tests.porting.stateful import reset_states
 
-# The jobs of the process beside the tests (see conftest.py): by name, a function and its
+# The jobs of the second process (see conftest.py): by name, a function and its
 # arguments. Files of tests add theirs.
-BESIDE = {}
+JOBS = {}
 
 
 @contextlib.contextmanager
@@ -40,10 +40,10 @@ def predict_in_one_batch(patch):
     patch.setattr(keras.Model, "predict", predict)
 
 
-def run_program(code, beside=None):
+def run_program(code, files=None):
     """Run a program; return what it prints.
 
-    beside: the text of a file that it imports, by the file's name.
+    files: the texts of files that it imports, by their names.
     """
     fit = keras.Model.fit
 
@@ -53,10 +53,9 @@ def run_program(code, beside=None):
         return fit(model, *args, **options)
 
     keras.utils.set_random_seed(1)
-    beside = beside or {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # TensorFlow reads the source of functions, so each text needs a file.
-        for name, text in {**beside, "program.py": code}.items():
+        for name, text in {**(files or {}), "program.py": code}.items():
             Path(folder, name).write_text(text, "utf-8")
             # What was imported by this name comes back at the end.
             patch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
@@ -79,13 +78,17 @@ def span(page, pattern):
     return found
 
 
-def printed(picture, command=None, kind="median"):
-    """Return a table of pictures.txt, from 1 on; without a command, all text of a picture."""
-    file = Path(__file__).with_name("experiments") / "pictures.txt"
-    text = file.read_text("utf-8")
-    text = re.split(r"(?m)^(?=\w+\.png: )", text[text.index(f"{picture}: ") :])[1]
-    if command is None:
-        return text
+def text_of(picture):
+    """Return the part of pictures.txt that is of a picture or a page."""
+    text = (Path(__file__).parent / "experiments/pictures.txt").read_text("utf-8")
+    parts = re.split(r"(?m)^(?=\w+\.(?:png|md): )", text)
+    (found,) = [part for part in parts if part.startswith(f"{picture}: ")]
+    return found
+
+
+def table_of(picture, command, kind="median"):
+    """Return a table of pictures.txt, in %, from 1 on."""
+    text = text_of(picture)
     text = text[text.index(f"{command}: {kind}") :].split("\n\n")[0]
     rows = [line.split() for line in text.splitlines()[2:]]
     table = pd.DataFrame(rows).set_index(0).astype(int)

@@ -291,7 +291,7 @@ def fake_predict(model, X):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run_script(monkeypatch, capsys):
     """Return a function: run a script as a command, but without the training."""
 
     def run_main(name, options, predict=fake_predict):
@@ -308,15 +308,15 @@ def run(monkeypatch, capsys):
 
 
 @each_script
-def test_command_without_options(name, run):
-    assert run(name, "")[0] == f"Trained for {SCRIPTS[name].epochs} epochs"
+def test_command_without_options(name, run_script):
+    assert run_script(name, "")[0] == f"Trained for {SCRIPTS[name].epochs} epochs"
     keras.utils.set_random_seed.assert_not_called()
 
 
 @each_script
-def test_help_tells_what_the_script_does_and_takes(name, run, capsys):
+def test_help_tells_what_the_script_does_and_takes(name, run_script, capsys):
     with pytest.raises(SystemExit, match="^0$"):
-        run(name, "--help")
+        run_script(name, "--help")
     text = capsys.readouterr().out
     assert importlib.import_module(name).__doc__ in text
     options = text[text.index("sequence  ") :]
@@ -327,8 +327,8 @@ def test_help_tells_what_the_script_does_and_takes(name, run, capsys):
 # main and plot are the same in all three, so for these tests one script is enough.
 
 
-def test_nothing_is_drawn_between_the_seed_and_the_network(run):
-    _, expected, *_ = run("echo_lag", "--seed 1")
+def test_nothing_is_drawn_between_the_seed_and_the_network(run_script):
+    _, expected, *_ = run_script("echo_lag", "--seed 1")
     script = importlib.import_module("echo_lag")
     keras.utils.set_random_seed(1)
     script.build_model()  # draws the weights
@@ -337,12 +337,12 @@ def test_nothing_is_drawn_between_the_seed_and_the_network(run):
 
 
 def test_plot_draws_the_means_of_25_epochs_from_the_first_on(
-    run, tmp_path, monkeypatch
+    run_script, tmp_path, monkeypatch
 ):
     figure, open_figures = Figure(), plt.get_fignums()
     script = importlib.import_module("echo_lag")
     monkeypatch.setattr(script, "Figure", lambda **options: figure)
-    run("echo_lag", f"--plot {tmp_path / 'curves.svg'}")
+    run_script("echo_lag", f"--plot {tmp_path / 'curves.svg'}")
     loss, accuracy = (axis.lines[0].get_xydata() for axis in figure.axes)
     assert loss[:, 0].tolist() == accuracy[:, 0].tolist() == [*range(1, 61)]
     assert loss[[0, 1, 59], 1].tolist() == [0, 0.5, 47]
@@ -356,10 +356,10 @@ def test_plot_draws_the_means_of_25_epochs_from_the_first_on(
 @pytest.mark.parametrize(
     ("name", "file"), list(zip(SCRIPTS, ["curves.PNG", "curves.svg", "curves.pdf"]))
 )
-def test_command_with_all_options(name, file, run, tmp_path):
+def test_command_with_all_options(name, file, run_script, tmp_path):
     options = f"8 3 14 15 92 65 35 --epochs 1 --seed 0 --plot {tmp_path / file}"
     predict = mock.Mock(wraps=fake_predict)
-    lines = run(name, options, predict)
+    lines = run_script(name, options, predict)
     assert lines[:2] == ["Trained for 1 epochs", f"Expected:  {ECHOES[name]}"]
     assert (tmp_path / file).exists()
     assert predict.call_count == 101
@@ -389,14 +389,14 @@ def test_command_with_all_options(name, file, run, tmp_path):
     ],
 )
 def test_bad_option_is_an_error_before_training(
-    options, message, run, tmp_path, monkeypatch, capsys
+    options, message, run_script, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     Path("folder.png").mkdir()
     Path("old.png").write_text("an old picture")
     Path("link.png").symlink_to("none/new.png")
     with pytest.raises(SystemExit, match="^2$"):
-        run("echo_lag", options)
+        run_script("echo_lag", options)
     output, error = capsys.readouterr()
     assert output == ""
     assert "echo_lag.py: error: " in error and error.endswith(f"{message}\n")
@@ -406,14 +406,16 @@ def test_bad_option_is_an_error_before_training(
 
 
 def test_a_training_that_is_stopped_leaves_files_as_they_were(
-    run, tmp_path, monkeypatch
+    run_script, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("old.png").write_text("an old picture")
     Path("link.png").symlink_to("target.png")
     for file in "old.png", "link.png", "new.png":
         with pytest.raises(KeyboardInterrupt):
-            run("echo_lag", f"--plot {file}", mock.Mock(side_effect=KeyboardInterrupt))
+            run_script(
+                "echo_lag", f"--plot {file}", mock.Mock(side_effect=KeyboardInterrupt)
+            )
     assert sorted(os.listdir()) == ["link.png", "old.png"]
     assert Path("link.png").is_symlink()
     assert Path("old.png").read_text() == "an old picture"
@@ -425,21 +427,21 @@ def test_a_training_that_is_stopped_leaves_files_as_they_were(
 def run_in_a_shell(name):
     """Run a script from the shell of another folder; return what it prints, and its plot.
 
-    It runs beside the tests, with nothing but what a script needs.
+    It has nothing but what a script needs.
     """
     with TemporaryDirectory() as alone, TemporaryDirectory() as folder:
         for file in f"{name}.py", "sequences.py":
             shutil.copy(ROOT / file, alone)
         foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
-        plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM")}
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
         options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"
         done = subprocess.run(
             [sys.executable, "-i", Path(alone, f"{name}.py"), *options.split()],
             cwd=folder,
             env={**plain, **foreign, "MPLBACKEND": NOTEBOOK},
             # What Python reads after the script has run.
-            input="os.environ['CUDA_VISIBLE_DEVICES'], keras.config.backend(), "
-            "gc.isenabled()\n",
+            input="[os.environ[name] for name in ('CUDA_VISIBLE_DEVICES', "
+            "'TF_CPP_MIN_LOG_LEVEL')], keras.config.backend(), gc.isenabled()\n",
             capture_output=True,
             check=True,
             text=True,
@@ -447,18 +449,18 @@ def run_in_a_shell(name):
         return done.stdout, Path(folder, "curves.png").read_bytes()
 
 
-shared.BESIDE["shell"] = run_in_a_shell, "echo_current"
+shared.JOBS["shell"] = run_in_a_shell, "echo_current"
 
 
-def test_script_from_the_shell_of_another_folder(beside, trained):
-    output, plot = beside("shell")
+def test_script_from_the_shell_of_another_folder(result_of, trained):
+    output, plot = result_of("shell")
     *epochs, expected, predicted, accuracy, afterwards = output.splitlines()
     same_seed = trained("echo_current").lines[:3]
     assert epochs == [line.replace("/500", "/3") for line in same_seed]
     assert expected == f"Expected:  {ECHOES['echo_current']}"
     assert predicted.count(",") == expected.count(",")
     assert re.fullmatch(r"Accuracy over 100 new sequences: 0\.\d{4}", accuracy)
-    assert afterwards == "('-1', 'tensorflow', True)"
+    assert afterwards == "(['-1', '3'], 'tensorflow', True)"
     assert plot.startswith(b"\x89PNG")
 
 
@@ -482,12 +484,12 @@ def test_mplbackend_is_kept_if_matplotlib_inline_is_there(monkeypatch):
     ],
 )
 def test_the_scripts_have_not_drifted_apart(begin, end):
-    texts = set()
+    texts = {}
     for name, script in SCRIPTS.items():
         text = (ROOT / f"{name}.py").read_text("utf-8")
         text = text[text.index(begin) : text.index(end) if end else None]
-        texts.add(text.replace(f"{script.fewest} or more", "N or more"))
-    assert len(texts) == 1
+        texts[name] = text.replace(f"{script.fewest} or more", "N or more")
+        assert text and texts[name] == texts["echo_current"], f"{name}.py has drifted"
 
 
 def statements_of(name):

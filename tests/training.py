@@ -17,7 +17,6 @@ class Trained(NamedTuple):
     weights: list
     early_weights: list  # after 2 epochs
     history: pd.DataFrame
-    sequences: list  # X and y of the first 3 epochs
     states: list  # of the LSTM, after fit
     lines: list  # that fit and evaluate have printed
     traces: int  # how often TensorFlow has traced the compiled pass
@@ -29,13 +28,12 @@ def train(name):
     """Train a script's network in full, with seed 0."""
     script = importlib.import_module(name)
     generate_data, compile_fit = script.generate_data, script.compile_fit
-    sequences, weights, passes = [], [], []
+    weights, passes = [], []
 
     def generate_and_record():
         X, y = generate_data()
-        if len(sequences) < 3:
-            sequences.append((X, y))
-            weights.append(model.get_weights())
+        if len(weights) < 3:
+            weights.append(model.get_weights())  # after 0, 1 and 2 epochs
         return X, y
 
     def compile_and_record(model):
@@ -58,7 +56,6 @@ def train(name):
         weights=model.get_weights(),
         early_weights=weights[2],
         history=history,
-        sequences=sequences,
         states=states,
         lines=output.getvalue().splitlines(),
         traces=fit_sequence.experimental_get_tracing_count(),

@@ -40,7 +40,7 @@ def copied(trained, monkeypatch):
 
 @pytest.mark.usefixtures("copied")
 def test_it_prints_what_the_laboratory_prints(clone, monkeypatch, capsys):
-    extensions.main("--lag 3 --seed 0")
+    extensions.main(["--lag", "3", "--seed", "0"])
     expected = results.read(capsys.readouterr().out)
     fit = echo_lag.fit
 

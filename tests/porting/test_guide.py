@@ -46,7 +46,7 @@ assert reached.tolist() == [False] * N + [True] * STEPS
 for slow, fast in FASTER.items():
     assert slow in PROGRAM
     PROGRAM = PROGRAM.replace(slow, fast)
-shared.BESIDE["guide"] = (shared.run_program, PROGRAM, FILES)
+shared.JOBS["guide"] = (shared.run_program, PROGRAM, FILES)
 
 
 def tables(output):
@@ -67,8 +67,8 @@ NUMBERS = r"(?m)^(\d\S*)$"  # which stand alone on a line
 ON_WINDOWS, READING_ON, _, LAST_VALUE, LAST_SEASON = range(5)
 
 
-def test_the_program_runs_and_an_answer_at_each_step_helps(beside):
-    found = tables(beside("guide"))
+def test_the_program_runs_and_an_answer_at_each_step_helps(result_of):
+    found = tables(result_of("guide"))
     assert len(found) == 5  # checks
     assert all(np.isfinite(late).all() for _, late in found)
     (early, late), _, _, (early_cured, late_cured), _ = found
@@ -77,10 +77,10 @@ def test_the_program_runs_and_an_answer_at_each_step_helps(beside):
     assert late[READING_ON] > 2 * late[ON_WINDOWS]
     assert late_cured[READING_ON] < 1.2 * late_cured[ON_WINDOWS]
     assert late_cured[READING_ON] < 0.5 * min(late_cured[LAST_VALUE:])
-    number, before, after = map(float, re.findall(NUMBERS, beside("guide")))
+    number, before, after = map(float, re.findall(NUMBERS, result_of("guide")))
     assert number == pytest.approx(late[ON_WINDOWS], rel=0.3)
     assert after < 0.7 * before  # whole recordings
-    assert remedies(beside("guide")).shape == (6, 3)
+    assert remedies(result_of("guide")).shape == (6, 3)
 
 
 def test_the_errors_that_the_guide_shows_are_what_it_says_of_them():

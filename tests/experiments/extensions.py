@@ -13,13 +13,14 @@ function takes them. To add one, add an option here, and its command to experime
 import argparse
 import functools
 import random
+import sys
 
 import keras
 import numpy as np
 import pandas as pd
 
 from sequences import generate_sequence, one_hot_encode
-from tests.experiments.networks import LAYERS, MISSING, BurnIn, make_reader, shortened
+from tests.experiments.networks import LAYERS, MISSING, BurnIn, hide_steps, make_reader
 from tests.porting.stateful import compile_training_pass, reset_states
 
 # Options that do not go together.
@@ -56,11 +57,12 @@ FROM_1 = from_to(1, 10**6)
 SEED = from_to(0, 2**32 - 1)
 
 
-def parse(command=None):
-    """Return the options of a command line, such as "--lag 4 --stateless", or the shell's.
+def parse(arguments=None):
+    """Return the options of a list of arguments, or the shell's.
 
     Returns: argparse.Namespace, with the batch size and what else follows from the options.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -97,13 +99,10 @@ def parse(command=None):
     bias, rate = from_to(-1000, 1000, float), from_to(1e-9, 1000, float)
     add("--forget-bias", type=bias, metavar="X", help="of the LSTM, at the start")
     add("--learning-rate", type=rate, default=0.001, metavar="X", help="of Adam")
-    arguments = None if command is None else command.split()
     options = parser.parse_args(arguments)
 
-    # Parsed again, with None for all that is not given.
-    nothing = argparse.Namespace(**dict.fromkeys(vars(options)))
-    values = vars(parser.parse_args(arguments, nothing))
-    given = [name.replace("_", "-") for name in values if values[name] is not None]
+    words = [word for word in arguments if word.startswith("--")]
+    given = {word.removeprefix("--").partition("=")[0] for word in words}
     for name, others in CONFLICTS.items():
         for other in others:
             if name in given and other in given:
@@ -235,7 +234,7 @@ def train(model, options):
         for epoch, sequence in zip(range(options.epochs), new_sequences(options)):
             X, y = generate_data(options, sequence)
             if options.shortest:
-                X = shortened(X, options.shortest)
+                X = hide_steps(X, options.shortest)
             print_epoch(options, epoch, train_on_sequence(X, y))
 
 
@@ -256,7 +255,7 @@ def fit_list(model, options, X, y):
     if not options.shortest:
         return fit(model, options, X, y, batch_size=50, epochs=options.epochs)
     for epoch in range(options.epochs):
-        hidden = shortened(X, options.shortest)
+        hidden = hide_steps(X, options.shortest)
         how = {"batch_size": 50, "initial_epoch": epoch, "epochs": epoch + 1}
         fit(model, options, hidden, y, **how)
 
@@ -370,8 +369,8 @@ def right_when_fed(model, lag, n_sequences=100, length=25, before=()):
     return yhat[:, lag:] == sequences[:, : length - lag]
 
 
-def main(command=None):
-    options = parse(command)
+def main(arguments=None):
+    options = parse(arguments)
     if options.seed is not None:
         keras.utils.set_random_seed(options.seed)
     model = build_model(options)

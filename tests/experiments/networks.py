@@ -72,7 +72,7 @@ def make_reader(model):
     return keras.Model(inputs, outputs)
 
 
-def shortened(X, shortest):
+def hide_steps(X, shortest):
     """Return a copy of windows with a random number of first time steps MISSING.
 
     Behind a Masking layer and from a zero state, these are windows of `shortest` time steps

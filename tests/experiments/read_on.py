@@ -18,7 +18,7 @@ import pandas as pd
 
 import echo_lag
 from tests.experiments.extensions import SEED, feed, from_to
-from tests.experiments.results import RIGHT, epochs_to_95, ranges, reached
+from tests.experiments.results import RIGHT, epochs_to_95, median_epochs, ranges
 
 
 def parse(arguments=None):
@@ -59,14 +59,14 @@ def main(arguments=None):
     )
     for number in range(1 + options.lag, 1 + sequences.shape[1]):
         # For each sequence, which of the values read so far does the answer name?
-        named = answers[:, number - 1, np.newaxis] == sequences[:, :number]
-        shares = named.mean(axis=0)
+        is_named = answers[:, number - 1, np.newaxis] == sequences[:, :number]
+        shares = is_named.mean(axis=0)
         right[number] = shares[number - 1 - options.lag]
         most = f"value {shares.argmax() + 1} in {100 * shares.max():.0f} of 100"
         print(f"after {number:2} values   {right[number]:.2f}   {most}")
     right = pd.Series(right)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
-    print("Epochs to 95 %:", reached([epochs_to_95(history["accuracy"])]))
+    print("Epochs to 95 %:", median_epochs([epochs_to_95(history["accuracy"])]))
     print("Right after:", ranges(right.index[right >= RIGHT]), "values")
     print("Changed scripts:", changed)
 

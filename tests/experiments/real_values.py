@@ -21,12 +21,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.experiments.extensions import FROM_1, SEED, from_to
-from tests.experiments.networks import LAYERS, MISSING, BurnIn, make_reader, shortened
+from tests.experiments.networks import LAYERS, MISSING, BurnIn, hide_steps, make_reader
 from tests.porting.stateful import compile_training_pass
 
 
-def parse(command=None):
-    """Return the options of a command line, or the shell's."""
+def parse(arguments=None):
+    """Return the options of a list of arguments, or the shell's."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -49,7 +49,7 @@ def parse(command=None):
     add("--burn-in", type=burn_in, default=0, metavar="N", help="time steps before it")
     add("--shortest", type=steps, metavar="N", help="train on windows from N steps on")
     add("--each-step", action="store_true", help="an answer for each time step")
-    options = parser.parse_args(None if command is None else command.split())
+    options = parser.parse_args(arguments)
     if options.next and (options.lag or options.mean):
         parser.error("--next does not go with --lag or --mean")
     if not options.next and (options.noise, options.test_noise) != (None, None):
@@ -142,7 +142,7 @@ def train(options):
         X, y = windows_of(values, answers, options)
     train_on_windows = compile_training_pass(model, batch_size=50, jit_compile=True)
     for _ in range(options.epochs):
-        windows = shortened(X, options.shortest) if options.shortest else X
+        windows = hide_steps(X, options.shortest) if options.shortest else X
         order = np.random.permutation(len(X))
         train_on_windows(windows[order], y[order])
     return model
@@ -157,8 +157,8 @@ def relative_error(y, yhat, values, options):
     return np.mean((y - yhat) ** 2, axis=0) / np.mean((y - naive) ** 2, axis=0)
 
 
-def main(command=None):
-    options = parse(command)
+def main(arguments=None):
+    options = parse(arguments)
     if options.seed is not None:
         keras.utils.set_random_seed(options.seed)
     model = train(options)

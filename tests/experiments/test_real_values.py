@@ -8,13 +8,17 @@ from tests import shared
 from tests.experiments import extensions, real_values
 from tests.experiments.real_values import (
     draw,
-    parse,
     relative_error,
     seasons,
     slow_noise,
     windows_of,
     windows_with_many_answers,
 )
+
+
+def parse(command):
+    """Return the options of a command line."""
+    return real_values.parse(command.split())
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +170,7 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     # This network keeps the last two values and answers with the one before the last.
     model = linear_network(LAST_TWO, [[0], [1]])
     monkeypatch.setattr(real_values, "train", lambda options: model)
-    real_values.main("--seed 3")
+    real_values.main(["--seed", "3"])
     assert capsys.readouterr().out.splitlines() == [
         "Error over 100 new sequences: 0.000000",
         "Error fed one value at a time: 0.000000",
@@ -174,13 +178,13 @@ def test_each_answer_is_compared_with_the_value_before(monkeypatch, capsys):
     ]
     # Now it answers with the mean of both.
     model.layers[1].set_weights([np.array([[0.5], [0.5]]), np.zeros(1)])
-    real_values.main("--seed 3 --mean")
+    real_values.main(["--seed", "3", "--mean"])
     windows, late, by_number = capsys.readouterr().out.splitlines()
     assert windows.endswith(": 0.000000") and late.endswith(": 0.000000")
     assert by_number.count(" 0.000000") == 49
     # At lag 2, it answers with another random value.
     model.layers[1].set_weights([np.array([[0], [1.0]]), np.zeros(1)])
-    real_values.main("--seed 3 --lag 2")
+    real_values.main(["--seed", "3", "--lag", "2"])
     windows, late, by_number = capsys.readouterr().out.splitlines()
     assert 1.8 < float(windows.split()[-1]) < 2.2
     assert 1.8 < float(late.split()[-1]) < 2.2
@@ -193,7 +197,7 @@ def test_the_next_value_is_compared_with_the_last_one(monkeypatch, capsys):
     # This network answers with the last value, as the naive answer does.
     model = linear_network([[0]], [[1]])
     monkeypatch.setattr(real_values, "train", lambda options: model)
-    real_values.main("--next --seed 3")
+    real_values.main(["--next", "--seed", "3"])
     assert capsys.readouterr().out.splitlines() == [
         "Error over 100 new sequences: 1.000000",
         "Error fed one value at a time: 1.000000",
@@ -219,14 +223,14 @@ def test_noise_is_that_of_the_training_and_of_the_test(option, noises, monkeypat
     monkeypatch.setattr(real_values, "seasons", seasons)
     monkeypatch.setattr(real_values, "compile_training_pass", compile_nothing)
     monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
-    real_values.main(f"--next {option}")
+    real_values.main(f"--next {option}".split())
     assert drawn == noises
 
 
 def test_the_last_answer_to_a_window_is_measured_if_there_are_many(monkeypatch, capsys):
     model = linear_network(LAST_TWO, [[0], [1]], return_sequences=True)
     monkeypatch.setattr(real_values, "train", lambda options: model)
-    real_values.main("--seed 3 --each-step")
+    real_values.main(["--seed", "3", "--each-step"])
     assert capsys.readouterr().out.splitlines()[:2] == [
         "Error over 100 new sequences: 0.000000",
         "Error fed one value at a time: 0.000000",
@@ -245,7 +249,7 @@ class RightUpTo175:
 @pytest.mark.usefixtures("trained_on")
 def test_late_answers_are_the_last_25(monkeypatch, capsys):
     monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
-    real_values.main("--seed 4")
+    real_values.main(["--seed", "4"])
     _, late, by_number = capsys.readouterr().out.splitlines()
     assert float(late.split()[-1]) == pytest.approx(1, abs=0.01)
     shares = by_number.removeprefix("Error by number: ").split()
@@ -259,7 +263,7 @@ def test_the_seed_repeats_a_run(monkeypatch, capsys):
     monkeypatch.setattr(real_values, "make_reader", lambda model: RightUpTo175())
     printed = []
     for seed in 0, 0, 1:
-        real_values.main(f"--seed {seed}")
+        real_values.main(f"--seed {seed}".split())
         printed.append(capsys.readouterr().out)
     first, same, other = printed
     assert first == same

@@ -1,15 +1,17 @@
-"""Draw the pictures anew, and print the table of each: medians, lowest and highest.
+"""Draw the pictures anew, all or some of them.
 
-    python -m tests.experiments.pictures > tests/experiments/pictures.txt
-    python -m tests.experiments.pictures --marks
-    python -m tests.experiments.pictures --errors
+    python -m tests.experiments.pictures
+    python -m tests.experiments.pictures strips errors
 
-marks.png: which answers are right, one value at a time (from results.csv, in seconds)?
-learned.png: which value of a window does part 4's network return (seeds 1 to 5)?
-inside.png: which values does a linear read-out find in its output h (the same networks)?
-The sequence in README.md: what do two of these networks (seed 1) answer after each value?
-curves.png: how does the training accuracy of the scripts rise (seeds 1 to 20)?
-errors.png: the errors of the guide's first two networks (its program, in two minutes).
+strips: what the tables of the report have, one value at a time (from results.csv, in seconds).
+networks: learned.png, which value of a window does part 4's network return (seeds 1 to 5)?
+          inside.png, which values does a linear read-out find in its output h (the same ones)?
+          The sequence of README.md, what do two of these networks (seed 1) answer to it?
+curves: how does the training accuracy of the scripts rise (seeds 1 to 20)?
+errors: the errors of the guide's first two networks (its program, in two minutes).
+
+The numbers of a picture stand in its file, as a description. Those of all but the strips,
+which are in the tables of the report, stand in pictures.txt, too.
 """
 
 import contextlib
@@ -35,6 +37,7 @@ from tests.scripts import SCRIPTS
 from tests.shared import run_program
 
 FOLDER = Path(__file__).parents[2] / ".github"
+TEXTS = Path(__file__).with_name("pictures.txt")
 # Small, so that the text is large on a slide, and of high resolution.
 SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 
@@ -42,18 +45,21 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
 
 OUTLINE = "#D55E00"
+TRIANGLE = {"color": OUTLINE, "markeredgecolor": "white", "markersize": 8}
 
 # The networks of errors.png: their names in the guide, and titles.
 GUIDE = Path(__file__).parents[1] / "porting"
 CHECKED = {"model": "Without a remedy", "each_step": "With an answer at each step"}
 
-# The rows of "marks": commands of results.csv, how each trains part 4, and what it learns.
-MARKS = {
-    "--stateless": ("zero state", "counts"),
-    "--echo-sequence --stateless": ("zero state, an answer each step", "looks back"),
-    "--burn-in 10": ("zero state, then burn-in", "looks back"),
-    "--lag 1": ("carried state", "looks back"),
-    "--mark first": ("carried state, marked", "counts"),
+# The pictures of strips: the table of each, its size, and whether its groups stand side by
+# side. (A page shows 10 inches as 880 pixels: what is 9 points high can be read there.)
+STRIPS = {
+    "rules.png": ("rules", (10, 11), False),
+    "usual.png": ("usual", (10, 5), True),
+    "real.png": ("real values", (10, 5.6), True),
+    "next.png": ("next value", (10, 3.2), True),
+    "lags.png": ("layers", (10, 2.2), True),
+    "part3.png": ("part3", (10, 4), False),
 }
 
 # The networks of learned.png and inside.png, and their titles.
@@ -71,10 +77,10 @@ SEQUENCE = [8, 3, 14, 15, 92, 65, 35, 89]
 NAMES = {"--lag 1": "part 4 answers:", "--stateless": "zero state answers:"}
 
 
-def trained(command, seed):
+def train_network(command, seed):
     """Return the network of a command line of extensions.py, trained with this seed."""
     print(f"Training {command}, seed {seed}", file=sys.stderr)
-    options = parse(command)
+    options = parse(command.split())
     keras.utils.set_random_seed(seed)
     model = build_model(options)
     with contextlib.redirect_stdout(None):
@@ -82,14 +88,14 @@ def trained(command, seed):
     return model
 
 
-def learned(sequences, answers, most=10):
+def shares_returned(sequences, answers, most=10):
     """Return how many answers to windows of 1, 2, ... equal the value at step 1, 2, ..."""
     # The answer to the n-th value is the answer to a window of n values.
     equal = answers[:, :most, np.newaxis] == sequences[:, np.newaxis, :most]
     return np.tril(equal.mean(axis=0))
 
 
-def stored(model, n_sequences=6000, most=10):
+def shares_stored(model, n_sequences=6000, most=10):
     """Return which share of value 1, 2, ... is found in the output h after 1, 2, ... values.
 
     Returns: array (values read, which value); 0 where a value has not been read yet.
@@ -168,36 +174,75 @@ def lines_of_sequence(answers):
     )
 
 
-def marks():
-    """Return which share of the answers 2, 3, ..., 25 is right, a row for each of MARKS.
+def strip_of(runs):
+    """Return how good the answers after 1, 2, ... values are, from 0 to 1; NaN: unknown.
 
+    The median share of right answers. Or, of errors, 1 where they are as on windows, and 0
+    where they are ten times as large.
+    """
+    if not runs.command.iloc[0].startswith("real_values.py"):
+        return results.by_number(runs).median()
+    times = results.by_number(runs).div(runs.on_windows, axis=0).median()
+    return (1 - np.log10(times)).clip(0, 1)
+
+
+def strips_of(table):
+    """Return a DataFrame with a row for each command of a table.
+
+    Its columns are the group, the row, how many runs stay right or read on (`of all`), after
+    how many values a window ends (`end`), and what `strip_of` returns: 1, 2, ...
     Raises: ValueError if results.csv lacks a run.
     """
-    for command, seed in results.lacking():
-        if command in MARKS:
-            raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
-    runs = results.read_runs()
-    rows = [results.by_number(runs[runs.command == c]).median() for c in MARKS]
-    names = [name for name, _ in MARKS.values()]
-    return pd.DataFrame(rows).set_axis(names).loc[:, 2:]
+    missing, rows = results.missing_jobs(), []
+    for line, runs in results.runs_of_table(table):
+        for command, seed in missing:
+            if command == line.command:
+                raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
+        is_real = line.command.startswith("real_values.py")
+        good = results.reads_on(runs) if is_real else results.stays_right(runs)
+        row = {"group": line.group, "row": line.row, "of all": results.count(good)}
+        row["end"] = results.end_of_window(line.command)
+        rows.append({**row, **strip_of(runs)})
+    return pd.DataFrame(rows)
 
 
-def draw_marks(shares):
-    """Draw what `marks` returns, and beside each row what the network has learned."""
-    figure = Figure(figsize=(9, 3.6), dpi=170, layout="constrained")
-    axis = figure.subplots()
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    names = [name.replace(", ", ",\n") for name in shares.index]
-    axis.set_yticks(range(len(names)), names, fontsize=14)
+def draw_strips(axis, strips, names):
+    """Draw strips below each other: each of `strips` at the place of its row in `names`."""
+    length = max(column for column in strips if isinstance(column, int))
+    numbers = range(1, length + 1)
+    shares = strips.set_index("row").reindex(names)[[*numbers]].astype(float)
+    how = {"cmap": "Blues", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    axis.imshow(shares, aspect="auto", **how)
+    for strip in strips.itertuples():
+        place = names.index(strip.row)
+        axis.text(length, place, strip[3], va="center")
+        if strip.end <= length:
+            axis.plot(strip.end - 1, place + 0.28, "^", **TRIANGLE)
+    for place in range(len(names)):
+        axis.axhline(place + 0.5, color="white", linewidth=3)
+    axis.set_yticks(range(len(names)), names)
     axis.tick_params(axis="y", length=0)
-    for row, (_, verdict) in enumerate(MARKS.values()):
-        beside = {"va": "center", "fontsize": 14, "fontweight": "bold"}
-        axis.text(shares.shape[1], row, verdict, **beside)
-        axis.axhline(row + 0.5, color="white", linewidth=3)
-    numbers = [number for number in shares.columns if number % 5 == 0]
-    axis.set_xticks(shares.columns.get_indexer(numbers), numbers, fontsize=14)
-    axis.set_xlabel("answer after so many values (dark: nearly all right)", fontsize=14)
-    axis.set_title("Which answers are right, one value at a time?", fontsize=16)
+    ticks = [number for number in numbers if number % (length // 5) == 0]
+    axis.set_xticks([number - 1 for number in ticks], ticks)
+    axis.spines[:].set_visible(False)
+
+
+def draw_table(strips, size, side_by_side):
+    """Draw the strips of a table, its groups side by side or below each other."""
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    groups = dict(list(strips.groupby("group", sort=False)))
+    if side_by_side:
+        axes = figure.subplots(1, len(groups), sharey=True)
+        rows = [[*dict.fromkeys(strips.row)]] * len(groups)
+    else:
+        rows = [[*group.row] for group in groups.values()]
+        heights = {"height_ratios": [*map(len, rows)]}
+        axes = figure.subplots(len(groups), 1, sharex=True, squeeze=False, **heights)
+    for axis, (name, group), names in zip(np.ravel(axes), groups.items(), rows):
+        draw_strips(axis, group, names)
+        loc = "center" if side_by_side else "left"
+        axis.set_title(name, loc=loc, fontsize="medium", weight="bold")
+    figure.supxlabel("after so many values", fontsize="medium")
     return figure
 
 
@@ -206,7 +251,14 @@ def save(figure, name, text):
     figure.savefig(FOLDER / name, metadata={"Description": text})
 
 
-def curves(script):
+def write_text(name, text):
+    """Put a text into pictures.txt; it begins with its name, of a picture or a page."""
+    parts = re.split(r"(?m)^(?=\w+\.(?:png|md): )", TEXTS.read_text("utf-8"))
+    others = [part for part in parts if not part.startswith(f"{name}: ")]
+    TEXTS.write_text("".join(sorted([*others, text])), "utf-8")
+
+
+def accuracies_of(script):
     """Return the training accuracies of a script, a Series for each of 20 seeds."""
     module = importlib.import_module(script)
     accuracies = []
@@ -224,7 +276,7 @@ def smooth(accuracies):
 
 
 def draw_curves(accuracies):
-    """Draw what `curves` returns of each script: medians, in bands that span the seeds."""
+    """Draw the training accuracies of scripts: medians, in bands that span the seeds."""
     figure = Figure(**SLIDE)
     axis = figure.subplots()
     for script, colour in CURVES.items():
@@ -244,7 +296,7 @@ def draw_curves(accuracies):
     return figure
 
 
-def errors():
+def errors_of_guide():
     """Run the guide as far as its first remedy; return errors by number, by network."""
     page = (GUIDE / "README.md").read_text("utf-8")
     blocks = re.findall(r"(?s)```python\n(.*?)```", page)
@@ -266,7 +318,7 @@ def errors():
 
 
 def draw_errors(found):
-    """Draw what `errors` returns, side by side."""
+    """Draw what `errors_of_guide` returns, side by side."""
     figure = Figure(figsize=(9, 4), dpi=160, layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     colours = ["#000000", "#D55E00", "#56B4E9", "#009E73"]
@@ -286,7 +338,7 @@ def text_of_errors(found):
     return text
 
 
-def tables(title, runs, rows, columns):
+def text_of_runs(title, runs, rows, columns):
     """Return the median, the lowest and the highest of runs, arrays of shares, in %."""
     text = ""
     for name, function in [
@@ -301,46 +353,33 @@ def tables(title, runs, rows, columns):
 
 
 def save_shares(name, heading, titles, runs, columns, rows):
-    """Draw the medians of runs, a dict from commands; print their tables."""
+    """Draw the medians of runs, a dict from commands; write their tables."""
     text, medians = f"{name}: {heading}\n", {}
     for command, title in titles.items():
         numbers = range(1, 1 + len(runs[command][0]))
-        text += tables(command, runs[command], numbers, numbers)
+        text += text_of_runs(command, runs[command], numbers, numbers)
         medians[title] = np.median(runs[command], axis=0)
-    print(text, end="")
     save(draw_shares(medians, columns, rows), name, text)
+    write_text(name, text)
 
 
-def save_errors():
-    """Draw the errors of the guide's networks; print some of them."""
-    found = errors()
-    text = text_of_errors(found)
-    print(text, end="")
-    save(draw_errors(found), "errors.png", text)
+def save_strips():
+    """Draw the tables of results.csv."""
+    for name, (table, size, side_by_side) in STRIPS.items():
+        strips = strips_of(table)
+        save(draw_table(strips, size, side_by_side), name, strips.to_csv(index=False))
 
 
-def main():
-    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("--marks", action="store_true", help="draw only marks.png")
-    parser.add_argument("--errors", action="store_true", help="draw only errors.png")
-    options = parser.parse_args()
-    if options.errors:
-        save_errors()
-        return
-    try:
-        shares = marks()
-    except ValueError as error:
-        parser.error(str(error))
-    save(draw_marks(shares), "marks.png", shares.to_csv())
-    if options.marks:
-        return
+def save_networks():
+    """Draw what part 4's networks return and store; write how they answer to SEQUENCE."""
     returned, found, answers = {}, {}, {}
     for command in RETURNED:
-        models = [trained(command, seed) for seed in range(1, 6)]
-        returned[command] = [learned(*feed(model)) for model in models]
-        found[command] = [stored(model) for model in models]
+        models = [train_network(command, seed) for seed in range(1, 6)]
+        returned[command] = [shares_returned(*feed(model)) for model in models]
+        found[command] = [shares_stored(model) for model in models]
         answers[command] = answers_to(models[0], SEQUENCE)
-    print(lines_of_sequence(answers))
+    heading = "README.md: a sequence, and the answers of seed 1\n"
+    write_text("README.md", f"{heading}{lines_of_sequence(answers)}\n")
     heading = "a row is the values read, a column which one it returns"
     names = "which value it returns", "values read"
     save_shares("learned.png", heading, RETURNED, returned, *names)
@@ -348,15 +387,49 @@ def main():
     names = "which value is found", "values read"
     save_shares("inside.png", heading, INSIDE, found, *names)
 
+
+def save_curves():
+    """Draw the training accuracies of the scripts; write some of them."""
     text = "curves.png: training accuracies, means of 25 epochs, after so many epochs\n"
-    accuracies = {script: curves(script) for script in CURVES}
+    accuracies = {script: accuracies_of(script) for script in CURVES}
     for script, runs in accuracies.items():
         epochs = [n for n in (100, 250, 500, 1000, 1500, 2000) if n <= len(runs[0])]
         shares = smooth(runs).loc[epochs].to_numpy().T
-        text += tables(f"{script}.py", shares[:, np.newaxis], ["accuracy"], epochs)
-    print(text, end="")
+        text += text_of_runs(
+            f"{script}.py", shares[:, np.newaxis], ["accuracy"], epochs
+        )
     save(draw_curves(accuracies), "curves.png", text)
-    save_errors()
+    write_text("curves.png", text)
+
+
+def save_errors():
+    """Draw the errors of the guide's networks; write some of them."""
+    found = errors_of_guide()
+    text = text_of_errors(found)
+    save(draw_errors(found), "errors.png", text)
+    write_text("errors.png", text)
+
+
+PICTURES = {
+    "strips": save_strips,
+    "networks": save_networks,
+    "curves": save_curves,
+    "errors": save_errors,
+}
+
+
+def main(arguments=None):
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("pictures", nargs="*", metavar="PICTURES", help="default: all")
+    names = parser.parse_args(arguments).pictures or [*PICTURES]
+    for name in names:
+        if name not in PICTURES:
+            parser.error(f"{name!r} is none of {', '.join(PICTURES)}")
+    try:
+        for name in names:
+            PICTURES[name]()
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@
 
 A line of experiments.csv is a command (a script, real_values.py and its options, or options
 of extensions.py alone), how many seeds it runs with (3: the seeds 1, 2 and 3), and its place:
-a table and a row, and a column if each cell of the table is a command. A page has the first
-line of a table, "| `name`, seeds: ... |", and this program makes the others. Last stands the
-conclusion, which the tests check: what all runs are right after, or how many stay right, and
-what percentage of the answers on windows can be known (real values: the most error there).
+a table, a row and, in a table of several groups, a group. On a page, a table begins with
+"| `name`, seeds"; TABLES has its columns, and this program makes all its lines. Last stand the
+conclusions, which the tests check (README.md has their meaning).
 
 Each finished run adds a line to results.csv, so a program that was stopped goes on. To measure
 again, delete lines there. To try an experiment first, run its command by hand:
@@ -18,6 +17,7 @@ again, delete lines there. To try an experiment first, run its command by hand:
 import argparse
 import contextlib
 import csv
+import functools
 import importlib
 import io
 import os
@@ -39,18 +39,34 @@ FILE = Path(__file__).with_name("results.csv")
 PAGES = [FILE.with_name("README.md"), FILE.with_name("ANSWERS.md")]
 FIELDS = ["command", "seed", "on_windows", "reading_on", "epochs_to_95"]
 FIELDS += ["by_number", "versions", "late"]  # the columns of results.csv
-# The tables whose cells are those of others, and the column that each of these is divided by.
-MADE_OF = {"prices": ["real values", "next value"]}
-PLAIN = "as it is"
-# The columns that name what they show of a command's runs, and the shares among them.
-SHARES = {
-    "accuracy": "on_windows",
-    "on windows": "on_windows",
-    "one at a time": "reading_on",
-}
-AFTER = r"after ([1-9]|1\d|2[0-5])( values)?"
-COLUMNS = rf"{'|'.join(SHARES)}|{AFTER}|command|right after|stays right|epochs to 95 %"
 RIGHT = 0.8  # the least share of right answers after a number of values
+
+# The columns of each table, after that of its rows.
+GROUPS = ["panel", "training", "lag"]  # heads of the columns of groups
+ANSWERS = ["command", "on windows", "all runs", "right after", "stays right"]
+ERRORS = ["command", "error on windows", "as good after", "late, all runs", "reads on"]
+PRICES = ["price", "price, all runs"]
+EPOCHS = "epochs to 95 %"
+TABLES = {
+    "rules": ["panel", *ANSWERS],
+    "usual": ["training", *ANSWERS],
+    "real values": ["training", *ERRORS, *PRICES],
+    "next value": ["training", *ERRORS, *PRICES],
+    "layers": ["lag", "command", EPOCHS, "right after", "stays right"],
+    "scripts": ["command", "on windows", "all runs", EPOCHS],
+    "part3": [*ANSWERS, "one at a time"],
+    "lags 3 and 4": ["command", "on windows", "one at a time"],
+    "extensions": ["command", "on windows", "right after", "stays right", EPOCHS],
+    "exercise 1": ["accuracy", EPOCHS, "command"],
+    "exercise 2": ["accuracy", "right after", "command"],
+    "exercise 3": ["accuracy", "right after", "command"],
+    "exercise 4": ["accuracy", EPOCHS, "one at a time", "after 5 values"],
+    "exercise 5": ["accuracy", "command"],
+    "exercise 6": ["accuracy", EPOCHS, "command"],
+}
+TABLES["lags 3 and 4"] += [f"after {n} values" for n in (4, 5, 6, 10, 15, 20)]
+TABLES["exercise 4"] += ["after 10 values", "right after", "command"]
+PLAIN = "as it is"  # the group whose errors a price is divided by
 
 
 def read_experiments():
@@ -63,35 +79,32 @@ EXPERIMENTS = read_experiments()
 
 
 def check_experiments(on_pages):
-    """Raises: ValueError if experiments.csv does not fit these first lines of tables."""
-    fields = ["table", "row", "column", "command", "seeds"]
+    """Raises: ValueError if experiments.csv does not fit TABLES and these names of tables."""
+    fields = ["table", "row", "group", "command", "seeds"]
     if [*EXPERIMENTS.columns[:5]] != fields:
         raise ValueError(f"experiments.csv must begin with {','.join(fields)}")
     for line in EXPERIMENTS.itertuples():
         if not str(line.seeds).isdecimal() or int(line.seeds) < 1:
             found = f"experiments.csv: {line.command}: seeds is {line.seeds!r}"
             raise ValueError(f"{found}: an integer of at least 1 is needed")
-    shown = {table: columns for table, _, *columns in map(named, on_pages)}
-    unmatched = ({*shown} - {*MADE_OF}) ^ ({*EXPERIMENTS.table} - {""})
-    if unmatched:
-        needed = "must be in experiments.csv and on a page"
-        raise ValueError(f"the table {unmatched.pop()!r} {needed}")
-    for table, columns in shown.items():
-        lines = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
+    listed = {*EXPERIMENTS.table} - {""}
+    for table in sorted(listed | {*TABLES} | {*on_pages}):
+        if not (table in listed and table in TABLES and on_pages.count(table) == 1):
+            needed = "must be in experiments.csv, in TABLES, and once on a page"
+            raise ValueError(f"the table {table!r} {needed}")
+        lines = EXPERIMENTS[EXPERIMENTS.table == table]
         if lines.seeds.nunique() > 1:
             found = f"{' and '.join(lines.seeds.unique())} seeds"
             needed = "its heading names one number for all"
             raise ValueError(f"experiments.csv: table {table!r} has {found}: {needed}")
-        twice = lines[lines.duplicated(["row", "column"])]
+        twice = lines[lines.duplicated(["row", "group"])]
         if len(twice):
-            name = ", ".join(twice[["row", "column"]].iloc[0])
+            name = ", ".join(twice[["row", "group"]].iloc[0])
             raise ValueError(f"experiments.csv: table {table!r} has {name!r} twice")
-        # Columns name what they show of a row's command, or their cells are commands.
-        of_rows = all(re.fullmatch(COLUMNS, column) for column in columns)
-        unknown = {*columns} - {*lines.column}
-        if unknown and not (of_rows and {*lines.column} == {""}):
-            needed = "experiments.csv has no such column"
-            raise ValueError(f"the table {table!r} has {min(unknown)!r}: {needed}")
+        has_groups = not {*TABLES[table]}.isdisjoint(GROUPS)
+        if any(bool(group) != has_groups for group in lines.group):
+            needed = "a group" if has_groups else "no group"
+            raise ValueError(f"experiments.csv: each line of {table!r} needs {needed}")
 
 
 def check_command(command):
@@ -104,12 +117,11 @@ def check_command(command):
     try:
         with contextlib.redirect_stderr(io.StringIO()) as printed:
             if program.startswith("--"):
-                extensions.parse(command)
+                extensions.parse(command.split())
             elif program == "real_values.py":
-                real_values.parse(options)
+                real_values.parse(options.split())
             elif script in SCRIPTS:
-                sys.argv = command.split()
-                importlib.import_module(script).parse_args()
+                importlib.import_module(script).parse_args(options.split())
             else:
                 printed.write(f"error: there is no program {program!r}")
                 sys.exit()
@@ -128,13 +140,13 @@ def jobs():
     return list(dict.fromkeys(runs))
 
 
-def lacking():
+def missing_jobs():
     """Return those of the jobs that results.csv lacks."""
     done = set(read_runs()[["command", "seed"]].itertuples(index=False))
     return [job for job in jobs() if job not in done]
 
 
-def run(arguments):
+def run_python(arguments):
     """Run Python with these arguments, on one core; return what it prints."""
     environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1"}
     options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
@@ -151,7 +163,7 @@ def measure(command, seed):
         arguments = ["-m", "tests.experiments.real_values", *arguments[1:]]
     elif arguments[0].startswith("--"):
         arguments = ["-m", "tests.experiments.extensions", *arguments]
-    output = run(arguments)
+    output = run_python(arguments)
     return {"command": command, "seed": seed, **read(output)}
 
 
@@ -189,8 +201,8 @@ def epochs_to_95(curve):
 
     Infinity if there is none.
     """
-    reached = curve.rolling(20).mean().round(6) >= 0.95  # 0.9499999 is 95 %, too.
-    stays = reached.astype(int).rolling(101).sum() == 101
+    is_reached = curve.rolling(20).mean().round(6) >= 0.95  # 0.9499999 is 95 %, too.
+    stays = is_reached.astype(int).rolling(101).sum() == 101
     return stays.argmax() + 1 - 100 if stays.any() else np.inf
 
 
@@ -232,8 +244,18 @@ def percent(share):
     return f"{100 * share:.1f} %"
 
 
-def reached(epochs):
-    """Return the median of the epochs to 95 %."""
+def percents(shares):
+    """Return the lowest to the highest share, such as "99.5 to 99.8 %"."""
+    return f"{100 * shares.min():.1f} to {percent(shares.max())}"
+
+
+def factors(numbers):
+    """Return the lowest to the highest factor, such as "0.9 to 1,010.5"."""
+    return f"{numbers.min():,.1f} to {numbers.max():,.1f}"
+
+
+def median_epochs(epochs):
+    """Return the median of the epochs to 95 %, as a text."""
     median = np.median(epochs)
     return f"{median:.0f}" if np.isfinite(median) else "not reached"
 
@@ -243,6 +265,12 @@ def by_number(runs):
     rows = [str(text).replace("-", "nan").split() for text in runs.by_number]
     answers = pd.DataFrame(rows, runs.index, dtype=float)
     return answers.rename(columns=lambda number: number + 1)
+
+
+def median_after(number, runs):
+    """Return the median share of right answers after a number of values, as a text."""
+    shares = by_number(runs)[number]
+    return "-" if shares.isna().any() else percent(shares.median())
 
 
 def ranges(numbers):
@@ -256,7 +284,7 @@ def ranges(numbers):
     return ", ".join(texts) or "-"
 
 
-def right_after_of(runs):
+def right_after(runs):
     """Return what all runs are right after; if they differ, each text and how many have it."""
     texts = [ranges(s.index[s >= RIGHT]) for _, s in by_number(runs).iterrows()]
     counts = Counter(texts).most_common()
@@ -265,15 +293,23 @@ def right_after_of(runs):
 
 
 def end_of_window(command):
-    """Return after how many values a window ends, or the first answer that can be known."""
+    """Return after how many values, one at a time, a window of the training would end.
+
+    If this asks for a value that is not read, the first number whose answer can be known.
+    """
     # It imports Keras, which takes seconds.
     from tests.experiments import extensions, real_values
 
     if command.startswith("real_values.py"):
-        options = real_values.parse(command.partition(" ")[2])
+        options = real_values.parse(command.split()[1:])
         return options.burn_in + options.steps
-    options = extensions.parse(command)
-    return max(options.shape[0] or 1, options.lag + 1)
+    options = extensions.parse(command.split())
+    if options.mark == "first":
+        return 5 + options.window  # In the test, the sixth value has the mark.
+    values = options.shape[0] or 1
+    if options.same:
+        values -= options.before  # The test does not count these.
+    return max(values, options.lag + 1)
 
 
 def stays_right(runs):
@@ -283,44 +319,14 @@ def stays_right(runs):
     return right.all(axis=1) & (runs.late >= RIGHT)
 
 
-def cell_of(column, runs):
-    """Return what a column shows of a command's runs."""
-    if column == "command":
-        return f"`{runs.command.iloc[0]}`"
-    if column == "right after":
-        return right_after_of(runs)
-    if column == "stays right":
-        return f"{stays_right(runs).sum()} of {len(runs)}"
-    if column == "epochs to 95 %":
-        return reached(runs.epochs_to_95)
-    number = re.fullmatch(AFTER, column)
-    shares = by_number(runs)[int(number[1])] if number else runs[SHARES[column]]
-    return "-" if shares.isna().any() else percent(shares.median())
+def reads_on(runs):
+    """Return which runs have late errors of less than twice those on windows."""
+    return runs.late / runs.on_windows < 2
 
 
-def cell_of_row(column, runs, by_hand):
-    """Return a cell with, in brackets, seed 1 (by_hand), or the lowest and highest share."""
-    cell = cell_of(column, runs)
-    if by_hand and column != "command":
-        return f"{cell} ({cell_of(column, runs[:1])})"
-    if not by_hand and column in SHARES:
-        shares = runs[SHARES[column]]
-        return f"{cell} ({100 * shares.min():.1f} to {percent(shares.max())})"
-    return cell
-
-
-def cell_of_grid(runs):
-    """Return the cell that is a command: how well it has learned, and what it is right after."""
-    command = runs.command.iloc[0]
-    if command.startswith("real_values.py"):
-        times = range_of_factors(runs.late / runs.on_windows)
-        return f"{runs.on_windows.median():.5f}: {as_good_after(runs)}; {times} times"
-    if "--list" in command:
-        return f"{percent(runs.on_windows.median())}: {right_after_of(runs)}"
-    epochs = (re.findall(r"--epochs (\d+)", command) or ["2000"])[0]
-    learned = reached(runs.epochs_to_95)
-    joint = "of" if learned.isdigit() else "in"
-    return f"{learned} {joint} {epochs}: {right_after_of(runs)}"
+def count(runs):
+    """Return how many are true, such as "4 of 5"."""
+    return f"{runs.sum()} of {len(runs)}"
 
 
 def as_good_after(runs):
@@ -336,92 +342,104 @@ def as_good_after(runs):
     return ranges(good.index[good & (blocks == blocks[end])])
 
 
-def range_of_factors(factors):
-    """Return the lowest to the highest factor, such as "0.9 to 1,010.5"."""
-    return f"{factors.min():,.1f} to {factors.max():,.1f}"
-
-
-def price(runs, plain):
-    """Return how many times the error on windows is that of `plain`, with the same seeds.
+def price(runs, write):
+    """Return, as a text, how many times the errors on windows are those of the row as it is.
 
     Nothing if a run of either has not learned its windows: if its error is 0.1 or more.
     """
-    if max(runs.on_windows.max(), plain.on_windows.max()) >= 0.1:
-        return ""
-    factors = runs.set_index("seed").on_windows / plain.set_index("seed").on_windows
-    return f"{factors.median():.1f} ({range_of_factors(factors)})"
+    if (runs[["on_windows", "plain"]] < 0.1).all(axis=None):
+        return write(runs.on_windows / runs.plain)
+    return ""
 
 
-def lines_of(heading):
-    """Return the lines of the Markdown table with this first line, made of results.csv."""
-    table, first, *columns = named(heading)
-    rows = EXPERIMENTS[EXPERIMENTS.table.isin(MADE_OF.get(table, [table]))]
-    (seeds,) = rows.seeds.unique()  # The heading names the seeds of all its cells.
-    runs = read_runs()
-    runs = runs[runs.seed <= int(seeds)].sort_values("seed")
-    runs = dict(list(runs.groupby("command")))
+# What the columns show of a command's runs, each a function that returns a text.
+COLUMNS = {
+    "command": lambda runs: f"`{runs.command.iloc[0]}`",
+    "on windows": lambda runs: percent(runs.on_windows.median()),
+    "all runs": lambda runs: percents(runs.on_windows),
+    "one at a time": lambda runs: percent(runs.reading_on.median()),
+    "right after": right_after,
+    "stays right": lambda runs: count(stays_right(runs)),
+    EPOCHS: lambda runs: median_epochs(runs.epochs_to_95),
+    "error on windows": lambda runs: f"{runs.on_windows.median():.5f}",
+    "as good after": as_good_after,
+    "late, all runs": lambda runs: factors(runs.late / runs.on_windows),
+    "reads on": lambda runs: count(reads_on(runs)),
+    "price": lambda runs: price(runs, lambda times: f"{times.median():.1f}"),
+    "price, all runs": lambda runs: price(runs, factors),
+}
+COLUMNS["accuracy"] = COLUMNS["on windows"]
+for number in range(1, 26):
+    COLUMNS[f"after {number} values"] = functools.partial(median_after, number)
+
+
+def runs_of_table(table):
+    """Yield the lines of experiments.csv of a table, each with its runs, by seeds.
+
+    The runs have a column more, `plain`: the errors of the same row as it is.
+    """
+    runs = read_runs().set_index("seed", drop=False).sort_index()
+    lines = EXPERIMENTS[EXPERIMENTS.table == table]
+    plain = lines[lines.group == PLAIN].set_index("row").command
+    for line in lines.itertuples():
+        of_line = runs[(runs.command == line.command) & (runs.seed <= int(line.seeds))]
+        of_plain = runs[runs.command == plain.get(line.row)].on_windows
+        yield line, of_line.assign(plain=of_plain)
+
+
+def lines_of(table):
+    """Return the lines of a Markdown table, made of results.csv."""
+    seeds = EXPERIMENTS.seeds[EXPERIMENTS.table == table].iloc[0]
+    heads = [f"`{table}`, seeds 1 to {seeds}", *TABLES[table]]
+    lines = [heads, ["---"] * len(heads)]
     by_hand = table.startswith("exercise")
-    first = re.sub(r"seeds( 1 to \d+)?", f"seeds 1 to {seeds}", first, count=1)
-    lines = [[first, *columns], ["---"] * (1 + len(columns))]
-    for row, cells in rows.groupby("row", sort=False):
-        of_row = {cell.column: runs[cell.command] for cell in cells.itertuples()}
-        if table in MADE_OF and PLAIN not in of_row:
-            continue
-        line = [row]
-        for column in columns:
-            if re.fullmatch(COLUMNS, column):
-                line.append(cell_of_row(column, of_row[""], by_hand))
-            elif column not in of_row:
-                line.append("")
-            elif table in MADE_OF:
-                line.append(price(of_row[column], of_row[PLAIN]))
-            else:
-                line.append(cell_of_grid(of_row[column]))
-        if any(line[1:]):
-            lines.append(line)
-    return [f"| {' | '.join(line)} |" for line in lines]
+    for line, runs in runs_of_table(table):
+        cells = [line.row]
+        for column in TABLES[table]:
+            cell = line.group if column in GROUPS else COLUMNS[column](runs)
+            if by_hand and column != "command":
+                cell += f" ({COLUMNS[column](runs[:1])})"  # seed 1
+            cells.append(cell)
+        lines.append(cells)
+    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
-HEADING = r"(?m)^\| `.+?`, seeds.*"
+ON_A_PAGE = r"(?m)^\| `(.+?)`, seeds.*\n(?:\|.*\n)*"
 
 
-def named(heading):
-    """Return what a table's first line names: the table, and the head of each column."""
-    heads = [head.strip() for head in heading.strip().strip("|").split("|")]
-    return [re.match("`(.+?)`", heads[0])[1], *heads]
+def tables_on_pages():
+    """Return the names of the tables on all pages."""
+    return re.findall(ON_A_PAGE, "".join(file.read_text("utf-8") for file in PAGES))
 
 
-def headings():
-    """Return the first lines of the tables of all pages."""
-    return re.findall(HEADING, "".join(file.read_text("utf-8") for file in PAGES))
-
-
-def filled(page):
+def fill_in(page):
     """Return a page with its tables and the versions made anew."""
-    page = re.sub(
-        rf"{HEADING}\n(\|.*\n)*",
-        lambda table: "\n".join([*lines_of(table[0].splitlines()[0]), ""]),
-        page,
-    )
-    found = "; ".join(sorted(set(read_runs().versions)))
-    return re.sub(r"(?<=^Versions: ).*", found, page, flags=re.MULTILINE)
+    page = re.sub(ON_A_PAGE, lambda found: "\n".join([*lines_of(found[1]), ""]), page)
+    return re.sub(r"(?m)(?<=^Versions: ).*", versions_of(read_runs()), page)
 
 
-def main():
+def versions_of(runs):
+    """Return the versions and, of the lines that name them, the processors of some runs."""
+    parts = runs.versions.str.partition(" vendor_id ")
+    versions, processors = sorted({*parts[0]}), sorted({*parts[2]} - {""})
+    return f"{'; '.join(versions)}. Processors: {'; '.join(processors)}"
+
+
+def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.parse_args()
+    parser.parse_args(arguments)
     import fcntl  # Windows does not have it, and the exercises import this file.
 
-    # Only one program at a time may run what lacks. The lock is that of the folder, as an
-    # editor may put a new file in the place of an old one. It ends with the program.
+    # Only one program at a time may run what is missing. The lock is that of the folder, as
+    # an editor may put a new file in the place of an old one. It ends with the program.
     folder = os.open(FILE.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        on_pages = headings()
+        on_pages = tables_on_pages()
         check_experiments(on_pages)
-        todo = lacking()
+        todo = missing_jobs()
         for command in dict.fromkeys(command for command, _ in todo):
             check_command(command)
     except BlockingIOError:
@@ -429,10 +447,10 @@ def main():
     except ValueError as error:
         parser.error(str(error))
     run_all(todo)
-    if headings() != on_pages:
+    if tables_on_pages() != on_pages:
         parser.error("a page has other tables than before the runs: start again")
     for file in PAGES:  # They are read now: they may have been edited meanwhile.
-        file.write_text(filled(file.read_text("utf-8")), "utf-8")
+        file.write_text(fill_in(file.read_text("utf-8")), "utf-8")
     os.close(folder)
 
 

@@ -3,7 +3,7 @@
 import importlib
 import io
 import re
-import sys
+from functools import partial
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +15,7 @@ from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.experiments import extensions, pictures, results
 from tests.experiments.extensions import build_model, feed, parse
 from tests.scripts import SCRIPTS
-from tests.shared import eagerly, printed, read_nothing
+from tests.shared import eagerly, read_nothing, text_of
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def conveyor_belt():
 
     Its first ten units hold the current value, the next ten take over what those held.
     """
-    model = build_model(parse("--stateless --unique 10 --units 20"))
+    model = build_model(parse(["--stateless", "--unique", "10", "--units", "20"]))
     eye, nothing = np.eye(10), np.zeros((10, 10))
     shift = np.block([[nothing, eye], [nothing, nothing]])
     # The gates of Keras's LSTM: input, forget, candidate, output.
@@ -38,7 +38,7 @@ def conveyor_belt():
 
 
 def test_a_conveyor_belt_returns_the_value_before(conveyor_belt):
-    shares = pictures.learned(*feed(conveyor_belt))
+    shares = pictures.shares_returned(*feed(conveyor_belt))
     assert shares.shape == (10, 10)
     assert np.diagonal(shares, -1).min() == 1
     assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
@@ -46,7 +46,7 @@ def test_a_conveyor_belt_returns_the_value_before(conveyor_belt):
 
 
 def test_a_conveyor_belt_stores_the_last_two_values(conveyor_belt):
-    shares = pictures.stored(conveyor_belt, n_sequences=900, most=4)
+    shares = pictures.shares_stored(conveyor_belt, n_sequences=900, most=4)
     assert shares.shape == (4, 4)
     assert np.diagonal(shares).min() == np.diagonal(shares, -1).min() == 1
     assert np.tril(shares, -2).max() < 0.3  # Chance is 10 %.
@@ -89,91 +89,196 @@ ERRORS = pd.DataFrame(
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Return a function that runs the program, and returns its pictures and their texts.
+def draw(monkeypatch, tmp_path):
+    """Return a function that runs the program, and returns the pictures that it draws.
 
     In place of a network stands a table of shares: what is asked of it returns them.
     """
-    saved, epochs = {}, range(1, 2001)
+    epochs = range(1, 2001)
     instead = {
-        "trained": lambda command, seed: np.full((9, 9), SHARES[command][seed]),
+        "train_network": lambda command, seed: np.full((9, 9), SHARES[command][seed]),
         "feed": lambda shares: [shares],
-        "learned": lambda shares: shares,
-        "stored": lambda shares: shares / 2,
+        "shares_returned": lambda shares: shares,
+        "shares_stored": lambda shares: shares / 2,
         "answers_to": lambda shares, sequence: [int(100 * shares[0, 0])] * 8,
-        "curves": lambda script: [pd.Series(ACCURACIES[script], epochs)] * 20,
-        "errors": lambda: dict.fromkeys(pictures.CHECKED, ERRORS),
-        "save": lambda figure, name, text: saved.update({name: (figure, text)}),
+        "accuracies_of": lambda script: [pd.Series(ACCURACIES[script], epochs)] * 20,
+        "errors_of_guide": lambda: dict.fromkeys(pictures.CHECKED, ERRORS),
+        "TEXTS": tmp_path / "pictures.txt",
     }
     for name, function in instead.items():
         monkeypatch.setattr(pictures, name, function)
+    pictures.TEXTS.write_text("errors.png: old\n\nother.png: kept\n", "utf-8")
 
-    def run(*options):
-        monkeypatch.setattr("sys.argv", ["pictures.py", *options])
-        pictures.main()
+    def run(*names):
+        saved = {}
+        monkeypatch.setattr(
+            pictures,
+            "save",
+            lambda figure, name, text: saved.update({name: (figure, text)}),
+        )
+        pictures.main(names)
         return saved
 
     return run
 
 
-def test_the_program_draws_and_prints_what_the_networks_do(drawn, capsys):
-    saved = drawn()
-    names = "marks", "learned", "inside", "curves", "errors"
+def test_the_program_draws_and_writes_what_the_networks_do(draw):
+    saved = draw("networks", "curves", "errors")
+    names = "learned", "inside", "curves", "errors"
     assert set(saved) == {f"{name}.png" for name in names}
-    output = capsys.readouterr().out
+    texts = pictures.TEXTS.read_text("utf-8")
+    assert "old" not in texts and "other.png: kept\n" in texts
     for name, part in ("learned.png", 1), ("inside.png", 0.5):
         figure, text = saved[name]
-        assert text in output
+        assert text in texts
         for axis, command in zip(figure.axes, SHARES, strict=True):
             runs = [np.full((9, 9), part * share) for share in SHARES[command].values()]
             np.testing.assert_allclose(axis.images[0].get_array(), np.median(runs, 0))
             assert ("part 4" in axis.get_title().lower()) == (command == "--lag 1")
-            assert pictures.tables(command, runs, range(1, 10), range(1, 10)) in text
+            numbers = range(1, 10)
+            assert pictures.text_of_runs(command, runs, numbers, numbers) in text
     # What README shows is of seed 1.
-    answers = dict(re.findall(r"(?m)^(part 4|zero state) answers: +- +(\d+)", output))
+    answers = dict(re.findall(r"(?m)^(part 4|zero state) answers: +- +(\d+)", texts))
     assert answers == {"part 4": "20", "zero state": "10"}
     figure, text = saved["curves.png"]
-    assert text in output
+    assert text in texts
     lines = {line.get_label().split()[0]: line for line in figure.axes[0].lines}
     for script, accuracy in ACCURACIES.items():
         assert lines[f"{script}.py"].get_ydata() == pytest.approx(accuracy)
         assert f"{script}.py: median of 20 seeds" in text
     figure, text = saved["errors.png"]
-    assert text in output
+    assert text in texts
     for axis in figure.axes:
         for line, name in zip(axis.lines, ERRORS, strict=True):
             np.testing.assert_allclose(line.get_ydata(), ERRORS[name])
-    assert set(drawn("--errors")) == set(saved)
 
 
-def test_the_picture_of_marks_says_what_each_network_has_learned(drawn):
-    saved = drawn("--marks")
-    assert set(saved) == {"marks.png"}
-    (axis,) = saved["marks.png"][0].axes
-    verdicts = {text.get_position()[1]: text.get_text() for text in axis.texts}
+def test_it_draws_what_is_asked_for_and_no_more(draw, monkeypatch, capsys):
+    assert set(draw("errors")) == {"errors.png"}
+    drawn = []
+    names = "strips", "networks", "curves", "errors"
+    for name in names:
+        monkeypatch.setitem(pictures.PICTURES, name, partial(drawn.append, name))
+    draw("curves", "errors")
+    draw()
+    assert drawn == ["curves", "errors", *names]
+    with pytest.raises(SystemExit, match="^2$"):
+        draw("curves", "marks")
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.endswith("'marks' is none of strips, networks, curves, errors")
+
+
+LISTED = """\
+table,row,group,command,seeds
+made,a,left,--lag 1,2
+made,b,left,--stateless,2
+made,b,right,--lag 3 --context 30 --length 60,2
+real,c,left,real_values.py --lag 2 --steps 4,2
+"""
+ZEROS, ONES = " 0" * 20, " 1" * 20
+RUNS = f"""\
+command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,late
+--lag 1,1,1,1,9,- 0.5 1 1 1{ONES},keras,1
+--lag 1,2,1,1,9,- 0.7 1 1 1{ONES},keras,1
+--stateless,2,1,1,9,- 0 0 0 1{ZEROS},keras,0
+--stateless,1,1,1,9,- 0 0 0 1{ZEROS},keras,0
+--stateless,3,1,1,9,- 1 1 1 1{ONES},keras,1
+--lag 3 --context 30 --length 60,1,1,1,9,- - - 0.2 0.4{ONES},keras,1
+--lag 3 --context 30 --length 60,2,1,1,9,- - - 0.4 0.2{ZEROS},keras,1
+real_values.py --lag 2 --steps 4,1,0.01,,,- - 1 0.01 0.1,keras,0.01
+real_values.py --lag 2 --steps 4,2,0.1,,,- - 1 0.1 0.01,keras,0.3
+"""
+
+
+@pytest.fixture
+def made_by_hand(tmp_path, monkeypatch):
+    """Put LISTED and RUNS in the place of the laboratory's files."""
+    (tmp_path / "results.csv").write_text(RUNS, "utf-8")
+    (tmp_path / "experiments.csv").write_text(LISTED, "utf-8")
+    monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
+    monkeypatch.setattr(results, "EXPERIMENTS", results.read_experiments())
+
+
+def drawn_strips(axis):
+    """Return what is drawn: the strips, their names, what stands at their ends, triangles."""
+    shares = np.ma.filled(axis.images[0].get_array(), np.nan)
     names = [label.get_text() for label in axis.get_yticklabels()]
-    runs = results.read_runs()
-    for row, (command, (name, _)) in enumerate(pictures.MARKS.items()):
-        lines = runs[runs.command == command].by_number.str.split().tolist()
-        assert len(lines) == 5
-        medians = np.median(np.array(lines)[:, 1:].astype(float), axis=0)
-        np.testing.assert_allclose(axis.images[0].get_array()[row], medians)
-        assert names[row].split() == name.split()
-        assert (verdicts[row] == "looks back") == all(medians > 0.9)
-        assert (verdicts[row] == "counts") == (sum(medians > 0.9) == 1)
-    labels = axis.get_xticks(), [label.get_text() for label in axis.get_xticklabels()]
-    assert all(str(2 + column) == label for column, label in zip(*labels))
+    at_end = {text.get_position()[1]: text.get_text() for text in axis.texts}
+    points = [line.get_xydata()[0] for line in axis.lines if line.get_marker() == "^"]
+    triangles = {round(y): x + 1 for x, y in points}
+    return shares, names, at_end, triangles
 
 
-@pytest.mark.parametrize("name", ["marks", "learned", "inside", "curves", "errors"])
+@pytest.mark.usefixtures("made_by_hand")
+def test_strips_are_medians_of_the_seeds_of_their_line_where_they_belong():
+    strips = pictures.strips_of("made")
+    left, right = pictures.draw_table(strips, (9, 3), side_by_side=True).axes
+    shares, names, at_end, triangles = drawn_strips(left)
+    assert names == ["a", "b"] and left.get_title() == "left"
+    np.testing.assert_allclose(shares[:, 1:6], [[0.6, 1, 1, 1, 1], [0, 0, 0, 1, 0]])
+    assert np.isnan(shares[:, 0]).all()  # It cannot be known.
+    assert at_end == {0: "2 of 2", 1: "0 of 2"}  # Two of three runs are of the table.
+    assert triangles == {0: 5, 1: 5}
+    shares, names, at_end, triangles = drawn_strips(right)
+    assert right.get_title() == "right"
+    assert np.isnan(shares[0]).all()  # This row has no such line.
+    np.testing.assert_allclose(shares[1, 3:6], [0.3, 0.3, 0.5])
+    assert at_end == {1: "1 of 2"}
+    assert triangles == {}  # Its windows end after 30.
+    # Below each other, each group has its own rows.
+    first, second = pictures.draw_table(strips, (9, 3), side_by_side=False).axes
+    assert drawn_strips(first)[1:3] == (["a", "b"], {0: "2 of 2", 1: "0 of 2"})
+    assert drawn_strips(second)[1:3] == (["b"], {0: "1 of 2"})
+    ticks = [label.get_text() for label in second.get_xticklabels()]
+    assert all(
+        number + 1 == int(tick) for number, tick in zip(second.get_xticks(), ticks)
+    )
+
+
+@pytest.mark.usefixtures("made_by_hand")
+def test_a_strip_of_errors_is_dark_where_they_are_as_on_windows():
+    (axis,) = pictures.draw_table(pictures.strips_of("real"), (9, 3), True).axes
+    shares, _, at_end, triangles = drawn_strips(axis)
+    assert np.isnan(shares[0, :2]).all()
+    # After 3 values: 100 and 10 times. After 5: 10 and 0.1 times, 5.05 as a median.
+    expected = [0, 1, 1 - np.log10(5.05)]
+    np.testing.assert_allclose(shares[0, 2:], expected, atol=1e-6)
+    assert at_end == {0: "1 of 2"} and triangles == {0: 4}
+
+
+@pytest.mark.usefixtures("made_by_hand")
+def test_strips_say_which_run_is_missing(monkeypatch, capsys):
+    line = [line for line in RUNS.splitlines(keepends=True) if "real" in line][1]
+    results.FILE.write_text(RUNS.replace(line, ""), "utf-8")
+    monkeypatch.setattr(pictures, "STRIPS", {"real.png": ("real", (9, 3), True)})
+    with pytest.raises(SystemExit, match="^2$"):
+        pictures.main(["strips"])
+    *_, last = capsys.readouterr().err.splitlines()
+    command = "real_values.py --lag 2 --steps 4"
+    assert last.endswith(f"{results.FILE} lacks {command!r}, seed 2")
+
+
+@pytest.mark.parametrize("name", ["learned", "inside", "curves", "errors"])
 def test_a_picture_was_drawn_from_what_is_in_its_file(name):
-    expected = pictures.marks().to_csv() if name == "marks" else printed(f"{name}.png")
-    with Image.open(pictures.FOLDER / f"{name}.png") as picture:
-        assert picture.text["Description"] == expected
+    assert description_of(f"{name}.png") == text_of(f"{name}.png")
+
+
+@pytest.mark.parametrize("name", pictures.STRIPS)
+def test_strips_were_drawn_from_results_csv(name):
+    table, *_ = pictures.STRIPS[name]
+    program = "`python -m tests.experiments.pictures strips`"
+    text = pictures.strips_of(table).to_csv(index=False)
+    assert description_of(name) == text, f"{program} draws it anew"
+
+
+def description_of(name):
+    """Return the text in the file of a picture."""
+    with Image.open(pictures.FOLDER / name) as picture:
+        return picture.text["Description"]
 
 
 def test_the_picture_of_errors_shows_what_the_guide_says():
-    _, *found = re.split("|".join(pictures.CHECKED.values()), printed("errors.png"))
+    _, *found = re.split("|".join(pictures.CHECKED.values()), text_of("errors.png"))
     as_it_is, each_step = [
         pd.read_csv(io.StringIO(text.strip()), sep=r"\s\s+", engine="python")
         for text in found
@@ -207,28 +312,14 @@ def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):
     monkeypatch.setattr(script, "fit", lambda model: history)
     monkeypatch.setattr(script, "build_model", lambda: None)
     monkeypatch.setattr(pictures.keras.utils, "set_random_seed", seeds.append)
-    found = pictures.curves("echo_lag")
+    found = pictures.accuracies_of("echo_lag")
     assert seeds == [*range(1, 21)]
     assert [curve.tolist() for curve in found] == [[0.1, 0.2]] * 20
 
 
-def test_marks_says_which_run_is_missing(tmp_path, monkeypatch, capsys):
-    command, seed = "--mark first", 4
-    runs = results.read_runs()
-    runs = runs[(runs.command != command) | (runs.seed != seed)]
-    file = tmp_path / "results.csv"
-    runs.to_csv(file, index=False)
-    monkeypatch.setattr(results, "FILE", file)
-    monkeypatch.setattr(sys, "argv", ["pictures.py", "--marks"])
-    with pytest.raises(SystemExit, match="^2$"):
-        pictures.main()
-    *_, line = capsys.readouterr().err.splitlines()
-    assert line.endswith(f"{file} lacks {command!r}, seed {seed}")
-
-
 def test_a_table_has_the_median_the_lowest_and_the_highest():
     runs = [np.full((1, 2), share) for share in (0.1, 0.9, 0.3)]
-    text = pictures.tables("a.py", runs, ["accuracy"], [100, 200])
+    text = pictures.text_of_runs("a.py", runs, ["accuracy"], [100, 200])
     assert [re.sub(" +", " ", table) for table in text.split("\n\n")] == [
         "a.py: median of 3 seeds, in %\n 100 200\naccuracy 30 30",
         "a.py: lowest of 3 seeds, in %\n 100 200\naccuracy 10 10",
@@ -246,8 +337,8 @@ def test_a_network_is_that_of_extensions_with_its_seed(monkeypatch):
 
     monkeypatch.setattr(extensions, "evaluate", record)
     monkeypatch.setattr(extensions, "feed", read_nothing)
-    extensions.main("--epochs 1 --units 2 --seed 4")
-    model = pictures.trained("--epochs 1 --units 2", 4)
+    extensions.main(["--epochs", "1", "--units", "2", "--seed", "4"])
+    model = pictures.train_network("--epochs 1 --units 2", 4)
     for got, expected in zip(model.get_weights(), weights, strict=True):
         assert np.array_equal(got, expected)
 

@@ -1,7 +1,6 @@
 """The measurements: their list, what is read of a run, and the tables of the pages."""
 
 import re
-import sys
 import threading
 import time
 from pathlib import Path
@@ -24,53 +23,64 @@ command,seed,on_windows,reading_on,epochs_to_95,by_number,versions,late
 --lag 2 --epochs 60,1,0.1,0.2,inf,- - 0,keras 3,0.1
 --lag 2 --epochs 60,2,0.1,0.4,inf,- - 0,keras 3,0.1
 --lag 2 --epochs 60,3,0.1,0.3,60,- - 0,keras 3,0.1
---unique 50 --list 30,1,0.75,0.3,inf,- 0,keras 3,0.1
---unique 50 --list 30,2,0.25,0.3,inf,- 0,keras 3,0.1
---unique 50 --list 30,3,1.0,0.3,inf,- 0,keras 3,0.1
-real_values.py --lag 3,1,0.1,,,- - - 6.2 0.00004,keras 3,2.5
-real_values.py --lag 3,2,0.0003,,,- - - 6.4 0.00002,keras 3,0.0004
-real_values.py --lag 3,3,0.2,,,- - - 6.3 0.2,keras 3,0.9
+--unique 50 --list 30,1,0.75,0.3,inf,- 0 0,keras 3,0.1
+--unique 50 --list 30,2,0.25,0.3,inf,- 0 0,keras 3,0.1
+--unique 50 --list 30,3,1.0,0.3,inf,- 0 0,keras 3,0.1
+real_values.py --lag 3,1,0.01,,,- - - 6.2 0.00004 9 9 9 9,keras 3,2.5
+real_values.py --lag 3,2,0.0003,,,- - - 6.4 0.00002 9 9 9 9,keras 3,0.0004
+real_values.py --lag 3,3,0.04,,,- - - 6.3 0.2 9 9 9 9,keras 3,0.08
+real_values.py --lag 3 --steps 9,1,0.09,,,- - - 1 1 1 1 1 0.1 0.2,keras 3,0.1
+real_values.py --lag 3 --steps 9,3,0.01,,,- - - 1 1 1 1 1 0.1 0.2,keras 3,0.1
+real_values.py --lag 3 --steps 9,2,0.0006,,,- - - 1 1 1 1 1 0.1 0.2,keras 3,0.1
 echo_lag.py,1,0.7,,inf,,keras 3,
 echo_lag.py,2,0.7,,inf,,keras 3,
 echo_lag.py,3,0.7,,inf,,keras 4,
 """
 LISTED = """\
-table,row,column,command,seeds
+table,row,group,command,seeds
 rows,one,,--lag 1,3
 rows,two,,echo_lag.py,3
-grid,x,a,--lag 1,3
-grid,x,b,--lag 2 --epochs 60,3
-grid,y,b,--unique 50 --list 30,3
-grid,y,c,real_values.py --lag 3,3
+groups,x,as it is,--lag 1,3
+groups,x,else,--lag 2 --epochs 60,3
+groups,y,else,--unique 50 --list 30,3
+errors,z,as it is,real_values.py --lag 3,3
+errors,z,else,real_values.py --lag 3 --steps 9,3
 exercise 5,of 6,,--lag 1,3
 """
-
-
+TABLES = {
+    "rows": ["command", "on windows", "all runs", "epochs to 95 %"],
+    "groups": ["training", "right after", "stays right", "after 3 values"],
+    "errors": ["lag", *results.ERRORS, *results.PRICES],
+    "exercise 5": ["accuracy", "one at a time", "right after", "command"],
+}
 PAGE = """\
-| `rows`, seeds: row | command | on windows | epochs to 95 % |
+| `rows`, seeds | what stands here does not matter |
 
-| `grid`, seeds: network | a | b | c |
+| `groups`, seeds |
+| --- |
 
-| `exercise 5`, seeds | accuracy | one at a time | right after | after 2 values | command |
+| `errors`, seeds |
+
+| `exercise 5`, seeds |
 
 """
 
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """Put RUNS, LISTED and PAGE in the place of results.csv, experiments.csv and the pages."""
+    """Put RUNS, LISTED, PAGE and TABLES in the place of the laboratory's."""
     files = {"results.csv": RUNS, "experiments.csv": LISTED, "page.md": PAGE}
     for name, text in files.items():
         (tmp_path / name).write_text(text, "utf-8")
     monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
     monkeypatch.setattr(results, "EXPERIMENTS", results.read_experiments())
     monkeypatch.setattr(results, "PAGES", [tmp_path / "page.md"])
-    monkeypatch.setattr(sys, "argv", ["results.py"])
+    monkeypatch.setattr(results, "TABLES", TABLES)
     return results.FILE
 
 
 def test_the_file_has_the_runs_of_the_list_and_no_others():
-    assert results.lacking() == [], "run `python -m tests.experiments.results`"
+    assert results.missing_jobs() == [], "run `python -m tests.experiments.results`"
     runs = results.read_runs()
     surplus = set(zip(runs.command, runs.seed)) - set(results.jobs())
     assert surplus == set(), "delete these lines of results.csv"
@@ -113,59 +123,76 @@ def numbers_of(command):
     """Return the values of a command's options, and the numbers that names make of them."""
     program, _, arguments = command.partition(" ")
     if program != "real_values.py":
-        return {*vars(extensions.parse(command)).values()}
-    options = vars(real_values.parse(arguments))
+        return {*vars(extensions.parse(command.split())).values()}
+    options = vars(real_values.parse(arguments.split()))
     window = options.pop("steps") + options.pop("burn_in")
     return {*options.values(), window, options["lag"] + 1}  # the values of a mean
 
 
-def test_each_command_can_be_run_and_does_what_its_cell_says(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["results.py"])  # which check_command changes
-    results.check_experiments(results.headings())
-    for cell in results.EXPERIMENTS.itertuples():
-        results.check_command(cell.command)
-        if not cell.column:
+def test_each_command_can_be_run_and_does_what_its_names_say():
+    results.check_experiments(results.tables_on_pages())
+    for line in results.EXPERIMENTS.itertuples():
+        results.check_command(line.command)
+        if not line.group or line.table == "rules":
             continue
-        names = f"{cell.row}; {cell.column}"
-        where = f"experiments.csv: {names}: {cell.command}"
-        command = cell.command.replace("--echo-sequence", "--each-step")
+        names = f"{line.row}; {line.group}"
+        where = f"experiments.csv: {names}: {line.command}"
+        command = line.command.replace("--echo-sequence", "--each-step")
         said = {option for words, option in WORDS.items() if words in names}
         assert said == {opt for opt in WORDS.values() if opt in command}, where
         numbers = map(float, re.findall(r"-?[0-9][0-9.]*", names))
-        assert {*numbers} <= numbers_of(cell.command), where
+        assert {*numbers} <= numbers_of(line.command), where
 
 
 @pytest.mark.parametrize("page", results.PAGES, ids=lambda page: page.name)
 def test_tables_of_a_page_are_made_of_the_file(page):
-    if results.lacking():
+    if results.missing_jobs():
         pytest.fail("results.csv lacks runs: `python -m tests.experiments.results`")
     page = page.read_text("utf-8")
-    heading = r"(?m)^(\| `.+?`, seeds) 1 to \d+(.*\n)(\|.*\n)+"
-    empty = re.sub(heading, r"\1\2", page)
+    empty = re.sub(results.ON_A_PAGE, r"| `\1`, seeds |\n", page)
     empty = re.sub(r"(?m)^Versions: .*", "Versions: ", empty)
     assert empty != page
-    assert results.filled(empty) == page
+    assert results.fill_in(empty) == page
 
 
 @pytest.mark.usefixtures("file")
-def test_cells_are_medians_with_their_ranges_of_the_seeds_of_the_list():
-    rows, grid, exercise = [
-        results.lines_of(heading) for heading in PAGE.splitlines()[::2]
+def test_a_line_is_an_experiment_and_a_cell_a_number_or_a_range_of_its_seeds():
+    assert results.lines_of("rows") == [
+        "| `rows`, seeds 1 to 3 | command | on windows | all runs | epochs to 95 % |",
+        "| --- | --- | --- | --- | --- |",
+        "| one | `--lag 1` | 50.0 % | 25.0 to 100.0 % | 30 |",
+        "| two | `echo_lag.py` | 70.0 % | 70.0 to 70.0 % | not reached |",
     ]
-    assert rows == [
-        "| `rows`, seeds 1 to 3: row | command | on windows | epochs to 95 % |",
-        "| --- | --- | --- | --- |",
-        "| one | `--lag 1` | 50.0 % (25.0 to 100.0 %) | 30 |",
-        "| two | `echo_lag.py` | 70.0 % (70.0 to 70.0 %) | not reached |",
+    assert results.lines_of("groups")[2:] == [
+        "| x | as it is | - (2 of 3); 2, 3 (1 of 3) | 3 of 3 | 70.0 % |",
+        "| x | else | - | 0 of 3 | 0.0 % |",
+        "| y | else | - | 0 of 3 | 0.0 % |",
     ]
-    assert grid[2:] == [
-        "| x | 30 of 2000: - (2 of 3); 2, 3 (1 of 3) | not reached in 60: - |  |",
-        "| y |  | 75.0 %: - | 0.10000: 5; 1.3 to 25.0 times |",
-    ]
+    # A price is that of the same seeds. A late error of twice that on windows is too much.
+    z, other = results.lines_of("errors")[2:]
+    late = "0.01000 | 5 | 1.3 to 250.0 | 1 of 3 | 1.0 | 1.0 to 1.0"
+    assert z == f"| z | as it is | `real_values.py --lag 3` | {late} |"
+    late = "0.01000 | - | 1.1 to 166.7 | 1 of 3 | 2.0 | 0.2 to 9.0"
+    assert other == f"| z | else | `real_values.py --lag 3 --steps 9` | {late} |"
     # In brackets, seed 1, which is not the first one of the file.
     cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | - (2 of 3); 2, 3 (1 of 3) (-)"
-    assert exercise[2:] == [f"| of 6 | {cells} | 50.0 % (50.0 %) | `--lag 1` |"]
-    assert results.filled("Versions: 3") == "Versions: keras 3; keras 4"
+    assert results.lines_of("exercise 5")[2:] == [f"| of 6 | {cells} | `--lag 1` |"]
+
+
+def test_a_price_is_only_of_what_all_runs_have_learned():
+    runs = pd.DataFrame({"on_windows": [0.02, 0.09], "plain": [0.01, 0.03]})
+    write = results.COLUMNS["price, all runs"]
+    assert write(runs) == "2.0 to 3.0"
+    assert write(runs.assign(on_windows=[0.02, 0.1])) == ""
+    assert write(runs.assign(plain=[0.1, 0.03])) == ""
+    assert write(runs.assign(plain=[0.01, np.nan])) == ""  # It was not run as it is.
+
+
+def test_versions_stand_once_and_processors_behind_them():
+    amd, intel = " vendor_id amd family 1", " vendor_id intel"
+    runs = pd.DataFrame({"versions": ["keras 4" + intel, "keras 3", "keras 3" + amd]})
+    expected = "keras 3; keras 4. Processors: amd family 1; intel"
+    assert results.versions_of(runs) == expected
 
 
 @pytest.mark.parametrize(
@@ -193,9 +220,9 @@ def test_what_runs_are_right_after_and_whether_they_stay_right():
     wrong_once = " ".join(["1"] * 10 + ["0.79"] + ["1"] * 10)
     runs = runs_like("--lag 1", f"- 0 0 0.79 {to_25}", f"- 1 1 1 {wrong_once}")
     text = "5 to 25 (1 of 2); 2 to 14, 16 to 25 (1 of 2)"
-    assert results.right_after_of(runs) == text
+    assert results.right_after(runs) == text
     assert results.stays_right(runs).tolist() == [True, False]
-    assert results.cell_of("stays right", runs) == "1 of 2"
+    assert results.COLUMNS["stays right"](runs) == "1 of 2"
     assert not results.stays_right(runs.assign(late=0.79)).any()
     # Where a window ends later, what comes before it does not matter.
     for options, right in {
@@ -206,6 +233,11 @@ def test_what_runs_are_right_after_and_whether_they_stay_right():
         "--context 16 --length 31": True,
         "--context 30 --length 60": True,
         "--list 60 --burn-in 11": True,
+        # The test reads these before the first of the 25.
+        "--burn-in 11 --same": False,
+        # It has the mark with the sixth value.
+        "--mark first": False,
+        "--mark first --context 11 --length 30": True,
     }.items():
         (stays,) = results.stays_right(runs_like(options, f"- 1 1 1 {wrong_once}"))
         assert stays == right, options
@@ -236,9 +268,9 @@ def test_errors_are_as_good_as_on_windows_around_their_end():
 def test_a_run_has_one_thread_and_says_why_it_fails(monkeypatch):
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
     code = "import os; print(os.environ['TF_NUM_INTRAOP_THREADS'])"
-    assert results.run(["-c", code]) == "1\n"
+    assert results.run_python(["-c", code]) == "1\n"
     with pytest.raises(RuntimeError, match="(?s)-c import absent.*No module named"):
-        results.run(["-c", "import absent"])
+        results.run_python(["-c", "import absent"])
 
 
 def test_a_line_names_the_versions_and_the_processor():
@@ -298,7 +330,7 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
 
     def run(arguments):
         ran.append(" ".join(arguments))
-        return "Accuracy over 100 new sequences: 0.75\nAccuracy by number: - 0 0 0 0"
+        return "Accuracy over 100 new sequences: 0.75\nAccuracy by number: - 0 0 0 0 0 0 0 0"
 
     page, run_all, edits = results.PAGES[0], results.run_all, ["An edit.\n"]
 
@@ -309,38 +341,40 @@ def test_runs_that_are_lacking_are_added_and_the_tables_filled_in(
         edited.write_text("table\n", "utf-8")
         edited.replace(file.with_name("experiments.csv"))  # as some editors do
         with pytest.raises(SystemExit, match="^2$"):
-            results.main()
+            results.main([])
         run_all(jobs)
 
-    monkeypatch.setattr(results, "run", run)
+    monkeypatch.setattr(results, "run_python", run)
     monkeypatch.setattr(results, "run_all", run_all_meanwhile)
     heading, *lines = RUNS.splitlines()
-    file.write_text(f"{heading}\n{lines[-5]}\n", "utf-8")  # --lag 3, seed 2
-    results.main()
+    (line,) = [line for line in lines if line.startswith("real_values.py --lag 3,2")]
+    file.write_text(f"{heading}\n{line}\n", "utf-8")
+    results.main([])
     module = "-m tests.experiments"
     commands = [
         f"{module}.extensions --lag 1",
         f"{module}.extensions --lag 2 --epochs 60",
         f"{module}.extensions --unique 50 --list 30",
         f"{module}.real_values --lag 3",
+        f"{module}.real_values --lag 3 --steps 9",
         "echo_lag.py",
     ]
     expected = {f"{command} --seed {n}" for command in commands for n in (1, 2, 3)}
-    assert set(ran) == expected - {f"{commands[3]} --seed 2"} and len(ran) == 14
+    assert set(ran) == expected - {f"{commands[3]} --seed 2"} and len(ran) == 17
     output, error = capsys.readouterr()
     assert error.endswith("another results.py is running: wait for its end\n")
     printed = [line.split(":")[0] for line in output.splitlines()]
-    assert printed == [f"{number} of 14" for number in range(1, 15)]
+    assert printed == [f"{number} of 17" for number in range(1, 18)]
     added = results.read_runs()[1:]
     assert set(added.on_windows) == {0.75}
     assert added.versions.str.contains(f"keras {keras.__version__}").all()
     assert all(line.count(",") == 7 for line in file.read_text("utf-8").splitlines())
-    assert page.read_text("utf-8") == results.filled(PAGE) + edits[0]
+    assert page.read_text("utf-8") == results.fill_in(PAGE) + edits[0]
     file.unlink()  # to measure all anew
     run_all(results.jobs()[:3])
     edits.append("| `new`, seeds |\n")
     with pytest.raises(SystemExit, match="^2$"):
-        results.main()
+        results.main([])
     assert "a page has other tables than before" in capsys.readouterr().err
     assert page.read_text("utf-8").endswith(edits[1])
     added = results.read_runs()
@@ -376,7 +410,7 @@ def refused(monkeypatch, capsys):
     monkeypatch.setattr(results, "EXPERIMENTS", results.read_experiments())
     monkeypatch.setattr(results, "run_all", lambda jobs: pytest.fail("it runs"))
     with pytest.raises(SystemExit, match="^2$"):
-        results.main()
+        results.main([])
     *_, line = capsys.readouterr().err.splitlines()
     return line
 
@@ -389,7 +423,7 @@ SEEDS = "an integer of at least 1 is needed"
     [
         ("rows,two,,echo_lag.py,3", "rows,two,,--lag 1,5", "'rows' has 3 and 5 seeds"),
         ("rows,two,", "rows,one,", "'rows' has 'one, ' twice"),
-        ("grid,y,c", "grid,y,b", "'grid' has 'y, b' twice"),
+        ("groups,y,", "groups,x,", "'groups' has 'x, else' twice"),
         (
             "--unique 50 --list 30,3",
             "--unique 50 --list 30,0",
@@ -406,11 +440,15 @@ SEEDS = "an integer of at least 1 is needed"
             f"--unique 50 --list 30: seeds is '2.5': {SEEDS}",
         ),
         ("of 6,,--lag 1", "of 6, 7,,--lag 1", f": seeds is '--lag 1': {SEEDS}"),
-        ("seeds", "seed", "must begin with table,row,column,command,seeds"),
-        ("rows,two,,", "rows,two,a,", "'rows' has 'command': experiments.csv has no"),
-        ("grid,x,a", "grid,x,", "'grid' has 'a': experiments.csv has no such column"),
-        ("exercise 5", "exercise 6", "must be in experiments.csv and on a page"),
-        ("exercise 5,of 6,,--lag 1,3", "", "the table 'exercise 5' must be in"),
+        ("seeds", "seed", "must begin with table,row,group,command,seeds"),
+        ("rows,two,,", "rows,two,a,", "each line of 'rows' needs no group"),
+        ("groups,x,else", "groups,x,", "each line of 'groups' needs a group"),
+        (
+            "exercise 5",
+            "exercise 6",
+            "the table 'exercise 5' must be in experiments.csv",
+        ),
+        ("exercise 5,of 6,,--lag 1,3", "", "'exercise 5' must be in experiments.csv"),
         (
             "--unique 50 --list 30",
             "--lost 30",
@@ -440,7 +478,7 @@ def test_a_list_that_cannot_be_run_or_shown_is_an_error_before_the_first_run(
     assert message in refused(monkeypatch, capsys)
 
 
-HEADING, *LINES = RUNS.splitlines(keepends=True)
+HEADING = RUNS.splitlines(keepends=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -448,7 +486,7 @@ HEADING, *LINES = RUNS.splitlines(keepends=True)
     [
         (f"{RUNS}--lag 1,5,0.5,0.75,inf,- 0.25,keras 3", "is not complete: delete"),
         (f"{RUNS}--lag\n", "has a line that is not complete: delete it"),
-        (f"{RUNS}--lag 1,5,0.5,1,inf,-,keras,,\n", "8 fields in line 18, saw 9"),
+        (f"{RUNS}--lag 1,5,0.5,1,inf,-,keras,,\n", "8 fields in line 21, saw 9"),
         (f"{RUNS}--lag 1,2,0,0,inf,-,keras,0\n", "has '--lag 1', seed 2 twice: delete"),
         ("", "No columns to parse from file"),
         (RUNS.replace(",", ";"), "has the columns command;seed;on_windows"),
@@ -463,32 +501,3 @@ def test_a_file_that_was_not_written_so_is_an_error(
     line = refused(monkeypatch, capsys)
     assert message in line and str(file) in line
     assert file.read_text("utf-8") == runs
-
-
-def test_a_price_is_paired_by_seed_and_only_of_what_all_runs_have_learned():
-    runs = pd.DataFrame({"seed": [1, 2, 3], "on_windows": [0.02, 0.09, 0.03]})
-    plain = pd.DataFrame({"seed": [3, 1, 2], "on_windows": [0.01, 0.01, 0.02]})
-    assert results.price(runs, plain) == "3.0 (2.0 to 4.5)"
-    assert results.price(runs.assign(on_windows=[0.1, 0.02, 0.02]), plain) == ""
-    assert results.price(plain, runs.assign(on_windows=[0.1, 0.02, 0.02])) == ""
-
-
-@pytest.mark.usefixtures("file")
-def test_a_price_has_the_rows_of_other_tables(monkeypatch):
-    lines = [
-        ("x", "as it is", "--steps 9"),
-        ("x", "burn-in", "--burn-in 9"),
-        ("y", "as it is", "--steps 8"),
-    ]
-    cells = [("next value", *line, "2") for line in lines]
-    cells = pd.DataFrame(cells, columns=[*results.EXPERIMENTS][:5])
-    monkeypatch.setattr(results, "EXPERIMENTS", cells)
-    runs = "".join(
-        f"{command},{seed},{seed * times / 100},,,9 1 2 3 {times} 9,keras 3,0.06\n"
-        for (_, _, command), times in zip(lines, (1, 2, 3))
-        for seed in (1, 2)
-    )
-    results.FILE.write_text(f"{RUNS.splitlines()[0]}\n{runs}", "utf-8")
-    assert results.lines_of("| `prices`, seeds: network | burn-in | z |")[2:] == [
-        "| x | 2.0 (2.0 to 2.0) |  |",
-    ]

@@ -33,7 +33,7 @@ def percent(command, column):
     return results.percent(RUNS[command][column].median())
 
 
-def tables(page):
+def tables_of(page):
     """Return the tables on a page: lists of rows, which are lists of cells."""
     found = re.findall(r"(?m)(?:^\|.*\n)+", page)
     rows = [[line.split("|")[1:-1] for line in lines.splitlines()] for lines in found]
@@ -49,7 +49,7 @@ def section_of(page, heading):
 def factor(options):
     """Return how many times the error on windows late ones are: the range, as a text."""
     runs = RUNS[f"real_values.py --next {options}"]
-    return results.range_of_factors(runs.late / runs.on_windows)
+    return results.factors(runs.late / runs.on_windows)
 
 
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
@@ -77,7 +77,7 @@ def test_a_measured_figure_stands_in_its_section(page, heading, figure):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_accuracy_in_a_row_is_that_of_its_script(script):
-    (row,) = [row for row in tables(README)[0] if f"`{script}.py`" in row[0]]
+    (row,) = [row for row in tables_of(README)[0] if f"`{script}.py`" in row[0]]
     assert row[-1] == percent(f"{script}.py", "on_windows")
 
 
@@ -106,7 +106,7 @@ def test_the_sequence_of_readme_shows_both_rules():
 
 def test_readme_says_where_each_part_of_the_article_is():
     named = set()
-    for heading, functions, commands in tables(README)[1][2:]:
+    for heading, functions, commands in tables_of(README)[1][2:]:
         functions = set(re.findall(r"`(\w+)`", functions))
         for script in set(re.findall(r"`(\w+)\.py`", commands)) & {*SCRIPTS}:
             framing = importlib.import_module(script).generate_data
@@ -180,13 +180,6 @@ def test_each_command_of_a_page_is_one(page, command, monkeypatch):
         importlib.import_module(module).main()
 
 
-def test_a_cell_that_the_report_explains_is_one_of_its_tables():
-    text = " ".join(re.sub(r"(?m)^\|.*", "", REPORT).split())
-    cells = {cell for table in tables(REPORT) for row in table for cell in row}
-    explained = re.findall(r'"([^"]*\d: [^"]*)"', text)
-    assert len(explained) == 2 and {*explained} <= cells
-
-
 OPTIONS = [
     code
     for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT))
@@ -231,14 +224,14 @@ def without_state():
     return script
 
 
-shared.BESIDE["read on without state"] = (
+shared.JOBS["read on without state"] = (
     shared.run_program,
     READ_ON,
     {"echo_lag.py": without_state()},
 )
 
 
-def test_part_4_and_its_change_read_on_as_readme_shows(trained, beside, monkeypatch):
+def test_part_4_and_its_change_read_on_as_readme_shows(trained, result_of, monkeypatch):
     weights = trained("echo_lag").model.get_weights()
 
     def fit(model):
@@ -246,7 +239,7 @@ def test_part_4_and_its_change_read_on_as_readme_shows(trained, beside, monkeypa
         return trained("echo_lag").history
 
     monkeypatch.setattr(echo_lag, "fit", fit)
-    outputs = shared.run_program(READ_ON), beside("read on without state")
+    outputs = shared.run_program(READ_ON), result_of("read on without state")
     shown = [code for code in shared.inline_code(README) if "Right after" in code]
     assert [
         line for text in outputs for line in text.splitlines() if line in shown

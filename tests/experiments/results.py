@@ -49,13 +49,14 @@ PRICES = ["price", "price, all runs"]
 EPOCHS = "epochs to 95 %"
 TABLES = {
     "rules": ["panel", *ANSWERS],
+    "the reset": ANSWERS,
     "usual": ["training", *ANSWERS],
     "real values": ["training", *ERRORS, *PRICES],
+    "other layers": ["training", *ERRORS, *PRICES],
     "next value": ["training", *ERRORS, *PRICES],
-    "layers": ["lag", "command", EPOCHS, "right after", "stays right"],
+    "layers": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
     "scripts": ["command", "on windows", "all runs", EPOCHS],
     "part3": [*ANSWERS, "one at a time"],
-    "lags 3 and 4": ["command", "on windows", "one at a time"],
     "extensions": ["command", "on windows", "right after", "stays right", EPOCHS],
     "exercise 1": ["accuracy", EPOCHS, "command"],
     "exercise 2": ["accuracy", "right after", "command"],
@@ -64,7 +65,6 @@ TABLES = {
     "exercise 5": ["accuracy", "command"],
     "exercise 6": ["accuracy", EPOCHS, "command"],
 }
-TABLES["lags 3 and 4"] += [f"after {n} values" for n in (4, 5, 6, 10, 15, 20)]
 TABLES["exercise 4"] += ["after 10 values", "right after", "command"]
 PLAIN = "as it is"  # the group whose errors a price is divided by
 
@@ -293,10 +293,7 @@ def right_after(runs):
 
 
 def end_of_window(command):
-    """Return after how many values, one at a time, a window of the training would end.
-
-    If this asks for a value that is not read, the first number whose answer can be known.
-    """
+    """Return after how many values, one at a time, a window of the training would end."""
     # It imports Keras, which takes seconds.
     from tests.experiments import extensions, real_values
 
@@ -306,16 +303,19 @@ def end_of_window(command):
     options = extensions.parse(command.split())
     if options.mark == "first":
         return 5 + options.window  # In the test, the sixth value has the mark.
-    values = options.shape[0] or 1
-    if options.same:
-        values -= options.before  # The test does not count these.
-    return max(values, options.lag + 1)
+    if options.through_time:
+        return options.window
+    read_before = (
+        options.before if options.same else 0
+    )  # The test does not count these.
+    return options.shape[0] - read_before
 
 
 def stays_right(runs):
     """Return which runs are right from a window's end to 25, and at 900 to 1,000."""
     end = min(end_of_window(runs.command.iloc[0]), 25)
-    right = by_number(runs).loc[:, end:] >= RIGHT
+    known = by_number(runs).dropna(axis="columns")
+    right = known.loc[:, end:] >= RIGHT
     return right.all(axis=1) & (runs.late >= RIGHT)
 
 

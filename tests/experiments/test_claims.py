@@ -94,29 +94,24 @@ def test_each_network_of_these_tables_has_a_conclusion():
 # What the sections say of their tables: of these rows, no run stays right; of all others, all
 # do, but for the rows of SOME.
 SHOWS, LIKE, BETWEEN = starts.SORTED
-RESET, ELSE = [*dict.fromkeys(results.EXPERIMENTS.query("table == 'rules'").group)][3:]
+ELSE = results.EXPERIMENTS.query("table == 'rules'").group.iloc[-1]
+SHORT = "(two|three|four) values of burn-in|five.*windows of 10|one.*GRU|three.*200.*"
+OF_PART_3 = r"part 3|batches of 1|.*ten times the epochs|.*gradients cut"
 NO_RUN = {
     ("rules", SHOWS): ".*",
     ("rules", LIKE): "",
-    (
-        "rules",
-        BETWEEN,
-    ): "(two|three|four) values.*|windows of 10, five.*|.*(one|200.*three).*",
-    ("rules", RESET): "two batches of 10, five times the rate|lag 3.*",
+    ("rules", BETWEEN): SHORT,
     ("rules", ELSE): "a GRU|a SimpleRNN at lag 3|windows of 4 and 5.*",
+    ("the reset", ""): "two batches of 10, five times the rate|lag 3.*",
     ("layers", "lag 1"): "",
     ("layers", "lag 2"): "",
-    ("layers", "lag 3"): r"LSTM\(50\)",
+    ("layers", "lag 3"): r"LSTM\(50\)(, 6000.*)?",
     ("layers", "lag 4"): "LSTM.*",
-    (
-        "extensions",
-        "",
-    ): "Ignore.*|filled with -1, zero.*|masked, zero state|Echo Different.*",
-    ("part3", ""): "part 3|batches of 1|.*ten times the epochs|.*gradients cut"
-    r"|batches of 1, SimpleRNN\(400\)|.*Dense and the recurrent kernel",
+    ("extensions", ""): "Ignore.*|.*-1, zero.*|masked, zero state|Echo Different.*",
+    ("part3", ""): OF_PART_3 + r"|.*SimpleRNN\(400\)|.*and the recurrent kernel",
 }
 SOME = {
-    (RESET, "windows of 10"): 2,
+    ("", "windows of 10"): 2,
     ("lag 3", "LSTM(50), forget bias -1"): 2,
     ("lag 4", "GRU(100)"): 1,
 }
@@ -361,10 +356,10 @@ EACH, LENGTHS, BURN_IN, PLAIN = (
     "as it is",
 )
 LONG = {  # the longer windows of each task
-    "value 3 steps back, LSTM, 20 steps",
-    "value 10 steps back, LSTM, 40 steps, 56 epochs",
-    "mean of 4 values, LSTM, 20 steps",
-    "mean of 11 values, LSTM, 40 steps",
+    "value 3 back, 20 steps",
+    "value 10 back, 40 steps, 56 epochs",
+    "mean of 4 values, 20 steps",
+    "mean of 11 values, 40 steps",
 }
 
 
@@ -379,25 +374,33 @@ def count(table, group, rows=".*", among=None):
 
 
 @pytest.mark.parametrize(
-    ("group", "rows", "long", "short"),
+    ("group", "long", "short"),
     [
-        (PLAIN, ".*LSTM.*", (4, 12), (0, 15)),
-        (PLAIN, "mean of 11 values, LSTM, 40 steps", (3, 3), (0, 0)),
-        (EACH, ".*LSTM.*", (12, 12), (3, 12)),
-        (LENGTHS, ".*LSTM.*", (9, 9), (1, 18)),
-        (BURN_IN, ".*LSTM.*", (4, 9), (1, 12)),
-        (PLAIN, ".*GRU.*", (0, 0), (6, 12)),
-        (LENGTHS, ".*GRU.*", (0, 0), (10, 12)),
-        (EACH, ".*GRU.*", (0, 0), (12, 12)),
-        (PLAIN, ".*SimpleRNN.*", (0, 0), (2, 12)),
-        (LENGTHS, ".*SimpleRNN.*", (0, 0), (1, 12)),
-        (EACH, ".*SimpleRNN.*", (0, 0), (0, 12)),
+        (PLAIN, (4, 12), (0, 15)),
+        (EACH, (12, 12), (3, 12)),
+        (LENGTHS, (9, 9), (1, 18)),
+        (BURN_IN, (4, 9), (1, 12)),
     ],
 )
-def test_so_many_runs_with_real_values_read_on(group, rows, long, short):
+def test_so_many_runs_with_real_values_read_on(group, long, short):
     is_long = LONG.__contains__
-    assert count("real values", group, rows, is_long) == long
-    assert count("real values", group, rows, lambda row: not is_long(row)) == short
+    assert count("real values", group, among=is_long) == long
+    assert count("real values", group, among=lambda row: not is_long(row)) == short
+
+
+@pytest.mark.parametrize(
+    ("group", "rows", "n", "m"),
+    [
+        (PLAIN, ".*GRU.*", 6, 12),
+        (LENGTHS, ".*GRU.*", 10, 12),
+        (EACH, ".*GRU.*", 12, 12),
+        (PLAIN, ".*SimpleRNN.*", 2, 12),
+        (LENGTHS, ".*SimpleRNN.*", 1, 12),
+        (EACH, ".*SimpleRNN.*", 0, 12),
+    ],
+)
+def test_so_many_runs_of_other_layers_read_on(group, rows, n, m):
+    assert count("other layers", group, rows) == (n, m)
 
 
 @pytest.mark.parametrize(
@@ -441,9 +444,10 @@ def test_the_first_answers_are_as_good_after_a_remedy():
         if line.group == PLAIN
     ]
     to_the_end = [after for after in plain if after.endswith("50")]
-    assert (len(plain), len(to_the_end)) == (17, 3)
-    found = first_good("real values", f"{LENGTHS}|{EACH}").values()
-    assert (sum(later == 0 for later, _ in found), len(found)) == (25, 33)
+    assert (len(plain), len(to_the_end)) == (9, 1)
+    for table, n_first, n_all in ("real values", 11, 17), ("other layers", 14, 16):
+        found = first_good(table, f"{LENGTHS}|{EACH}").values()
+        assert (sum(later == 0 for later, _ in found), len(found)) == (n_first, n_all)
     as_it_is = [first for _, first in first_good("next value", PLAIN).values()]
     assert (min(as_it_is), max(as_it_is)) == (11, 26)
     cured = first_good("next value", f"{LENGTHS}|{EACH}")
@@ -455,7 +459,7 @@ def test_the_first_answers_are_as_good_after_a_remedy():
 
 def test_prices():
     prices = {}
-    for table in "real values", "next value":
+    for table in "real values", "other layers", "next value":
         for line, runs in results.runs_of_table(table):
             text = results.COLUMNS["price"](runs)
             if text and line.group != PLAIN:
@@ -466,8 +470,7 @@ def test_prices():
     of_next = {key for key in both if key[0] == "next value"}
     assert of_next <= cheaper and len(of_next) == 6
     assert (len(both - of_next), len(both - of_next - cheaper)) == (15, 12)
-    lstm = {key: prices[key] for key in prices if "LSTM" in key[1]}
-    lstm = {key: lstm[key] for key in lstm if key[0] == "real values"}
+    lstm = {key: prices[key] for key in prices if key[0] == "real values"}
     long = [lstm[key] for key in lstm if key[1] in LONG]
     assert (min(long), max(long)) == (0.7, 2.1) and max(lstm.values()) == 17.5
     each = [prices[key] for key in prices if key[0] == "next value" and key[2] == EACH]

@@ -212,7 +212,7 @@ def drawn_strips(axis):
 @pytest.mark.usefixtures("made_by_hand")
 def test_strips_are_medians_of_the_seeds_of_their_line_where_they_belong():
     strips = pictures.strips_of("made")
-    left, right = pictures.draw_table(strips, (9, 3), side_by_side=True).axes
+    left, right = pictures.draw_table(strips, (9, 3), True, "").axes
     shares, names, at_end, triangles = drawn_strips(left)
     assert names == ["a", "b"] and left.get_title() == "left"
     np.testing.assert_allclose(shares[:, 1:6], [[0.6, 1, 1, 1, 1], [0, 0, 0, 1, 0]])
@@ -226,7 +226,7 @@ def test_strips_are_medians_of_the_seeds_of_their_line_where_they_belong():
     assert at_end == {1: "1 of 2"}
     assert triangles == {}  # Its windows end after 30.
     # Below each other, each group has its own rows.
-    first, second = pictures.draw_table(strips, (9, 3), side_by_side=False).axes
+    first, second = pictures.draw_table(strips, (9, 3), False, "").axes
     assert drawn_strips(first)[1:3] == (["a", "b"], {0: "2 of 2", 1: "0 of 2"})
     assert drawn_strips(second)[1:3] == (["b"], {0: "1 of 2"})
     ticks = [label.get_text() for label in second.get_xticklabels()]
@@ -236,8 +236,9 @@ def test_strips_are_medians_of_the_seeds_of_their_line_where_they_belong():
 
 
 @pytest.mark.usefixtures("made_by_hand")
-def test_a_strip_of_errors_is_dark_where_they_are_as_on_windows():
-    (axis,) = pictures.draw_table(pictures.strips_of("real"), (9, 3), True).axes
+def test_a_strip_of_errors_is_dark_where_they_are_as_on_windows(monkeypatch):
+    monkeypatch.setattr(pictures, "ERRORS", ["real"])
+    (axis,) = pictures.draw_table(pictures.strips_of("real"), (9, 3), True, "").axes
     shares, _, at_end, triangles = drawn_strips(axis)
     assert np.isnan(shares[0, :2]).all()
     # After 3 values: 100 and 10 times. After 5: 10 and 0.1 times, 5.05 as a median.

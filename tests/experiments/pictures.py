@@ -177,13 +177,13 @@ def lines_of_sequence(answers):
     )
 
 
-def strip_of(runs):
+def strip_of(runs, are_errors):
     """Return how good the answers after 1, 2, ... values are, from 0 to 1; NaN: unknown.
 
     The median share of right answers. Or, of errors, 1 where they are as on windows, and 0
     where they are ten times as large.
     """
-    if not runs.command.iloc[0].startswith("real_values.py"):
+    if not are_errors:
         return results.by_number(runs).median()
     times = results.by_number(runs).div(runs.on_windows, axis=0).median()
     return (1 - np.log10(times)).clip(0, 1)
@@ -197,14 +197,15 @@ def strips_of(table):
     Raises: ValueError if results.csv lacks a run.
     """
     missing, rows = results.missing_jobs(), []
+    are_errors = table in ERRORS
     for line, runs in results.runs_of_table(table):
         for command, seed in missing:
             if command == line.command:
                 raise ValueError(f"{results.FILE} lacks {command!r}, seed {seed}")
-        good = results.reads_on if table in ERRORS else results.stays_right
+        good = results.reads_on if are_errors else results.stays_right
         row = {"group": line.group, "row": line.row, "good": results.count(good(runs))}
         row["end"] = results.end_of_window(line.command)
-        rows.append({**row, **strip_of(runs)})
+        rows.append({**row, **strip_of(runs, are_errors)})
     return pd.DataFrame(rows)
 
 

@@ -303,12 +303,9 @@ def end_of_window(command):
     options = extensions.parse(command.split())
     if options.mark == "first":
         return 5 + options.window  # In the test, the sixth value has the mark.
-    if options.through_time:
-        return options.window
-    read_before = (
-        options.before if options.same else 0
-    )  # The test does not count these.
-    return options.shape[0] - read_before
+    # With --same, the test reads the values before it counts.
+    before = 0 if options.same else options.before
+    return before + options.window
 
 
 def stays_right(runs):
@@ -369,8 +366,10 @@ COLUMNS = {
     "price, all runs": lambda runs: price(runs, factors),
 }
 COLUMNS["accuracy"] = COLUMNS["on windows"]
-for number in range(1, 26):
-    COLUMNS[f"after {number} values"] = functools.partial(median_after, number)
+COLUMNS |= {
+    f"after {number} values": functools.partial(median_after, number)
+    for number in range(1, 26)
+}
 
 
 def runs_of_table(table):

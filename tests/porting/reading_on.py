@@ -302,12 +302,16 @@ def _has_steps(tensor):
 
 def _is_recurrent(operation):
     """Return whether an operation is a recurrent layer, or has one in it."""
-    parts = getattr(operation, "_flatten_layers", list)()
-    return any(isinstance(part, layers.RNN) for part in parts)
+    if not isinstance(operation, layers.Layer):
+        return False
+    return any(isinstance(part, layers.RNN) for part in operation._flatten_layers())
 
 
 def _clone_layer(layer, shape, options, each_step=False):
-    """Return a new layer, without weights, for inputs of a shape; options: if it recurs."""
+    """Return a new layer, without weights, for inputs of a shape.
+
+    options, each_step: as of _clone.
+    """
     if isinstance(layer, keras.Model):  # nested
         return _clone(layer, shape, options, each_step)
     if isinstance(layer, EachStep):
@@ -316,9 +320,7 @@ def _clone_layer(layer, shape, options, each_step=False):
         step = keras.Input(shape[2:])
         answer = _clone_layer(layer.layer, (None, *shape[2:]), {})(step)
         return EachStep(keras.Model(step, answer))
-    if isinstance(
-        layer, layers.Lambda
-    ):  # Keras copies only functions that have a name.
+    if isinstance(layer, layers.Lambda):  # Keras copies none without a function's name.
         return layers.Lambda(
             layer.function,
             name=_name(layer),
@@ -331,11 +333,11 @@ def _clone_layer(layer, shape, options, each_step=False):
         config["name"] = _name(layer)
     for name in config:
         value = getattr(layer, name, None)
-        if hasattr(value, "__name__"):  # A function: Keras may not know it by its name.
+        if hasattr(value, "__name__"):  # a function, which Keras may not know by name
             config[name] = value
         if name in options:
             config[name] = options[name]
-    if hasattr(layer, "get_vocabulary"):  # adapted
+    if hasattr(layer, "get_vocabulary"):  # adapted: the config does not have it
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
         config["target_shape"] = (-1, *layer.target_shape[1:])
@@ -401,9 +403,7 @@ def _cause_of_reading(call, steps, sequences):
         return "needs a get_config that is complete"
     if any(_is_second_state(x) for x in inputs):
         return "takes a second state of a layer, which has no time steps"
-    if isinstance(layer, layers.Lambda) or not type(layer).__module__.startswith(
-        "keras."
-    ):
+    if isinstance(layer, layers.Lambda) or not _is_of_keras(type(layer)):
         return f"is code of yours: {UNKNOWN}"
     # The rest matters only where there are time steps.
     if len(inputs[0].shape) < 3 or inputs[0].shape[1] not in (None, steps):
@@ -497,11 +497,17 @@ def _calls(network):
     return [call for call in calls if call.input_tensors]
 
 
+def _is_of_keras(code):
+    """Return whether a class or a function is one of Keras."""
+    module = getattr(code, "__module__", None) or ""
+    return module.startswith("keras.")
+
+
 def _can_be_remade(layer):
     """Return whether the get_config of a layer serves to make another one."""
     with contextlib.suppress(Exception):
         config = layer.get_config()
-        if not type(layer).__module__.startswith("keras."):
+        if not _is_of_keras(type(layer)):
             type(layer).from_config(config)
         return True
     return False
@@ -584,9 +590,8 @@ def _answers_to_windows(model, X, batch_size):
     answers = []
     for start in range(0, len(X), batch_size):
         batch = X[start : start + batch_size]
-        batch = np.resize(
-            batch, (batch_size, *X.shape[1:])
-        )  # The last one is filled up.
+        # The last batch may have fewer windows: repeat them.
+        batch = np.resize(batch, (batch_size, *X.shape[1:]))
         with keras.StatelessScope(_zero_states(model)):
             answer = model(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
@@ -597,9 +602,8 @@ def _answers_to_windows(model, X, batch_size):
 def _compare(answers, expected, typical, failure):
     """Fail if an output differs by 1 % of how much it varies in typical answers."""
     if answers.shape != expected.shape:
-        raise _Failure(
-            f"a copy or reader answers {answers.shape}, not {expected.shape}"
-        )
+        shapes = f"{answers.shape}, not {expected.shape}"
+        raise _Failure(f"a copy or reader answers {shapes}")
     typical = typical.reshape(len(typical), -1)  # a column for each output
     varies = typical.std(axis=0)
     rounding = ROUNDING * np.abs(typical).max(axis=0)
@@ -643,8 +647,7 @@ def _error_function(model, error, typical):
 def _takes_ids(loss):
     """Return whether a loss takes class ids: by its name if it is Keras's, else perhaps."""
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    module = getattr(function, "__module__", None) or ""
-    if not module.startswith("keras."):
+    if not _is_of_keras(function):
         return True
     return getattr(function, "__name__", None) in TAKE_IDS
 

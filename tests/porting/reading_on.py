@@ -146,7 +146,8 @@ def live_of(model, values, steps=None, batch_size=1):
 def _arrays(pairs):
     """Return pairs of sequences as arrays."""
     pairs = list(pairs)
-    if not pairs or any(not isinstance(p, (tuple, list)) or len(p) != 2 for p in pairs):
+    are_pairs = all(isinstance(p, (tuple, list)) and len(p) == 2 for p in pairs)
+    if not pairs or not are_pairs:
         raise ValueError("a list of pairs is needed: values and right answers")
     arrays = [(np.asarray(values), np.asarray(right)) for values, right in pairs]
     for values, right in arrays:
@@ -566,8 +567,10 @@ def _compare_reader(model, reader, sequences, steps):
     length = min(2 * steps, (max(map(len, sequences)) + steps) // 2)
     sequences = [values for values in sequences if len(values) >= length]
     batch_size = model.inputs[0].shape[0]
-    most = min(MOST_WINDOWS, MOST_BATCHES * (batch_size or MOST_WINDOWS))
-    most = most // len(sequences) + 1
+    most = MOST_WINDOWS
+    if batch_size:
+        most = min(most, MOST_BATCHES * batch_size)
+    most = most // len(sequences) + 1  # of each sequence
     X = np.concatenate([_windows(values, length, most) for values in sequences])
     read = _answers(reader, X)
     right = _answers_to_windows(model, X[:, :steps], batch_size or len(X))
@@ -627,7 +630,9 @@ def _error_function(model, error, typical):
     """Return a function (right, answers): an error per time step; and if it takes ids."""
     if callable(error):
         return error, True
-    loss = keras.losses.get(*keras.tree.flatten(error or getattr(model, "loss", None)))
+    given = error or getattr(model, "loss", None)
+    (given,) = keras.tree.flatten(given)  # It may be in a list.
+    loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     if getattr(loss, "from_logits", False) and 0 <= typical.min() <= typical.max() <= 1:
@@ -635,6 +640,7 @@ def _error_function(model, error, typical):
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
     def error(right, answers):
+        # Probabilities add up to 1: both must be, or none.
         are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
         if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
             raise ValueError("naive: give probabilities or logits, as the network does")
@@ -659,7 +665,8 @@ def _errors(error, takes_ids, right, answers, name):
         return np.full(none, np.nan)
     right = right[none:].copy()  # A function may write into it.
     # Losses that take no ids would broadcast them, without a word.
-    are_ids = takes_ids and right.size == len(answers) < answers.size
+    is_one_each = right.size == len(answers) and answers.size > len(answers)
+    are_ids = takes_ids and is_one_each
     if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(error(right, answers))

@@ -80,7 +80,7 @@ def check(
         else:
             window_reader, reader = _copies(model)
         typical = _compare_reader(model, reader, sequences, steps)
-        error, takes_ids = _error_function(model, error, typical)
+        error_of, takes_ids = _error_function(model, error, typical)
         for values, right in stretches:
             on_windows = _answers(window_reader, _windows(values, steps))
             reading_on = _answers(reader, values[np.newaxis])[0]
@@ -90,9 +90,9 @@ def check(
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:  # A function may write into its values.
                 ways[name] = np.atleast_1d(naive[name](values.copy()))
-            errors = {
-                way: _errors(error, takes_ids, right, ways[way], way) for way in ways
-            }
+            errors = {}
+            for way, answers in ways.items():
+                errors[way] = _errors(error_of, takes_ids, right, answers, way)
             tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
@@ -580,7 +580,7 @@ def _compare_reader(model, reader, sequences, steps):
     _compare(on_windows[:, -1], right, right, AFTER_A_WINDOW)
     _compare(on_windows, read[:, :steps], right, LATER_VALUES)
     # One value: the first answers may depend on the second value. One step more than a
-    # window: it may be read in blocks, such as pairs.
+    # window: values may be read in pairs, and a window may have an even number of them.
     for seen in 1, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right, LATER_VALUES)
     whole = _answers(reader, sequences[0][np.newaxis])  # Values may come much later.
@@ -639,7 +639,7 @@ def _error_function(model, error, typical):
         raise ValueError("from_logits=True, but the network answers probabilities")
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
-    def error(right, answers):
+    def error_of(right, answers):
         # Probabilities add up to 1: both must be, or none.
         are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
         if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
@@ -647,7 +647,7 @@ def _error_function(model, error, typical):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(call(*tensors))
 
-    return error, _takes_ids(loss)
+    return error_of, _takes_ids(loss)
 
 
 def _takes_ids(loss):
@@ -658,8 +658,12 @@ def _takes_ids(loss):
     return getattr(function, "__name__", None) in TAKE_IDS
 
 
-def _errors(error, takes_ids, right, answers, name):
-    """Return the error at each time step; NaN before the first answer."""
+def _errors(error_of, takes_ids, right, answers, name):
+    """Return the error at each time step; NaN before the first answer.
+
+    error_of, takes_ids: as _error_function returns them.
+    name: of the answers, for messages.
+    """
     none = max(len(right) - len(answers), 0)
     if none == len(right):  # The stretch is too short for a naive answer.
         return np.full(none, np.nan)
@@ -669,13 +673,15 @@ def _errors(error, takes_ids, right, answers, name):
     are_ids = takes_ids and is_one_each
     if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    errors = np.asarray(error(right, answers))
+    errors = np.asarray(error_of(right, answers))
     # The first and the last error must be those of these time steps alone, but for rounding.
     is_each = errors.shape[:1] == right.shape[:1]
     if is_each:
-        alone = np.concatenate([error(right[[i]], answers[[i]]) for i in (0, -1)])
+        alone = [error_of(right[[i]], answers[[i]]) for i in (0, -1)]
         near = {"rtol": 1e-3, "atol": 1e-4 * np.nanmax(np.abs(errors))}
-        is_each = np.allclose(errors[[0, -1]], alone, **near, equal_nan=True)
+        is_each = np.allclose(
+            errors[[0, -1]], np.concatenate(alone), **near, equal_nan=True
+        )
     if not is_each:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)

@@ -411,6 +411,8 @@ def _cause_of_reading(call, steps, sequences):
         return None
     if isinstance(layer, layers.RNN) and len(inputs) > 1:
         return "starts from a state that another layer returns"
+    if isinstance(layer, layers.RNN):  # ConvLSTM1D, too: no convolution of time steps
+        return None
     if "Pooling" in name:
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -431,13 +433,14 @@ def _cause_of_live(call, steps, sequences):
     """Return why a layer that reads on may not do so live, or None. Here, too."""
     layer, inputs = call.operation, call.input_tensors
     name = type(layer).__name__
+    if _is_recurrent(layer) and len(layer._inbound_nodes) > 1:
+        return "is called twice, but would keep one state"
     if isinstance(layer, layers.RNN):
         if len(inputs) > 1:
             return "starts from a state that another layer returns"
         if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
             return "starts from another state than zero"
-    if _is_recurrent(layer) and len(layer._inbound_nodes) > 1:
-        return "is called twice, but would keep one state"
+        return None
     if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
         return "masks time steps, which have no answer: leave them out"
     if "Conv" in name or "Attention" in name or "Padding" in name:

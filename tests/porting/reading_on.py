@@ -443,7 +443,7 @@ def _cause_of_live(call, steps, sequences):
         return None
     if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
         return "masks time steps, which have no answer: leave them out"
-    if "Conv" in name or "Attention" in name or "Padding" in name:
+    if "Conv" in name or "Attention" in name:
         return "reads several time steps"
     return None
 
@@ -534,13 +534,25 @@ def _is_second_state(tensor):
     return isinstance(operation, layers.RNN) and index > 1
 
 
+# What stands around the words of Keras or TensorFlow that say something: where it was, in
+# the code or in the graph, and with what arguments.
+AROUND_WORDS = (
+    r".*Error encountered:",
+    r".*\033\[1m",  # The words are in bold type,
+    r"\033\[0m.*",  # which ends here.
+    r".*, line \d+, in \S+\n",
+    r".*<stack traces unavailable>",
+    r"^\s*{{.*?}}",
+    r"( for '|\[\[){{node.*",
+)
+
+
 def _words_of(error):
     """Return what an error of Keras or TensorFlow says, without what stands around it."""
-    words = str(error).split("Error encountered:")[-1]
-    words = words.split("\033[1m")[-1].split("\033[0m")[0]
-    words = words.split("<stack traces unavailable>")[-1].split("for '{{node")[0]
+    words = str(error)
+    for pattern in AROUND_WORDS:
+        words = re.sub(pattern, "", words, flags=re.DOTALL)
     words = " ".join(words.split())
-    words = re.sub(r"^\{\{.*?\}\} ", "", words)  # where in TensorFlow's graph
     return f"Keras says: {words[:200]}"
 
 

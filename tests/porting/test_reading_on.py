@@ -304,6 +304,7 @@ NOT_LIVE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax")  # of one time step
 @pytest.mark.parametrize("kind", REFUSED | NOT_LIVE)
 def test_a_copy_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     network, reason = (REFUSED | NOT_LIVE)[kind]

@@ -27,7 +27,7 @@ TAKE_IDS = (
 # Two answers are the same if they differ by less than this share of how much the output varies.
 SAME = 0.01
 # Floats of 32 bits are rounded by up to this share of an answer. So an output that stays near
-# 300 may differ by 0.0003, however little it varies.
+# 300 may differ by 0.0003, however little it varies: a processor may add up in another order.
 ROUNDING = 1e-6
 # So many windows are compared, about. More take long. With fewer, values that are rare are
 # not among them. A network of a fixed batch size is called once per batch.

@@ -309,6 +309,7 @@ def test_a_copy_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     # If 3 or 4 steps are not enough, 7 show it, too, where there are pairs.
     values = MASKED[:7] if "pairs" in kind else MASKED
     values = IDS - 10**9 if kind == "ids" else values
+    values = MASKED[3:] if kind == "mask" else values  # in a window, too
     if kind in NOT_LIVE:
         assert reader_of(network, values)
         refuses = live_of

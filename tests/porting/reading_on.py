@@ -4,8 +4,9 @@
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
-Both are tested on your values, to 1 % of how much answers vary. (What a layer of yours does
-only past a window, no test shows: it needs a complete get_config.) Copy this file: see README.md.
+Both are tested on your values, to 1 % of how much answers vary. A layer of your own must have
+a complete get_config: no test can see what it does only past a window. Copy this file: see
+README.md.
 
 In this order: the four functions above, what they are given, copies, causes, comparisons, errors.
 """
@@ -13,6 +14,8 @@ In this order: the four functions above, what they are given, copies, causes, co
 import contextlib
 import random
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -24,14 +27,15 @@ TAKE_IDS = (
     "sparse_categorical_crossentropy",
     "categorical_generalized_cross_entropy",
 )
-# Two answers are the same if they differ by less than this share of how much the output varies.
+# Two answers are the same if they differ by at most this share of how much the output varies.
 SAME = 0.01
-# Floats of 32 bits are rounded by up to this share of an answer. So an output that stays near
-# 300 may differ by 0.0003, however little it varies: a processor may add up in another order.
+# Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
+# another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
 ROUNDING = 1e-6
-# So many windows are compared, about. More take long. With fewer, values that are rare are
-# not among them. A network of a fixed batch size is called once per batch.
-MOST_WINDOWS, MOST_BATCHES = 1000, 32
+# About so many windows are compared. More would take long, and fewer could miss rare values.
+MOST_WINDOWS = 1000
+# A network of a fixed batch size is called at most so many times for this.
+MOST_BATCHES = 32
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -78,21 +82,23 @@ def check(
                 _set_weights(reader, model)
             window_reader = reader
         else:
+            # The first copy reads windows. The model may have a fixed batch size.
             window_reader, reader = _copies(model)
         typical = _compare_reader(model, reader, sequences, steps)
-        error_of, takes_ids = _error_function(model, error, typical)
+        loss = _loss(model, error, typical)
         for values, right in stretches:
             on_windows = _answers(window_reader, _windows(values, steps))
             reading_on = _answers(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
-            _compare(reading_on[steps - 1], on_windows[0], typical, AFTER_A_WINDOW)
+            # _compare_reader has read only the first stretch as a whole.
+            _compare(reading_on[steps - 1], on_windows[0], typical, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:  # A function may write into its values.
                 ways[name] = np.atleast_1d(naive[name](values.copy()))
             errors = {}
             for way, answers in ways.items():
-                errors[way] = _errors(error_of, takes_ids, right, answers, way)
+                errors[way] = _errors(loss, right, answers, way)
             tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
@@ -121,18 +127,19 @@ def live_of(model, values, steps=None, batch_size=1):
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
     sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
-    values, steps: as for reader_of; a masked time step has no answer: leave it out, live, too.
+    values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if it answers otherwise than that of reader_of.
+    Raises: ValueError if it answers otherwise than the copy of reader_of, or where that does.
     """
     steps = _steps(model, steps)
     reader = reader_of(model, values, steps)
-    # Each row reads another sequence: the same values, from another one on.
+    # Row 1 starts at the first value, row 2 at the second one, and so on: no two are alike.
     X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
     expected = _answers(reader, X)
     with _naming_causes(reader, _cause_of_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)
-        _set_states_to_zero(live)  # A cell may start from another state.
+        # As reset_states will do: a cell that starts from another state must fail here.
+        _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
         _compare(answers, expected, expected[0], ONE_BY_ONE)
@@ -159,7 +166,8 @@ def _arrays(pairs):
 def _check_naive(naive):
     """Raise ValueError for what is no dict of functions."""
     is_dict = hasattr(naive, "items") and all(map(callable, naive.values()))
-    if not is_dict or {"on windows", "reading on", "+/-"} & {*naive}:
+    taken = ["on windows", "reading on", "+/-"]
+    if not is_dict or any(name in taken for name in naive):
         raise ValueError("naive: a dict of functions is needed, by names of their own")
 
 
@@ -190,21 +198,27 @@ def _steps(model, steps):
 
 
 # ---- Copies
+#
+# A network is copied twice: to one for windows of any length, and from this to one that answers
+# each time step. A layer is copied where it is called, as its input's shape is known there. The
+# second copy ends with the last tensors that have time steps, such as the output of an LSTM,
+# which now returns all of its answers. What followed the LSTM becomes an EachStep.
 
 
 @keras.saving.register_keras_serializable("reading_on")
 class EachStep(layers.Wrapper):
-    """A network of what follows a window's last step, at each of any number of time steps."""
+    """Applies a network that answers one time step to each of any number of time steps."""
 
     def __init__(self, layer, **options):
+        # autocast: the network in it has types of its own.
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None):  # Without `mask`, a TimeDistributed's fails.
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        # The network reads one time step, as if all of them were rows of one batch. Where
-        # it takes any number of steps, such as in x[:, -1], it gets one.
+        # For the network, all time steps are rows of one batch. A size that is None is a
+        # number of time steps, as in x[:, -1], and becomes 1.
         parts = []
         for x, taken in zip(inputs, self.layer.inputs):
             sizes = [1 if size is None else size for size in taken.shape[1:]]
@@ -214,9 +228,9 @@ class EachStep(layers.Wrapper):
 
 
 def _copies(model, shape=(None, None), stateful=False):
-    """Return two copies, not compiled: one that answers as the model, one each time step.
+    """Return two copies, not compiled. Both take any length; the second answers each time step.
 
-    shape, stateful: of the second one, the batch size and the number of time steps.
+    shape, stateful: of the second one; its batch size and its number of time steps.
     """
     features = model.inputs[0].shape[2:]
     before = random.getstate()
@@ -227,7 +241,7 @@ def _copies(model, shape=(None, None), stateful=False):
             options = {"return_sequences": True, "stateful": stateful}
             each_step = _clone(plain, (*shape, *features), options, each_step=True)
             return plain, each_step
-    finally:  # New layers have drawn random numbers.
+    finally:  # Keras has drawn seeds of new layers from it.
         random.setstate(before)
 
 
@@ -240,7 +254,7 @@ def _own_classes(model):
 def _clone(model, shape, options, each_step=False):
     """Return a copy of a network for another shape.
 
-    options: of recurrent layers.
+    options: for layers that have them, such as stateful.
     each_step: let it answer each time step. The network must take any number of them.
     """
     clones = {}
@@ -253,16 +267,19 @@ def _clone(model, shape, options, each_step=False):
                 clones[layer] = _clone_layer(layer, x_shape, options, each_step)
             answers = clones[layer](*args, **others)
         if getattr(layer, "return_state", False) and not each_step:
-            # The first state is the last answer. Take that: a state has no time steps.
-            output, state, *states = answers
-            state = output[:, -1] if layer.return_sequences else output
-            return [output, state, *states]
+            # The first state is equal to the last output. Use that in its place: it leads
+            # _split back to time steps, which a state does not have.
+            output, _, *states = answers
+            last = output[:, -1] if layer.return_sequences else output
+            return [output, last, *states]
         return answers
 
     ends, head = _split(model) if each_step else (model.outputs, None)
     body = keras.Model(model.inputs[0], ends)  # not compiled
     inputs = keras.Input(batch_shape=shape, dtype=model.inputs[0].dtype)
-    copy = keras.models.clone_model(body, inputs, lambda layer: layer, call_clone)
+    copy = keras.models.clone_model(
+        body, inputs, clone_function=lambda layer: layer, call_function=call_clone
+    )
     for layer in body.layers:
         if layer in clones and not isinstance(layer, keras.Model):  # nested: set there
             _set_weights(clones[layer], layer)
@@ -282,7 +299,7 @@ def _split(model):
         tensor = waiting.pop()
         operation, index, _ = tensor._keras_history
         inputs = operation._inbound_nodes[index].input_tensors
-        # A recurrent layer that returns its last answer will return each one.
+        # A recurrent layer may return its last answer only. Its copy will return all.
         reads_steps = _is_recurrent(operation) and any(map(_has_steps, inputs))
         if reads_steps or _has_steps(tensor):
             ends.append(tensor)
@@ -317,11 +334,15 @@ def _clone_layer(layer, shape, options, each_step=False):
         return _clone(layer, shape, options, each_step)
     if isinstance(layer, EachStep):
         return EachStep(_clone_at_a_step(layer.layer))
-    if isinstance(layer, layers.TimeDistributed):  # Keras's keeps the number of steps.
+    if isinstance(
+        layer, layers.TimeDistributed
+    ):  # Keras's takes one number of steps only.
         step = keras.Input(shape[2:])
         answer = _clone_layer(layer.layer, (None, *shape[2:]), {})(step)
         return EachStep(keras.Model(step, answer))
-    if isinstance(layer, layers.Lambda):  # Keras copies none without a function's name.
+    if isinstance(
+        layer, layers.Lambda
+    ):  # Keras cannot copy one whose function has no name.
         return layers.Lambda(
             layer.function,
             name=_name(layer),
@@ -338,7 +359,7 @@ def _clone_layer(layer, shape, options, each_step=False):
             config[name] = value
         if name in options:
             config[name] = options[name]
-    if hasattr(layer, "get_vocabulary"):  # adapted: the config does not have it
+    if hasattr(layer, "get_vocabulary"):  # The config has none that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
         config["target_shape"] = (-1, *layer.target_shape[1:])
@@ -346,12 +367,12 @@ def _clone_layer(layer, shape, options, each_step=False):
 
 
 def _name(layer):
-    """Return a name for the copy of a layer. TensorFlow compiles none that has spaces."""
+    """Return a name for the copy of a layer. TensorFlow cannot compile one with spaces."""
     return layer.name.replace(" ", "_")
 
 
 def _clone_at_a_step(layer):
-    """Return a new layer of the network in an EachStep, for the same shape."""
+    """Return a new layer of a network that the first copy has put into an EachStep."""
     if isinstance(layer, keras.Model):
         return keras.models.clone_model(layer, None, _clone_at_a_step)
     return _clone_layer(layer, None, {})
@@ -381,11 +402,17 @@ def _zero_states(network):
 
 # ---- Causes: what the message says when a trial has failed. Nothing is refused for its type.
 
+# A question, where no cause is known
+ASK = "does a layer need later values, several at a time, or a complete get_config?"
+
 
 def _cause_of_reading(call, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
-    call: of the layer in the network: its operation, input_tensors, outputs and arguments.
+    It only explains what a trial has found. The first cause that fits is given.
+
+    call: of the layer in the network, a Node of Keras: its operation, input_tensors, outputs
+        and arguments.
     steps: of a window.
     sequences: the values that were given.
     """
@@ -400,43 +427,45 @@ def _cause_of_reading(call, steps, sequences):
         if ids.min() < 0 or ids.max() >= layer.input_dim:
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    if not _can_be_remade(layer):
-        return "needs a get_config that is complete"
-    if any(_is_second_state(x) for x in inputs):
+    if any(map(_is_second_state, inputs)):
         return "takes a second state of a layer, which has no time steps"
     if isinstance(layer, layers.Lambda) or not _is_of_keras(type(layer)):
-        return f"is code of yours: {UNKNOWN}"
-    # The rest matters only where there are time steps.
+        return f"is code of yours: {ASK}"
+    # All below is about layers that get time steps.
     if len(inputs[0].shape) < 3 or inputs[0].shape[1] not in (None, steps):
         return None
-    if isinstance(layer, layers.RNN) and len(inputs) > 1:
-        return "starts from a state that another layer returns"
     if isinstance(layer, layers.RNN):  # ConvLSTM1D, too: no convolution of time steps
+        if _has_first_state(call):
+            return "starts from a state that another layer returns"
         return None
     if "Pooling" in name:
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    if name == "GetItem" and _has_number(call.arguments.args[1]):
+    if name == "GetItem" and _has_number(call.arguments.args[1]):  # 1: the key
         return "takes a time step by its number: take the last one by -1"
-    if "Conv" in name and getattr(layer, "padding", "causal") != "causal":
+    if "Conv" in name and getattr(layer, "padding", None) in ("valid", "same"):
         return "is a convolution that is not causal"
     if "Attention" in name and not call.arguments.kwargs.get("use_causal_mask"):
         return "attends to later time steps, without use_causal_mask"
-    is_layer = isinstance(layer, layers.Layer) and not _is_recurrent(layer)
-    if is_layer and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
+    # Operations such as x[:, -1], and nested LSTMs, may leave out all steps but the last.
+    keeps_steps = isinstance(layer, layers.Layer) and not _is_recurrent(layer)
+    if keeps_steps and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
     return None
 
 
 def _cause_of_live(call, steps, sequences):
-    """Return why a layer that reads on may not do so live, or None. Here, too."""
-    layer, inputs = call.operation, call.input_tensors
+    """Return why a layer that reads on may not do so live, or None.
+
+    This is the place for a new cause of live_of.
+    """
+    layer = call.operation
     name = type(layer).__name__
     if _is_recurrent(layer) and len(layer._inbound_nodes) > 1:
         return "is called twice, but would keep one state"
     if isinstance(layer, layers.RNN):
-        if len(inputs) > 1:
+        if _has_first_state(call):
             return "starts from a state that another layer returns"
         if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
             return "starts from another state than zero"
@@ -448,16 +477,13 @@ def _cause_of_live(call, steps, sequences):
     return None
 
 
-UNKNOWN = "does a layer need later values, several at a time, or a complete get_config?"
-
-
 class _Failure(Exception):
     """A trial has failed: copying, reading or comparing."""
 
 
 @contextlib.contextmanager
 def _trial(failure):
-    """Turn any error into a failure of these words, but one that has its own."""
+    """Turn an error into a _Failure of these words. One that is a _Failure keeps its own."""
     try:
         yield
     except _Failure:
@@ -483,7 +509,7 @@ def _naming_causes(network, cause_of, steps, sequences):
                     causes.append(f"{call.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
-        causes = "; ".join(dict.fromkeys(causes)) or UNKNOWN
+        causes = "; ".join(dict.fromkeys(causes)) or ASK
         raise ValueError(f"{failure}: {causes} (see README.md)") from failure
 
 
@@ -507,16 +533,6 @@ def _is_of_keras(code):
     return module.startswith("keras.")
 
 
-def _can_be_remade(layer):
-    """Return whether the get_config of a layer serves to make another one."""
-    with contextlib.suppress(Exception):
-        config = layer.get_config()
-        if not _is_of_keras(type(layer)):
-            type(layer).from_config(config)
-        return True
-    return False
-
-
 def _is_input(tensor):
     """Return whether a tensor is an input of a network."""
     return isinstance(tensor._keras_history.operation, layers.InputLayer)
@@ -528,32 +544,32 @@ def _has_number(key):
     return isinstance(step, int) and step >= 0
 
 
+def _has_first_state(call):
+    """Return whether a recurrent layer is called with a state to start from."""
+    arguments = call.arguments  # as of layer(x, initial_state, ...)
+    states = [*arguments.args[1:2], arguments.kwargs.get("initial_state")]
+    return any(state is not None for state in states)
+
+
 def _is_second_state(tensor):
-    """Return whether a tensor is a state of a recurrent layer, but not its last answer."""
+    """Return whether a tensor is the second state of a recurrent layer, such as c of an LSTM."""
     operation, _, index = tensor._keras_history
-    return isinstance(operation, layers.RNN) and index > 1
-
-
-# What stands around the words of Keras or TensorFlow that say something: where it was, in
-# the code or in the graph, and with what arguments.
-AROUND_WORDS = (
-    r".*Error encountered:",
-    r".*\033\[1m",  # The words are in bold type,
-    r"\033\[0m.*",  # which ends here.
-    r".*, line \d+, in \S+\n",
-    r".*<stack traces unavailable>",
-    r"^\s*{{.*?}}",
-    r"( for '|\[\[){{node.*",
-)
+    return (
+        isinstance(operation, layers.RNN) and index > 1
+    )  # 0: the output, 1: the first state
 
 
 def _words_of(error):
-    """Return what an error of Keras or TensorFlow says, without what stands around it."""
+    """Return what an error of Keras or TensorFlow says, without where it was."""
     words = str(error)
-    for pattern in AROUND_WORDS:
-        words = re.sub(pattern, "", words, flags=re.DOTALL)
-    words = " ".join(words.split())
-    return f"Keras says: {words[:200]}"
+    if "\033[1m" in words:  # Keras prints its words in bold.
+        words = words.split("\033[1m")[-1].split("\033[0m")[0]
+        words = words.split("Error encountered:")[-1]
+    else:  # TensorFlow's stand in the last line, but for one that names a node of the graph.
+        lines = [line for line in words.splitlines() if line.strip()]
+        words = [line for line in lines if "{{node" not in line][-1:]
+        words = re.sub(r"{{function_node .*?}}", "", "".join(words))
+    return f"Keras says: {' '.join(words.split())[:200]}"
 
 
 # ---- Comparisons
@@ -565,8 +581,8 @@ ONE_BY_ONE = "one value at a time, a copy answers otherwise than it does on the 
 
 def _answers(network, X):
     """Return the answers of a network to an array."""
-    takes = getattr(network, "input_shape", "another shape")
-    with _trial(f"a network of {takes} cannot read {X.shape}"):
+    takes = getattr(network, "input_shape", None)
+    with _trial(f"a network of shape {takes} cannot read {X.shape}"):
         answers = np.asarray(network.predict_on_batch(X), "float64")
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing?")
@@ -574,11 +590,14 @@ def _answers(network, X):
 
 
 def _compare_reader(model, reader, sequences, steps):
-    """Return a model's answers to windows; a reader must have them, and not read ahead."""
+    """Fail unless a reader answers windows as a model does, and does not read ahead.
+
+    Returns: the model's answers to windows, (windows, outputs).
+    """
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
-    # What is read is longer than a window, to show what reads ahead. If there are not two
-    # windows of values, it ends half way, so that there are still several.
+    # What is read is longer than a window, to show what reads ahead. Of sequences that are
+    # shorter than three windows, it is less than two, so that there are several to compare.
     length = min(2 * steps, (max(map(len, sequences)) + steps) // 2)
     sequences = [values for values in sequences if len(values) >= length]
     batch_size = model.inputs[0].shape[0]
@@ -598,13 +617,17 @@ def _compare_reader(model, reader, sequences, steps):
     # window: values may be read in pairs, and a window may have an even number of them.
     for seen in 1, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right, LATER_VALUES)
-    whole = _answers(reader, sequences[0][np.newaxis])  # Values may come much later.
+    # Values may come much later: read a whole sequence. X[0] is where it begins.
+    whole = _answers(reader, sequences[0][np.newaxis])
     _compare(whole[:, :length], read[:1], right, LATER_VALUES)
     return right
 
 
 def _answers_to_windows(model, X, batch_size):
-    """Return the answers of a model to windows, each from a zero state; it does not change."""
+    """Return the answers of a model to windows, each from a zero state.
+
+    States that the model has kept are left as they are.
+    """
     answers = []
     for start in range(0, len(X), batch_size):
         batch = X[start : start + batch_size]
@@ -625,7 +648,7 @@ def _compare(answers, expected, typical, failure):
     typical = typical.reshape(len(typical), -1)  # a column for each output
     varies = typical.std(axis=0)
     rounding = ROUNDING * np.abs(typical).max(axis=0)
-    if (SAME * varies <= rounding).all():  # Any reader would pass.
+    if (SAME * varies <= rounding).all():  # Nothing could be told from rounding.
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     allowed = np.maximum(SAME * varies, rounding)
@@ -641,10 +664,21 @@ def _compare(answers, expected, typical, failure):
 # ---- Errors
 
 
-def _error_function(model, error, typical):
-    """Return a function (right, answers): an error per time step; and if it takes ids."""
+class Loss(NamedTuple):
+    """How errors are measured."""
+
+    error: Callable  # (right, answers): an error per time step
+    takes_ids: bool  # whether right answers may be class ids
+    of_shares: bool | None  # whether answers must be probabilities; None: any numbers
+
+
+def _loss(model, error, typical):
+    """Return the Loss that is asked for by `error`, or that of the model.
+
+    typical: answers of the model.
+    """
     if callable(error):
-        return error, True
+        return Loss(error, takes_ids=True, of_shares=None)
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
@@ -655,52 +689,60 @@ def _error_function(model, error, typical):
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
     def error_of(right, answers):
-        # Probabilities add up to 1: both must be, or none.
-        are_shares = [np.allclose(a.sum(axis=-1), 1) for a in (typical, answers)]
-        if answers.shape[-1] > 1 and are_shares[0] != are_shares[1]:
-            raise ValueError("naive: give probabilities or logits, as the network does")
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(call(*tensors))
 
-    return error_of, _takes_ids(loss)
+    is_of_classes = "crossentropy" in str(given).lower().replace("_", "")
+    of_shares = _are_shares(typical) if is_of_classes else None
+    return Loss(error_of, _takes_ids(loss), of_shares)
+
+
+def _are_shares(answers):
+    """Return whether answers are probabilities of several classes, which add up to 1."""
+    return answers.shape[-1] > 1 and np.allclose(answers.sum(axis=-1), 1)
 
 
 def _takes_ids(loss):
-    """Return whether a loss takes class ids: by its name if it is Keras's, else perhaps."""
+    """Return whether right answers may be class ids. Those of a loss of yours may be."""
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
     if not _is_of_keras(function):
         return True
     return getattr(function, "__name__", None) in TAKE_IDS
 
 
-def _errors(error_of, takes_ids, right, answers, name):
+def _errors(loss, right, answers, name):
     """Return the error at each time step; NaN before the first answer.
 
-    error_of, takes_ids: as _error_function returns them.
-    name: of the answers, for messages.
+    loss: a Loss; name: of the answers, for messages.
     """
-    none = max(len(right) - len(answers), 0)
-    if none == len(right):  # The stretch is too short for a naive answer.
-        return np.full(none, np.nan)
-    right = right[none:].copy()  # A function may write into it.
-    # Losses that take no ids would broadcast them, without a word.
-    is_one_each = right.size == len(answers) and answers.size > len(answers)
-    are_ids = takes_ids and is_one_each
-    if right.shape != answers.shape and not are_ids:
+    n_missing = max(len(right) - len(answers), 0)
+    missing = np.full(n_missing, np.nan)
+    if n_missing == len(right):  # The stretch is too short for a naive answer.
+        return missing
+    right = right[n_missing:].copy()  # A function may write into it.
+    # A loss that takes no ids would broadcast them, without a word.
+    is_one_per_step = right.size == len(answers) < answers.size
+    if right.shape != answers.shape and not (loss.takes_ids and is_one_per_step):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    errors = np.asarray(error_of(right, answers))
-    # The first and the last error must be those of these time steps alone, but for rounding.
+    if loss.of_shares is not None and _are_shares(answers) != loss.of_shares:
+        form = "probabilities" if loss.of_shares else "logits"
+        raise ValueError(f"{name}: give {form}, as the network answers")
+    errors = np.asarray(loss.error(right, answers))
     is_each = errors.shape[:1] == right.shape[:1]
     if is_each:
-        alone = [error_of(right[[i]], answers[[i]]) for i in (0, -1)]
-        near = {"rtol": 1e-3, "atol": 1e-4 * np.nanmax(np.abs(errors))}
-        is_each = np.allclose(
-            errors[[0, -1]], np.concatenate(alone), **near, equal_nan=True
-        )
+        # The error of a time step must not depend on others. So the first and the last one
+        # must be the same if their steps stand alone.
+        alone = [loss.error(right[[i]], answers[[i]]) for i in (0, -1)]
+        near = {
+            "rtol": 1e-3,
+            "atol": 1e-4 * np.nanmax(np.abs(errors)),
+        }  # but for rounding
+        ends = errors[[0, -1]]
+        is_each = np.allclose(ends, np.concatenate(alone), **near, equal_nan=True)
     if not is_each:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
-    return np.append(np.full(none, np.nan), means)
+    return np.append(missing, means)
 
 
 def _early_and_late(tables, steps):

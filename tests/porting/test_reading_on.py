@@ -441,12 +441,16 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
         fails("naive: a dict", naive=wrong)
     fails(r"last.*\(1,\)", naive={"last": lambda values: None})
-    fails("naive.*logits", naive={"often": lambda values: shares})
+    fails("often.*logits", naive={"often": lambda values: shares})
     softmax = of_last_value(Dense(3, "softmax"))
     softmax.compile("adam", "categorical_crossentropy")
-    fails("naive.*probabilities", softmax, naive={"often": lambda values: 3 * shares})
+    fails("often.*probabilities", softmax, naive={"often": lambda values: 3 * shares})
     softmax.compile("adam", LOGITS)
     fails("from_logits", softmax)
+    # Numbers of a regression may add up to 1.
+    regression = of_last_value(Dense(3))
+    regression.compile("adam", "mse")
+    check(regression, [pair], {"often": lambda values: shares})
     fails("steps=9: 3 ", steps=9)
     for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
@@ -458,7 +462,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     ):
         fails("error=", error=error)
     far = [(VALUES[:n], wide[:n]) for n in (7, 9)]  # One is too short to show it.
-    fails("otherwise", REFUSED["far ahead"][0], far, error="mse")
+    fails("later values", REFUSED["far ahead"][0], far, error="mse")
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
 
 

@@ -13,7 +13,7 @@ import echo_lag
 import sequences
 from sequences import one_hot_decode
 from tests import shared
-from tests.experiments import results
+from tests.experiments import extensions, results
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +52,21 @@ def factor(options):
     return results.factors(runs.late / runs.on_windows)
 
 
+def counts_of_shorter(options):
+    """Return how many windows of a sequence are masked at the start, and of how many."""
+    command = f"--missing mask --stateless {options}"
+    X, _ = extensions.generate_data(extensions.parse(command.split()))
+    return f"{(X == extensions.MISSING).any(axis=(1, 2)).sum()} {len(X)}"
+
+
+def burn_in_that_is_enough():
+    """Return the longest burn-in with which no run stays right, and one value more."""
+    values = range(2, 6)
+    n = [results.stays_right(RUNS[f"--burn-in {n}"]).sum() for n in values]
+    assert n == [0, 0, 0, 5]
+    return "4 5"
+
+
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
 ONES = "--context 1 --batch-size 1"
 LONG_SAMPLES = "--through-time --epochs 4000"
@@ -64,6 +79,10 @@ FIGURES = [
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
     (REPORT, "Questions from readers", percent(ONES, "on_windows")),
+    (REPORT, "The article's extensions", counts_of_shorter("--context 10 --length 30")),
+    (REPORT, "The article's extensions", counts_of_shorter("")),
+    (REPORT, "When does it count?", burn_in_that_is_enough()),
+    (REPORT, "When does it count?", str((results.EXPERIMENTS.table == "rules").sum())),
     (GUIDE, "Check it", factor(HIDDEN)),
 ]
 

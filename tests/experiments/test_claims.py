@@ -91,24 +91,27 @@ def test_each_network_of_these_tables_has_a_conclusion():
     assert two == [], "experiments.csv has two conclusions"
 
 
-# What the sections say of their tables: of these rows, no run stays right; of all others, all
-# do, but for the rows of SOME.
+# What the sections say of their tables: how many rows they have; of these rows, no run stays
+# right; of all others, all do, but for the rows of SOME.
 SHOWS, LIKE, BETWEEN = starts.SORTED
 ELSE = results.EXPERIMENTS.query("table == 'rules'").group.iloc[-1]
 SHORT = "(two|three|four) values of burn-in|five.*windows of 10|one.*GRU|three.*200.*"
 OF_PART_3 = r"part 3|batches of 1|.*ten times the epochs|.*gradients cut"
 NO_RUN = {
-    ("rules", SHOWS): ".*",
-    ("rules", LIKE): "",
-    ("rules", BETWEEN): SHORT,
-    ("rules", ELSE): "a GRU|a SimpleRNN at lag 3|windows of 4 and 5.*",
-    ("the reset", ""): "two batches of 10, five times the rate|lag 3.*",
-    ("layers", "lag 1"): "",
-    ("layers", "lag 2"): "",
-    ("layers", "lag 3"): r"LSTM\(50\)(, 6000.*)?",
-    ("layers", "lag 4"): "LSTM.*",
-    ("extensions", ""): "Ignore.*|.*-1, zero.*|masked, zero state|Echo Different.*",
-    ("part3", ""): OF_PART_3 + r"|.*SimpleRNN\(400\)|.*and the recurrent kernel",
+    ("rules", SHOWS): (6, ".*"),
+    ("rules", LIKE): (7, ""),
+    ("rules", BETWEEN): (9, SHORT),
+    ("rules", ELSE): (8, "a GRU|a SimpleRNN at lag 3|windows of 4 and 5.*"),
+    ("the reset", ""): (7, "two batches of 10, five times the rate|lag 3.*"),
+    ("layers", "lag 1"): (5, ""),
+    ("layers", "lag 2"): (5, ""),
+    ("layers", "lag 3"): (7, r"LSTM\(50\)(, 6000.*)?"),
+    ("layers", "lag 4"): (7, "LSTM.*"),
+    ("extensions", ""): (
+        15,
+        "Ignore.*|.*-1, zero.*|masked, zero state|Echo Different.*",
+    ),
+    ("part3", ""): (13, OF_PART_3 + r"|.*SimpleRNN\(400\)|.*and the recurrent kernel"),
 }
 SOME = {
     ("", "windows of 10"): 2,
@@ -119,15 +122,13 @@ SOME = {
 
 @pytest.mark.parametrize(("table", "group"), NO_RUN)
 def test_a_table_shows_what_its_section_says(table, group):
-    rows = 0
-    for line, runs in results.runs_of_table(table):
-        if line.group != group:
-            continue
-        fails = re.fullmatch(NO_RUN[table, group], line.row)
-        expected = SOME.get((group, line.row), 0 if fails else len(runs))
+    n_rows, no_run = NO_RUN[table, group]
+    lines = [pair for pair in results.runs_of_table(table) if pair[0].group == group]
+    assert len(lines) == n_rows, f"{table}: {group}"
+    for line, runs in lines:
+        expected = 0 if re.fullmatch(no_run, line.row) else len(runs)
+        expected = SOME.get((group, line.row), expected)
         assert results.stays_right(runs).sum() == expected, f"{group}: {line.row}"
-        rows += 1
-    assert rows > 0
 
 
 def test_these_tables_have_no_other_groups_and_the_scripts_no_other_rows():
@@ -153,13 +154,18 @@ IN_RULES = results.EXPERIMENTS.query("table == 'rules'")
     "command", IN_RULES.command[IN_RULES.group.isin([SHOWS, LIKE])]
 )
 def test_before_any_training_starts_are_like_the_inside_or_show(command, seed):
-    """Like it: within 0.3 of its deviation in length, and as different from each other."""
+    """Like it: in their mean length, in deviations of that inside, and in their spread.
+
+    (A short burn-in has shorter states: for five values, -0.3.)
+    """
     (group,) = IN_RULES.group[IN_RULES.command == command]
     zeros, length, spread = starts.compare(starts.states_of(command, 12))
+    found = f"zeros {zeros:.2f}, length {length:.2f}, spread {spread:.2f}"
     if group == LIKE:
-        assert abs(length) < 0.5 and abs(spread - 1) < 0.06 and zeros < 0.3
+        is_like = -0.25 < length < 0.5 and abs(spread - 1) < 0.06 and zeros < 0.3
+        assert is_like, found
     elif "--mark first" not in command:  # There, the input shows the start.
-        assert abs(length) > 2.5 or spread < 0.01
+        assert abs(length) > 2.5 or spread < 0.01, found
 
 
 def test_from_random_states_and_with_a_gru_at_lag_4_it_counts_in_fives():
@@ -172,8 +178,11 @@ def test_from_random_states_and_with_a_gru_at_lag_4_it_counts_in_fives():
     in_tens = by_number("--burn-in 5 --context 10 --length 30")
     assert in_tens.loc[:, 5:10].max().max() < 0.5 < in_tens[15].min()
     assert in_tens.loc[:, 20:].max().max() < 0.4
-    shares = by_number("--start random")
-    assert shares[[n for n in shares if n % 5]].max().max() < 0.5
+    batches = "--batch-size 10 --learning-rate 0.005"
+    for command in "--start random", batches:
+        shares = by_number(command)
+        assert shares[[5, 10]].min().min() >= results.RIGHT, command
+        assert shares[[n for n in shares if n % 5]].max().max() < 0.7, command
 
 
 def test_in_windows_of_5_few_masked_windows_are_shorter_and_it_does_not_look_back():
@@ -252,6 +261,8 @@ def test_part_3_fails_for_two_reasons():
     expect(ONES, on_windows=(0.05, 0.1), reading_on=(0.05, 0.1))
     ten_times = f"{ONES} --epochs 20000"
     expect(ten_times, on_windows=HARDLY, reading_on=HARDLY, epochs_to_95=NOT_LEARNED)
+    shares = by_number(ten_times)
+    assert shares[2].min() >= results.RIGHT and shares.loc[:, 3:].max().max() < 0.3
     # Neither holds.
     expect(THROUGH_TIME, reading_on=(0.99, 1), epochs_to_95=LEARNED)
     expect(THROUGH_TIME, on_windows=(0.95, 23 / 24 + 0.002))
@@ -306,7 +317,7 @@ def test_incomplete_windows_are_learned_as_well_as_complete_ones():
         ("--forget-bias 0", "--lag 1", 0.5, 0.95),
         ("--forget-bias -1", "--lag 1", 0.3, 0.5),
         ("--lag 2 --forget-bias -1 --epochs 6000", "--lag 2 --epochs 20000", 0.2, 0.5),
-        ("--lag 2 --epochs 20000", "--lag 1", 7, 10),
+        ("--lag 2 --epochs 20000", "--lag 1", 8, 10),
         ("--lag 3 --layer simple-rnn --units 100", "--lag 1", 0.4, 0.95),
         ("--lag 3 --layer simple-rnn --epochs 6000", "--lag 1", 1.05, 2),
         ("--unique 1000 --epochs 10000", "--lag 1", 3.5, 4.5),
@@ -331,6 +342,8 @@ def test_lags_3_and_4():
         assert (of_never[5] < 2 * of_never[6]).all(), never
         assert runs_of(never).on_windows.max() < runs_of(reset).on_windows.min()
         assert of_never[5].max() < 0.6
+        others = (of_never.median() > shares.median()).drop([*range(1, lag + 1), 5])
+        assert others.sum() > 0.6 * len(others), never
         for command in reset, never:
             expect(command, epochs_to_95=NOT_LEARNED)
     shares = by_number("--lag 3")
@@ -445,6 +458,11 @@ def test_the_first_answers_are_as_good_after_a_remedy():
     ]
     to_the_end = [after for after in plain if after.endswith("50")]
     assert (len(plain), len(to_the_end)) == (9, 1)
+    for line, runs in results.runs_of_table("real values"):
+        errors = results.by_number(runs).div(runs.on_windows, axis=0).median()
+        from_end = errors.index[errors <= 2] - results.end_of_window(line.command)
+        if line.group == PLAIN and line.row != "mean of 11 values, 40 steps":
+            assert np.abs(from_end).max() <= 10, line.row
     for table, n_first, n_all in ("real values", 11, 17), ("other layers", 14, 16):
         found = first_good(table, f"{LENGTHS}|{EACH}").values()
         assert (sum(later == 0 for later, _ in found), len(found)) == (n_first, n_all)

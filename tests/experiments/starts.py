@@ -42,7 +42,8 @@ def states_of(command, n_sequences=50):
     n_rows = n_sequences * options.batch_size  # All sequences are read at once.
     zeros = [np.zeros((n_rows, size), "float32") for size in sizes]
     ended = np.zeros((options.batches, *np.shape(zeros)))
-    for _ in range(3):  # The last sequences know those before them.
+    # With --start, what is returned is of the third sequences, which know others before them.
+    for _ in range(3 if options.start else 1):
         sequences = [generate_data(options)[0] for _ in range(n_sequences)]
         batches = [np.split(X, options.batches) for X in sequences]
         state, before, ended, found = zeros, ended, [], []

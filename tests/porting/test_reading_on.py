@@ -304,6 +304,8 @@ NOT_LIVE = {
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # of one time step
 @pytest.mark.parametrize("kind", REFUSED | NOT_LIVE)
 def test_a_copy_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
+    if kind == "mask" and not SimpleRNN(2).supports_masking:
+        pytest.skip("this version of Keras lets no SimpleRNN pass a mask on")
     network, reason = (REFUSED | NOT_LIVE)[kind]
     refuses = reader_of
     # If 3 or 4 steps are not enough, 7 show it, too, where there are pairs.

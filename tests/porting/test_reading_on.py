@@ -239,7 +239,11 @@ REFUSED = {
     "fewer steps": (after(layers.Cropping1D((1, 0))), "'cropping1d.* number of"),
     "step by number": (
         functional(lambda x: SimpleRNN(2, **MANY)(x)[:, STEPS - 1]),
-        "'get_item.* by its number.*Keras says: slice",
+        "'get_item.* by their numbers.*Keras says: slice",
+    ),
+    "first steps": (
+        functional(lambda x: SimpleRNN(2, **MANY)(x[:, :5])),
+        r"answers \(\d+, 5, 2\) to \(\d+, 6, 1\): 'get_item.* by their numbers",
     ),
     "a little ahead": (
         functional(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 100),

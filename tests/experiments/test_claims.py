@@ -15,6 +15,7 @@ from tests.scripts import SCRIPTS
 from tests.shared import table_of
 
 RUNS = dict(list(results.read_runs().groupby("command")))
+TABLES = {table: [*results.runs_of_table(table)] for table in results.TABLES}
 
 ONES = "--context 1 --batch-size 1"  # part 3 in batches of 1
 
@@ -123,7 +124,7 @@ SOME = {
 @pytest.mark.parametrize(("table", "group"), NO_RUN)
 def test_a_table_shows_what_its_section_says(table, group):
     n_rows, no_run = NO_RUN[table, group]
-    lines = [pair for pair in results.runs_of_table(table) if pair[0].group == group]
+    lines = [pair for pair in TABLES[table] if pair[0].group == group]
     assert len(lines) == n_rows, f"{table}: {group}"
     for line, runs in lines:
         expected = 0 if re.fullmatch(no_run, line.row) else len(runs)
@@ -140,7 +141,7 @@ def test_these_tables_have_no_other_groups_and_the_scripts_no_other_rows():
 
 
 def test_where_a_start_shows_a_network_is_right_where_a_window_ends():
-    for line, runs in results.runs_of_table("rules"):
+    for line, runs in TABLES["rules"]:
         if line.group == SHOWS:
             end = results.end_of_window(line.command)
             assert (by_number(line.command)[end] >= results.RIGHT).all(), line.command
@@ -148,11 +149,13 @@ def test_where_a_start_shows_a_network_is_right_where_a_window_ends():
 
 
 IN_RULES = results.EXPERIMENTS.query("table == 'rules'")
+SORTED = IN_RULES[IN_RULES.group.isin([SHOWS, LIKE])].command
+BY_STATE = SORTED[
+    ~SORTED.str.contains("--mark first")
+]  # There, the input shows the start.
 
 
-@pytest.mark.parametrize(
-    "command", IN_RULES.command[IN_RULES.group.isin([SHOWS, LIKE])]
-)
+@pytest.mark.parametrize("command", BY_STATE)
 def test_before_any_training_starts_are_like_the_inside_or_show(command, seed):
     """Like it: in their mean length, in deviations of that inside, and in their spread.
 
@@ -164,7 +167,7 @@ def test_before_any_training_starts_are_like_the_inside_or_show(command, seed):
     if group == LIKE:
         is_like = -0.25 < length < 0.5 and abs(spread - 1) < 0.06 and zeros < 0.3
         assert is_like, found
-    elif "--mark first" not in command:  # There, the input shows the start.
+    else:
         assert abs(length) > 2.5 or spread < 0.01, found
 
 
@@ -379,7 +382,7 @@ LONG = {  # the longer windows of each task
 def count(table, group, rows=".*", among=None):
     """Return how many runs read on, and of how many; among: only of rows that it has."""
     good = []
-    for line, runs in results.runs_of_table(table):
+    for line, runs in TABLES[table]:
         is_one = re.fullmatch(rows, line.row) and re.fullmatch(group, line.group)
         if is_one and (among is None or among(line.row)):
             good.extend(results.reads_on(runs))
@@ -443,7 +446,7 @@ def test_so_many_runs_that_predict_the_next_value_read_on(group, rows, n, m):
 def first_good(table, group):
     """Return, by rows, whether the first good answer is the first that can be known."""
     found = {}
-    for line, runs in results.runs_of_table(table):
+    for line, runs in TABLES[table]:
         if re.fullmatch(group, line.group):
             first = int(re.match(r"\d+", results.as_good_after(runs))[0])
             known = results.by_number(runs).notna().all().idxmax()
@@ -454,12 +457,12 @@ def first_good(table, group):
 def test_the_first_answers_are_as_good_after_a_remedy():
     plain = [
         results.as_good_after(runs)
-        for line, runs in results.runs_of_table("real values")
+        for line, runs in TABLES["real values"]
         if line.group == PLAIN
     ]
     to_the_end = [after for after in plain if after.endswith("50")]
     assert (len(plain), len(to_the_end)) == (9, 1)
-    for line, runs in results.runs_of_table("real values"):
+    for line, runs in TABLES["real values"]:
         errors = results.by_number(runs).div(runs.on_windows, axis=0).median()
         from_end = errors.index[errors <= 2] - results.end_of_window(line.command)
         if line.group == PLAIN and line.row != "mean of 11 values, 40 steps":
@@ -479,7 +482,7 @@ def test_the_first_answers_are_as_good_after_a_remedy():
 def test_prices():
     prices = {}
     for table in "real values", "other layers", "next value":
-        for line, runs in results.runs_of_table(table):
+        for line, runs in TABLES[table]:
             text = results.COLUMNS["price"](runs)
             if text and line.group != PLAIN:
                 prices[table, line.row, line.group] = float(text)

@@ -488,7 +488,7 @@ def test_prices():
                 prices[table, line.row, line.group] = float(text)
     both = {key[:2] for key in prices if key[2] == EACH}
     both &= {key[:2] for key in prices if key[2] == LENGTHS}
-    cheaper = {key for key in both if prices[*key, EACH] < prices[*key, LENGTHS]}
+    cheaper = {key for key in both if prices[(*key, EACH)] < prices[(*key, LENGTHS)]}
     of_next = {key for key in both if key[0] == "next value"}
     assert of_next <= cheaper and len(of_next) == 6
     assert (len(both - of_next), len(both - of_next - cheaper)) == (15, 12)

@@ -4,9 +4,9 @@
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
-Both are tested on your values, to 1 % of how much answers vary. A layer of your own must have
-a complete get_config: no test can see what it does only past a window. Copy this file: see
-README.md.
+Both are tested on your values, to 1 % of how much answers vary. A layer of your own is copied
+from its get_config. If an option is missing there that matters only past a window, no test can
+see it. Copy this file, and stateful.py for live networks: see README.md.
 
 In this order: the four functions above, what they are given, copies, causes, comparisons, errors.
 """
@@ -34,7 +34,7 @@ SAME = 0.01
 ROUNDING = 1e-6
 # About so many windows are compared. More would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
-# A network of a fixed batch size is called at most so many times for this.
+# A network of a fixed batch size is called about so many times for this, at most.
 MOST_BATCHES = 32
 
 
@@ -62,13 +62,13 @@ def check(
     model: trained. Its windows start from a zero state, also if it is stateful.
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs), in the form of the model's. The first may be left out.
+        (time steps, outputs), in the form of the model's, or only to the last of these time steps.
     steps: of the training's windows; needed if the model takes any length.
     error: a loss's name, or a function (right, answers): an error per time step. Else the model's.
     reader: network for any length that answers each time step; it gets the model's weights.
-    by_number: return the errors after each number of values, as many as all stretches have.
+    by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
-        second half after the first window. +/-: standard error of reading on. NaN: no answer.
+        second half of what follows the first window. +/-: standard error of reading on. NaN: no answer.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
     steps = _steps(model, steps)
@@ -82,7 +82,7 @@ def check(
                 _set_weights(reader, model)
             window_reader = reader
         else:
-            # The first copy reads windows. The model may have a fixed batch size.
+            # A copy reads the windows, as the model may take only a fixed batch size.
             window_reader, reader = _copies(model)
         typical = _compare_reader(model, reader, sequences, steps)
         loss = _loss(model, error, typical)
@@ -91,7 +91,7 @@ def check(
             reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
-            # _compare_reader has read only the first stretch as a whole.
+            # _compare_reader has read only one stretch as a whole.
             _compare(reading_on[steps - 1], on_windows[0], typical, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:  # A function may write into its values.
@@ -129,13 +129,13 @@ def live_of(model, values, steps=None, batch_size=1):
     sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
     values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if it answers otherwise than the copy of reader_of, or where that does.
+    Raises: ValueError if it answers otherwise than the copy of reader_of, or if reader_of does.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
     reader = reader_of(model, values, steps)
-    # Row 1 starts at the first value, row 2 at the second one, and so on: no two are alike.
+    # Row 1 starts at the first value, row 2 at the second one, and so on.
     X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
     expected = _answers(reader, X)
     with _naming_causes(reader, _cause_of_live, steps, [X]):
@@ -179,7 +179,7 @@ def _windows(array, steps, most=None):
     if n < 1:
         raise ValueError(f"{array.shape}: axis 0 needs {steps} time steps or more")
     starts = np.arange(n)
-    if most and most < n:  # Spread over the array, with the first and the last one.
+    if most and most < n:  # spread over the array
         starts = np.linspace(0, n - 1, most).astype(int)
     return array[starts[:, np.newaxis] + np.arange(steps)]
 
@@ -216,11 +216,11 @@ class EachStep(layers.Wrapper):
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):  # Without `mask`, a TimeDistributed's fails.
+    def call(self, inputs, mask=None):  # Keras may give it a mask.
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        # For the network, all time steps are rows of one batch. A size that is None is a
-        # number of time steps, as in x[:, -1], and becomes 1.
+        # For the network, all time steps are rows of one batch. If it expects time steps (a
+        # size of None), as one that begins with x[:, -1], it gets one.
         parts = []
         for x, taken in zip(inputs, self.layer.inputs):
             sizes = [1 if size is None else size for size in taken.shape[1:]]
@@ -269,8 +269,8 @@ def _clone(model, shape, options, each_step=False):
                 clones[layer] = _clone_layer(layer, x_shape, options, each_step)
             answers = clones[layer](*args, **others)
         if getattr(layer, "return_state", False) and not each_step:
-            # The first state is equal to the last output. Use that in its place: it leads
-            # _split back to time steps, which a state does not have.
+            # Return the last output in place of the first state, which equals it. From an
+            # output, _split finds back to a tensor with time steps, but not from a state.
             output, _, *states = answers
             last = output[:, -1] if layer.return_sequences else output
             return [output, last, *states]
@@ -283,7 +283,8 @@ def _clone(model, shape, options, each_step=False):
         body, inputs, clone_function=lambda layer: layer, call_function=call_clone
     )
     for layer in body.layers:
-        if layer in clones and not isinstance(layer, keras.Model):  # nested: set there
+        # A nested network has got its weights in a _clone of its own.
+        if layer in clones and not isinstance(layer, keras.Model):
             _set_weights(clones[layer], layer)
     answer = EachStep(head)(copy.outputs) if head else copy.outputs[0]
     return keras.Model(inputs, answer, name=_name(model))
@@ -299,8 +300,8 @@ def _split(model):
     ends, waiting, seen = [], [answer], {answer}
     while waiting:  # back from the answer
         tensor = waiting.pop()
-        operation, index, _ = tensor._keras_history
-        inputs = operation._inbound_nodes[index].input_tensors
+        operation, node, _ = tensor._keras_history
+        inputs = operation._inbound_nodes[node].input_tensors
         # A recurrent layer may return its last answer only. Its copy will return all.
         reads_steps = _is_recurrent(operation) and any(map(_has_steps, inputs))
         if reads_steps or _has_steps(tensor):
@@ -336,15 +337,13 @@ def _clone_layer(layer, shape, options, each_step=False):
         return _clone(layer, shape, options, each_step)
     if isinstance(layer, EachStep):
         return EachStep(_clone_at_a_step(layer.layer))
-    if isinstance(
-        layer, layers.TimeDistributed
-    ):  # Keras's takes one number of steps only.
+    # A TimeDistributed takes one fixed number of steps. An EachStep takes any.
+    if isinstance(layer, layers.TimeDistributed):
         step = keras.Input(shape[2:])
         answer = _clone_layer(layer.layer, (None, *shape[2:]), {})(step)
         return EachStep(keras.Model(step, answer))
-    if isinstance(
-        layer, layers.Lambda
-    ):  # Keras cannot copy one whose function has no name.
+    # Keras cannot copy a Lambda whose function has no name.
+    if isinstance(layer, layers.Lambda):
         return layers.Lambda(
             layer.function,
             name=_name(layer),
@@ -361,7 +360,7 @@ def _clone_layer(layer, shape, options, each_step=False):
             config[name] = value
         if name in options:
             config[name] = options[name]
-    if hasattr(layer, "get_vocabulary"):  # The config has none that was adapted.
+    if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
         config["target_shape"] = (-1, *layer.target_shape[1:])
@@ -374,7 +373,7 @@ def _name(layer):
 
 
 def _clone_at_a_step(layer):
-    """Return a new layer of a network that the first copy has put into an EachStep."""
+    """Return a copy of a layer inside an EachStep that the first copy of a network has."""
     if isinstance(layer, keras.Model):
         return keras.models.clone_model(layer, None, _clone_at_a_step)
     return _clone_layer(layer, None, {})
@@ -411,7 +410,7 @@ ASK = "does a layer need later values, several at a time, or a complete get_conf
 def _cause_of_reading(call, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
-    It only explains what a trial has found. The first cause that fits is given.
+    It only explains what a trial has found. Of each layer, the first cause that fits is given.
 
     call: of the layer in the network, a Node of Keras: its operation, input_tensors, outputs
         and arguments.
@@ -439,7 +438,7 @@ def _cause_of_reading(call, steps, sequences):
     # All below is about layers that get time steps.
     if len(inputs[0].shape) < 3 or inputs[0].shape[1] not in (None, steps):
         return None
-    if isinstance(layer, layers.RNN):  # ConvLSTM1D, too: no convolution of time steps
+    if isinstance(layer, layers.RNN):  # ConvLSTM1D, too: it convolves no time steps
         if _has_first_state(call):
             return "starts from a state that another layer returns"
         return None
@@ -560,10 +559,8 @@ def _has_first_state(call):
 
 def _is_second_state(tensor):
     """Return whether a tensor is the second state of a recurrent layer, such as c of an LSTM."""
-    operation, _, index = tensor._keras_history
-    return (
-        isinstance(operation, layers.RNN) and index > 1
-    )  # 0: the output, 1: the first state
+    operation, _, number = tensor._keras_history  # 0: the output, 1: the first state
+    return isinstance(operation, layers.RNN) and number > 1
 
 
 def _words_of(error):
@@ -572,7 +569,7 @@ def _words_of(error):
     if "\033[1m" in words:  # Keras prints its words in bold.
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
-    else:  # TensorFlow's stand in the last line, but for one that names a node of the graph.
+    else:  # TensorFlow's message is the last line that names no node of the graph.
         lines = [line for line in words.splitlines() if line.strip()]
         words = [line for line in lines if "{{node" not in line][-1:]
         words = re.sub(r"{{function_node .*?}}", "", "".join(words))
@@ -611,8 +608,8 @@ def _compare_reader(model, reader, sequences, steps):
     """
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
-    # What is read is longer than a window, to show what reads ahead. Of sequences that are
-    # shorter than three windows, it is less than two, so that there are several to compare.
+    # Read two windows' length, to show what reads ahead. If the longest sequence has less than
+    # three, read less, so that several parts of this length fit into it.
     length = min(2 * steps, (max(map(len, sequences)) + steps) // 2)
     sequences = [values for values in sequences if len(values) >= length]
     batch_size = model.inputs[0].shape[0]
@@ -628,8 +625,8 @@ def _compare_reader(model, reader, sequences, steps):
     on_windows = _answers(reader, X[:, :steps])
     _compare(on_windows[:, -1], right, right, AFTER_A_WINDOW)
     _compare(on_windows, read[:, :steps], right, LATER_VALUES)
-    # One value: the first answers may depend on the second value. One step more than a
-    # window: values may be read in pairs, and a window may have an even number of them.
+    # 1 shows first answers that use the second value. steps + 1 shows layers that read values
+    # in pairs, of which a window may have a whole number.
     for seen in 1, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], right, LATER_VALUES)
     # Values may come much later: read a whole sequence. X[0] is where it begins.
@@ -656,7 +653,7 @@ def _answers_to_windows(model, X, batch_size):
 
 
 def _compare(answers, expected, typical, failure):
-    """Fail if an output differs by 1 % of how much it varies in typical answers."""
+    """Fail if an output differs by more than 1 % of how much it varies, and than rounding."""
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a copy or reader answers {shapes}")
@@ -714,14 +711,13 @@ def _loss(model, error, typical):
 
 def _are_shares(answers):
     """Return whether answers are probabilities of several classes, which add up to 1."""
+    rounding = 0.01  # of floats of 16 bits
     sums = answers.sum(axis=-1)
-    return answers.shape[-1] > 1 and np.allclose(
-        sums, 1, atol=0.01
-    )  # floats of 16 bits
+    return answers.shape[-1] > 1 and np.allclose(sums, 1, atol=rounding)
 
 
 def _takes_ids(loss):
-    """Return whether right answers may be class ids. Those of a loss of yours may be."""
+    """Return whether right answers may be class ids. With a loss of yours, they may."""
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
     if not _is_of_keras(function):
         return True
@@ -739,7 +735,7 @@ def _errors(loss, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     # A loss that takes no ids would broadcast them, without a word.
-    is_one_per_step = right.size == len(answers) < answers.size
+    is_one_per_step = right.size == len(answers) and answers.size > len(answers)
     if right.shape != answers.shape and not (loss.takes_ids and is_one_per_step):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     if loss.of_shares is not None and _are_shares(answers) != loss.of_shares:

@@ -71,7 +71,7 @@ def test_a_network_does_what_its_line_of_experiments_csv_says(command, said, kno
         assert not medians[right].min() < 0.84 and not medians[~right].max() > 0.7
         if known and not stay.any():
             later = medians[~right].loc[results.end_of_window(command) + 1 :]
-            assert later.max() < 0.55, f"results.csv: {command}: {later.to_dict()}"
+            assert later.max() < 0.45, f"results.csv: {command}: {later.to_dict()}"
     if stay.all():  # No edge decides.
         expect(command, reading_on=(0.88, 1), late=(0.88, 1))
     elif not stay.any():
@@ -182,10 +182,10 @@ def test_from_random_states_and_with_a_gru_at_lag_4_it_counts_in_fives():
     assert in_tens.loc[:, 5:10].max().max() < 0.5 < in_tens[15].min()
     assert in_tens.loc[:, 20:].max().max() < 0.4
     batches = "--batch-size 10 --learning-rate 0.005"
-    for command in "--start random", batches:
+    for command, most in ("--start random", 0.5), (batches, 0.7):
         shares = by_number(command)
         assert shares[[5, 10]].min().min() >= results.RIGHT, command
-        assert shares[[n for n in shares if n % 5]].max().max() < 0.7, command
+        assert shares[[n for n in shares if n % 5]].max().max() < most, command
 
 
 def test_in_windows_of_5_few_masked_windows_are_shorter_and_it_does_not_look_back():

@@ -13,7 +13,7 @@ import echo_lag
 import sequences
 from sequences import one_hot_decode
 from tests import shared
-from tests.experiments import extensions, results
+from tests.experiments import extensions, pictures, results
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
@@ -77,11 +77,9 @@ FIGURES = [
         "Why part 3 fails",
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
-    (REPORT, "Questions from readers", percent(ONES, "on_windows")),
     (REPORT, "The article's extensions", counts_of_shorter("--context 10 --length 30")),
     (REPORT, "The article's extensions", counts_of_shorter("")),
     (REPORT, "When does it count?", burn_in_that_is_enough()),
-    (REPORT, "When does it count?", str((results.EXPERIMENTS.table == "rules").sum())),
     (GUIDE, "Check it", factor(HIDDEN)),
 ]
 
@@ -280,6 +278,8 @@ def test_each_picture_is_shown_once():
     shown = re.findall(r"!\[[^]]*\]\([^)]*?\.github/([^)]*)\)", "".join(PAGES.values()))
     files = [file.name for file in (ROOT / ".github").iterdir() if file.is_file()]
     assert sorted(shown) == sorted(files)
+    for n, name in re.findall(r"!\[[^]]*?(\d+)[^]\d]* ways[^]]*\]\(.*/(.*)\)", REPORT):
+        assert int(n) == (results.EXPERIMENTS.table == pictures.STRIPS[name][0]).sum()
 
 
 @each_page

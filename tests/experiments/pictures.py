@@ -54,16 +54,25 @@ CHECKED = {"model": "Without a remedy", "each_step": "With an answer at each ste
 # The pictures of strips: the table of each, its size, and whether its groups stand side by
 # side. (A page shows 10 inches as 880 pixels: what is 9 points high can be read there.)
 STRIPS = {
-    "part3.png": ("part3", (10, 4), False),
-    "rules.png": ("rules", (10, 8.6), False),
+    "part3.png": ("part3", (10, 2.1), False),
+    "without_gradients.png": ("without gradients", (10, 2.4), False),
+    "rules.png": ("rules", (10, 5), False),
+    "short_burn_in.png": ("short burn-in", (10, 2.3), False),
+    "not_enough.png": ("a mark is not enough", (10, 2.6), False),
     "reset.png": ("the reset", (10, 2.4), False),
-    "usual.png": ("usual", (10, 5), True),
-    "real.png": ("real values", (10, 3.4), True),
+    "usual.png": ("usual", (10, 2.6), True),
+    "more_networks.png": ("more networks", (10, 3.4), True),
+    "real.png": ("real values", (10, 1.9), True),
+    "more_real.png": ("more real values", (10, 3.4), True),
     "other_layers.png": ("other layers", (10, 2.8), True),
-    "next.png": ("next value", (10, 3.2), True),
-    "lags.png": ("layers", (10, 2.8), True),
+    "next.png": ("next value", (10, 2.4), True),
+    "more_series.png": ("more series", (10, 1.9), True),
+    "lags.png": ("layers", (10, 1.9), True),
+    "more_lags.png": ("more lags", (10, 1.7), True),
+    "extensions.png": ("extensions", (10, 4.2), False),
 }
-ERRORS = ["real values", "other layers", "next value"]  # tables of errors
+ERRORS = ["real values", "more real values", "other layers"]
+ERRORS += ["next value", "more series"]  # tables of errors
 
 # The networks of learned.png and inside.png, and their titles.
 RETURNED = {

@@ -49,14 +49,21 @@ PRICES = ["price", "price, all runs"]
 EPOCHS = "epochs to 95 %"
 TABLES = {
     "rules": ["panel", *ANSWERS],
+    "short burn-in": ["panel", *ANSWERS],
+    "a mark is not enough": ANSWERS,
     "the reset": ANSWERS,
     "usual": ["training", *ANSWERS],
+    "more networks": ["training", *ANSWERS],
     "real values": ["training", *ERRORS, *PRICES],
+    "more real values": ["training", *ERRORS, *PRICES],
     "other layers": ["training", *ERRORS, *PRICES],
     "next value": ["training", *ERRORS, *PRICES],
+    "more series": ["training", *ERRORS, *PRICES],
     "layers": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
+    "more lags": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
     "scripts": ["command", "on windows", "all runs", EPOCHS],
     "part3": [*ANSWERS, "one at a time"],
+    "without gradients": [*ANSWERS, "one at a time"],
     "extensions": ["command", "on windows", "right after", "stays right", EPOCHS],
     "exercise 1": ["accuracy", EPOCHS, "command"],
     "exercise 2": ["accuracy", "right after", "command"],
@@ -375,11 +382,11 @@ COLUMNS |= {
 def runs_of_table(table):
     """Yield the lines of experiments.csv of a table, each with its runs, by seeds.
 
-    The runs have a column more, `plain`: the errors of the same row as it is.
+    The runs have a column more, `plain`: the errors of the same row as it is, in any table.
     """
     runs = read_runs().set_index("seed", drop=False).sort_index()
     lines = EXPERIMENTS[EXPERIMENTS.table == table]
-    plain = lines[lines.group == PLAIN].set_index("row").command
+    plain = EXPERIMENTS[EXPERIMENTS.group == PLAIN].set_index("row").command
     for line in lines.itertuples():
         of_line = runs[(runs.command == line.command) & (runs.seed <= int(line.seeds))]
         of_plain = runs[runs.command == plain.get(line.row)].on_windows

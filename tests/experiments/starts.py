@@ -2,7 +2,7 @@
 
     python -m tests.experiments.starts
 
-For each command of the first three parts of rules.png, this prints how many windows start
+For each command of rules.png and short_burn_in.png, this prints how many windows start
 from a state of zeros and, of the other windows (of all, if there are no others):
 
 - length: how much the mean length of the state (of h and c, as one vector) at the start

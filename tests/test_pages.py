@@ -77,6 +77,7 @@ FIGURES = [
         "Why part 3 fails",
         f"{percent(LONG_SAMPLES, 'reading_on')} {int(LONG_SAMPLES.split()[-1]):,}",
     ),
+    (REPORT, "Questions from readers", percent(ONES, "on_windows")),
     (REPORT, "The article's extensions", counts_of_shorter("--context 10 --length 30")),
     (REPORT, "The article's extensions", counts_of_shorter("")),
     (REPORT, "When does it count?", burn_in_that_is_enough()),

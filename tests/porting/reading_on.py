@@ -201,10 +201,11 @@ def _steps(model, steps):
 
 # ---- Copies
 #
-# A network is copied twice: to one for windows of any length, and from this to one that answers
-# each time step. A layer is copied where it is called, as its input's shape is known there. The
-# second copy ends with the last tensors that have time steps, such as the output of an LSTM,
-# which now returns all of its answers. What followed the LSTM becomes an EachStep.
+# A network is copied twice. The first copy answers windows of any length. If there are networks
+# in the network, it has their layers in their place. The second copy is made of the first one,
+# and answers each time step. It ends with the last tensors that have time steps, such as the
+# output of an LSTM, which now returns all of its answers. What followed the LSTM becomes an
+# EachStep.
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -225,7 +226,7 @@ class EachStep(layers.Wrapper):
         for x, taken in zip(inputs, self.layer.inputs):
             sizes = [1 if size is None else size for size in taken.shape[1:]]
             parts.append(keras.ops.reshape(x, (-1, *sizes)))
-        answers = self.layer(parts if len(parts) > 1 else parts[0])
+        answers = self.layer(_one_or_all(parts))
         return keras.ops.reshape(answers, (batch_size, steps, *answers.shape[1:]))
 
 
@@ -234,41 +235,60 @@ def _copies(model, shape=(None, None), stateful=False):
 
     shape, stateful: of the second one; its batch size and its number of time steps.
     """
-    features = model.inputs[0].shape[2:]
     before = random.getstate()
     try:
-        with _trial("the network cannot be copied"), _own_classes(model):
+        with _trial("the network cannot be copied"), _own_code(model):
             options = {"stateful": False, "unroll": False}
-            plain = _clone(model, (None, None, *features), options)
+            plain = _clone(model, model.outputs, (None, None), options)
+            ends, head = _split(plain)
             options = {"return_sequences": True, "stateful": stateful}
-            each_step = _clone(plain, (*shape, *features), options, each_step=True)
+            each_step = _clone(plain, ends, shape, options)
+            if head:
+                name = _new_name("each_step", [part.name for part in each_step.layers])
+                answer = EachStep(head, name=name)(each_step.outputs)
+                each_step = keras.Model(each_step.input, answer, name=plain.name)
             return plain, each_step
     finally:  # Keras has drawn seeds of new layers from it.
         random.setstate(before)
 
 
-def _own_classes(model):
-    """Return a scope in which Keras finds the layers' classes, also those that are yours."""
-    own = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+def _own_code(model):
+    """Return a scope in which Keras finds classes and functions of yours by their names."""
+    own = {}
+    for layer in model._flatten_layers():
+        # Among its attributes may be an activation or a constraint.
+        for part in (layer, *vars(layer).values()):
+            code = part if hasattr(part, "__name__") else type(part)
+            if not _is_of_keras(code):
+                own[code.__name__] = code
     return keras.saving.custom_object_scope(own)
 
 
-def _clone(model, shape, options, each_step=False):
-    """Return a copy of a network for another shape.
+def _clone(model, outputs, shape, options):
+    """Return a copy of a network, or of its part that leads to these outputs.
 
+    shape: of the copy's input: batch size and number of time steps.
     options: for layers that have them, such as stateful.
-    each_step: let it answer each time step. The network must take any number of them.
     """
-    clones = {}
+    clones, names = {}, []
 
-    def call_clone(layer, *args, **others):
+    # Keras calls this in place of each layer, from the input to the outputs. A layer is copied
+    # here, as the shape of its input is known.
+    def call_clone(layer, *args, **kwargs):
+        network = getattr(layer, "_functional", layer)  # of a Sequential
+        if hasattr(network, "_run_through_graph"):  # Do the same with its layers.
+            return network._run_through_graph(args, lambda part: part, call_clone)
+        if _takes_last_step(layer, args):
+            # If the number of steps is not known, Keras cannot see that x[:, -1:] has one.
+            x, key = args
+            last_step = x[(slice(None), -1, *key[2:])]
+            return keras.ops.expand_dims(last_step, 1)
         with _trial(f"{layer.name!r} cannot be copied for any number of time steps"):
             if layer not in clones:
-                x = keras.tree.flatten((args, others))[0]
-                x_shape = getattr(x, "shape", None)
-                clones[layer] = _clone_layer(layer, x_shape, options, each_step)
-            answers = clones[layer](*args, **others)
-        if getattr(layer, "return_state", False) and not each_step:
+                x = keras.tree.flatten((args, kwargs))[0]
+                clones[layer] = _clone_layer(layer, x, options, names)
+            answers = clones[layer](*args, **kwargs)
+        if getattr(layer, "return_state", False):
             # Return the last output in place of the first state, which equals it. From an
             # output, _split finds back to a tensor with time steps, but not from a state.
             output, _, *states = answers
@@ -276,18 +296,17 @@ def _clone(model, shape, options, each_step=False):
             return [output, last, *states]
         return answers
 
-    ends, head = _split(model) if each_step else (model.outputs, None)
-    body = keras.Model(model.inputs[0], ends)  # not compiled
-    inputs = keras.Input(batch_shape=shape, dtype=model.inputs[0].dtype)
+    body = keras.Model(model.inputs[0], outputs)  # not compiled
+    first = model.inputs[0]
+    inputs = keras.Input(batch_shape=(*shape, *first.shape[2:]), dtype=first.dtype)
     copy = keras.models.clone_model(
         body, inputs, clone_function=lambda layer: layer, call_function=call_clone
     )
-    for layer in body.layers:
-        # A nested network has got its weights in a _clone of its own.
-        if layer in clones and not isinstance(layer, keras.Model):
-            _set_weights(clones[layer], layer)
-    answer = EachStep(head)(copy.outputs) if head else copy.outputs[0]
-    return keras.Model(inputs, answer, name=_name(model))
+    for layer, clone in clones.items():
+        if isinstance(layer, layers.Layer):  # An operation such as + has no weights.
+            _set_weights(clone, layer)
+    name = model.name.replace(" ", "_")
+    return keras.Model(inputs, _one_or_all(copy.outputs), name=name)
 
 
 def _split(model):
@@ -313,7 +332,12 @@ def _split(model):
                 seen.add(x)
     if ends == [answer]:
         return ends, None
-    return ends, keras.Model(ends if len(ends) > 1 else ends[0], answer)
+    return ends, keras.Model(_one_or_all(ends), answer)
+
+
+def _one_or_all(tensors):
+    """Return the only tensor of a list, or the list, as a network of Keras takes them."""
+    return tensors if len(tensors) > 1 else tensors[0]
 
 
 def _has_steps(tensor):
@@ -328,38 +352,37 @@ def _is_recurrent(operation):
     return any(isinstance(part, layers.RNN) for part in operation._flatten_layers())
 
 
-def _clone_layer(layer, shape, options, each_step=False):
-    """Return a new layer, without weights, for inputs of a shape.
+def _clone_layer(layer, x, options, names):
+    """Return a new layer, without weights, to be called with x.
 
-    options, each_step: as of _clone.
+    options: as of _clone. names: of the layers that the copy of the network has already.
     """
-    if isinstance(layer, keras.Model):  # nested
-        return _clone(layer, shape, options, each_step)
+    name = _new_name(layer.name, names)
     if isinstance(layer, EachStep):
-        return EachStep(_clone_at_a_step(layer.layer))
+        return EachStep(_clone_at_a_step(layer.layer), name=name)
     # A TimeDistributed takes one fixed number of steps. An EachStep takes any.
     if isinstance(layer, layers.TimeDistributed):
-        step = keras.Input(shape[2:])
-        answer = _clone_layer(layer.layer, (None, *shape[2:]), {})(step)
-        return EachStep(keras.Model(step, answer))
+        step = keras.Input(x.shape[2:], dtype=x.dtype)
+        answer = _clone_at_a_step(layer.layer)(step)
+        return EachStep(keras.Model(step, answer), name=name)
     # Keras cannot copy a Lambda whose function has no name.
     if isinstance(layer, layers.Lambda):
         return layers.Lambda(
             layer.function,
-            name=_name(layer),
+            name=name,
             mask=layer.mask,
             arguments=layer.arguments,
             dtype=layer.dtype_policy,
         )
     config = layer.get_config()
     if "name" in config:
-        config["name"] = _name(layer)
-    for name in config:
-        value = getattr(layer, name, None)
+        config["name"] = name
+    for option in config:
+        value = getattr(layer, option, None)
         if hasattr(value, "__name__"):  # a function, which Keras may not know by name
-            config[name] = value
-        if name in options:
-            config[name] = options[name]
+            config[option] = value
+        if option in options:
+            config[option] = options[option]
     if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
@@ -367,16 +390,28 @@ def _clone_layer(layer, shape, options, each_step=False):
     return type(layer).from_config(config)
 
 
-def _name(layer):
-    """Return a name for the copy of a layer. TensorFlow cannot compile one with spaces."""
-    return layer.name.replace(" ", "_")
+def _new_name(name, names):
+    """Return a name that is not one of `names` yet, and add it to them."""
+    name = name.replace(" ", "_")  # TensorFlow cannot compile one with spaces.
+    while name in names:
+        name += "_"
+    names.append(name)
+    return name
+
+
+def _takes_last_step(operation, args):
+    """Return whether an operation is x[:, -1:], or x[:, -1:, ...]."""
+    if type(operation).__name__ != "GetItem":
+        return False
+    _, key = args
+    return isinstance(key, tuple) and key[:2] == (slice(None), slice(-1, None))
 
 
 def _clone_at_a_step(layer):
-    """Return a copy of a layer inside an EachStep that the first copy of a network has."""
+    """Return a copy of what is called for each time step: a layer, or a network of layers."""
     if isinstance(layer, keras.Model):
         return keras.models.clone_model(layer, None, _clone_at_a_step)
-    return _clone_layer(layer, None, {})
+    return _clone_layer(layer, None, {}, [])
 
 
 def _set_weights(network, model):
@@ -428,15 +463,16 @@ def _cause_of_reading(call, steps, sequences):
         if ids.min() < 0 or ids.max() >= layer.input_dim:
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    is_network = isinstance(layer, keras.Model)
-    if is_network and (len(layer.inputs) > 1 or len(layer.outputs) > 1):
-        return "is a network of several inputs or outputs"
-    if any(map(_is_second_state, inputs)):
-        return "takes a second state of a layer, which has no time steps"
-    if isinstance(layer, layers.Lambda) or not _is_of_keras(type(layer)):
+    if any(map(_is_another_state, inputs)):
+        return "takes a state that is not a layer's last output"
+    code = type(getattr(layer, "cell", layer))
+    if code is layers.Lambda or not _is_of_keras(code):
         return f"is code of yours: {ASK}"
+    if getattr(layer, "compute_dtype", None) == "bfloat16":
+        return "computes in bfloat16, which rounds by up to 0.4 %: use float32"
     # All below is about layers that get time steps.
-    if len(inputs[0].shape) < 3 or inputs[0].shape[1] not in (None, steps):
+    rank = len(inputs[0].shape)
+    if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
     if isinstance(layer, layers.RNN):  # ConvLSTM1D, too: it convolves no time steps
         if _has_first_state(call):
@@ -444,6 +480,9 @@ def _cause_of_reading(call, steps, sequences):
         return None
     if "Pooling" in name:
         return "pools time steps"
+    axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
+    if 1 in axes or 1 - rank in axes:
+        return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
     if name == "GetItem" and _has_number(call.arguments.args[1]):  # 1: the key
@@ -506,7 +545,7 @@ def _naming_causes(network, cause_of, steps, sequences):
         yield
     except _Failure as failure:
         causes = []
-        with _own_classes(network):
+        with _own_code(network):
             for call in _calls(network):
                 cause = cause_of(call, steps, sequences)
                 if cause:
@@ -557,10 +596,14 @@ def _has_first_state(call):
     return any(state is not None for state in states)
 
 
-def _is_second_state(tensor):
-    """Return whether a tensor is the second state of a recurrent layer, such as c of an LSTM."""
+def _is_another_state(tensor):
+    """Return whether a tensor is a state that is not the last output, such as c of an LSTM."""
     operation, _, number = tensor._keras_history  # 0: the output, 1: the first state
-    return isinstance(operation, layers.RNN) and number > 1
+    if not isinstance(operation, layers.RNN) or number == 0:
+        return False
+    return number > 1 or hasattr(
+        operation.cell, "cells"
+    )  # several cells: the first one's
 
 
 def _words_of(error):

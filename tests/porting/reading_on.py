@@ -135,8 +135,7 @@ def live_of(model, values, steps=None, batch_size=1):
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
     reader = reader_of(model, values, steps)
-    # Row 1 starts at the first value, row 2 at the second one, and so on.
-    X = np.array([np.roll(values, -row, axis=0) for row in range(batch_size)])
+    X = np.stack([values] * batch_size)
     expected = _answers(reader, X)
     with _naming_causes(reader, _cause_of_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)

@@ -81,7 +81,8 @@ def encoder():
     x = {name: keras.Input((None, 2), name=name) for name in ("steps", "more")}
     shared = Dense(2)
     steps = shared(x["steps"]) * x["more"]
-    return keras.Model(x, {"steps": steps, "last": shared(SimpleRNN(2)(steps))})
+    _, state = SimpleRNN(2, return_state=True)(steps)
+    return keras.Model(x, {"steps": steps, "last": shared(state)})
 
 
 def many_layers(x):
@@ -89,8 +90,9 @@ def many_layers(x):
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
     coded = encoder()({"steps": x, "more": x + 1})
     x = layers.LayerNormalization()(coded["steps"])
-    output, state = SimpleRNN(3, return_state=True)(x)
-    decoder = layers.RepeatVector(2)(layers.Concatenate()([output, coded["last"]]))
+    all_of_it, state = SimpleRNN(3, return_state=True, **MANY)(x)
+    both = layers.Concatenate()([all_of_it[:, -1], coded["last"]])
+    decoder = layers.RepeatVector(2)(both)
     return Dense(2)(SimpleRNN(3, **MANY)(decoder, initial_state=state))
 
 

@@ -5,7 +5,7 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
 Both are tested on your values, to 1 % of how much answers vary. A layer of your own is copied
-from its get_config. If an option is missing there that matters only past a window, no test can
+from its get_config. If this leaves out an option that matters only past a window, no test can
 see it. Copy this file, and stateful.py for live networks: see README.md.
 
 In this order: the four functions above, what they are given, copies, causes, comparisons, errors.
@@ -34,12 +34,15 @@ SAME = 0.01
 ROUNDING = 1e-6
 # About so many windows are compared. More would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
-# A network of a fixed batch size is called about so many times for this, at most.
+# If a network has a fixed batch size, about so many batches of windows are compared at most.
 MOST_BATCHES = 32
 
 
 def windows_and_answers(pairs, steps, each_step=False):
-    """Return all windows of some sequences, each one time step later, and right answers.
+    """Return all windows of some sequences, and the right answers to them.
+
+    A window starts one time step after the one before it.
+
 
     pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
         (time steps, outputs), or class ids, (time steps,).
@@ -57,12 +60,12 @@ def windows_and_answers(pairs, steps, each_step=False):
 def check(
     model, stretches, naive, steps=None, error=None, reader=None, by_number=False
 ):
-    """Return mean errors on windows, reading on, and of naive answers, early and late.
+    """Return mean errors, early and late: on windows, reading on, and of naive answers.
 
     model: trained. Its windows start from a zero state, also if it is stateful.
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs), in the form of the model's, or only to the last of these time steps.
+        (time steps, outputs), in the form of the model's. The first ones may be left out.
     steps: of the training's windows; needed if the model takes any length.
     error: a loss's name, or a function (right, answers): an error per time step. Else the model's.
     reader: network for any length that answers each time step; it gets the model's weights.
@@ -84,32 +87,36 @@ def check(
         else:
             # A copy reads the windows, as the model may take only a fixed batch size.
             window_reader, reader = _copies(model)
-        typical = _compare_reader(model, reader, sequences, steps)
-        loss = _loss(model, error, typical)
+        of_model = _compare_reader(model, reader, sequences, steps)
+        loss = _loss(model, error, of_model)
         for values, right in stretches:
             on_windows = _answers(window_reader, _windows(values, steps))
             reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
-            # _compare_reader has read only one stretch as a whole.
-            _compare(reading_on[steps - 1], on_windows[0], typical, LATER_VALUES)
+            # _compare_reader has read one stretch as a whole, and here are all. Both answers
+            # are to the last value of the first window.
+            _compare(reading_on[steps - 1], on_windows[0], of_model, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
-            for name in naive:  # A function may write into its values.
-                ways[name] = np.atleast_1d(naive[name](values.copy()))
+            for name in naive:
+                copied = values.copy()  # A function may write into its values.
+                ways[name] = np.atleast_1d(
+                    naive[name](copied)
+                )  # It may return one number.
             errors = {}
             for way, answers in ways.items():
                 errors[way] = _errors(loss, right, answers, way)
             tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
-        return sum(errors[:shortest] for errors in tables) / len(tables)
+        return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
     return _early_and_late(tables, steps)
 
 
 def reader_of(model, values, steps=None):
     """Return a copy that reads sequences of any length, and answers at each time step.
 
-    values: a real sequence, (time steps, ...), best more than twice as long as a window.
+    values: a sequence of your data, (time steps, ...), best of more than two windows' length.
     steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if a copy answers otherwise than the model, or depends on later values.
@@ -139,11 +146,13 @@ def live_of(model, values, steps=None, batch_size=1):
     expected = _answers(reader, X)
     with _naming_causes(reader, _cause_of_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)
-        # As reset_states will do: a cell that starts from another state must fail here.
+        # A new layer starts from the state that its cell asks for, but after reset_states, it
+        # starts from zeros. Set them here, too: if a cell needs another state, this fails.
         _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
-        _compare(answers, expected, expected[0], ONE_BY_ONE)
+        of_first_row = expected[0]
+        _compare(answers, expected, of_first_row, ONE_BY_ONE)
     _set_states_to_zero(live)
     return live
 
@@ -201,9 +210,9 @@ def _steps(model, steps):
 # ---- Copies
 #
 # A network is copied twice. The first copy answers windows of any length. If there are networks
-# in the network, it has their layers in their place. The second copy is made of the first one,
-# and answers each time step. It ends with the last tensors that have time steps, such as the
-# output of an LSTM, which now returns all of its answers. What followed the LSTM becomes an
+# in the network, the copy has their layers in their place. The second copy is made of the first
+# one, and answers each time step. It ends with the last tensors that have time steps, such as
+# the output of an LSTM, which now returns all of its answers. What followed the LSTM becomes an
 # EachStep.
 
 
@@ -216,11 +225,13 @@ class EachStep(layers.Wrapper):
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):  # Keras may give it a mask.
+    def call(
+        self, inputs, mask=None
+    ):  # Keras may give a mask. It is passed on by Keras.
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        # For the network, all time steps are rows of one batch. If it expects time steps (a
-        # size of None), as one that begins with x[:, -1], it gets one.
+        # For the network, all time steps are rows of one batch. If it begins with x[:, -1], its
+        # input has an axis of time steps, of an unknown size (None). Then it gets one step.
         parts = []
         for x, taken in zip(inputs, self.layer.inputs):
             sizes = [1 if size is None else size for size in taken.shape[1:]]
@@ -230,24 +241,17 @@ class EachStep(layers.Wrapper):
 
 
 def _copies(model, shape=(None, None), stateful=False):
-    """Return two copies, not compiled. Both take any length; the second answers each time step.
+    """Return two copies, not compiled: one for any length, one that answers each time step.
 
-    shape, stateful: of the second one; its batch size and its number of time steps.
+    shape: of the second one's input, its batch size and its number of time steps.
+    stateful: whether the second one keeps its state.
     """
-    before = random.getstate()
+    before = random.getstate()  # Keras draws seeds of new layers from it.
     try:
         with _trial("the network cannot be copied"), _own_code(model):
-            options = {"stateful": False, "unroll": False}
-            plain = _clone(model, model.outputs, (None, None), options)
-            ends, head = _split(plain)
-            options = {"return_sequences": True, "stateful": stateful}
-            each_step = _clone(plain, ends, shape, options)
-            if head:
-                name = _new_name("each_step", [part.name for part in each_step.layers])
-                answer = EachStep(head, name=name)(each_step.outputs)
-                each_step = keras.Model(each_step.input, answer, name=plain.name)
-            return plain, each_step
-    finally:  # Keras has drawn seeds of new layers from it.
+            plain = _copy_for_any_length(model)
+            return plain, _copy_for_each_step(plain, shape, stateful)
+    finally:
         random.setstate(before)
 
 
@@ -258,25 +262,23 @@ def _own_code(model):
         # Among its attributes may be an activation or a constraint.
         for part in (layer, *vars(layer).values()):
             code = part if hasattr(part, "__name__") else type(part)
-            if not _is_of_keras(code):
+            if not _is_of_keras(code) and code.__module__ != "builtins":
                 own[code.__name__] = code
     return keras.saving.custom_object_scope(own)
 
 
-def _clone(model, outputs, shape, options):
-    """Return a copy of a network, or of its part that leads to these outputs.
-
-    shape: of the copy's input: batch size and number of time steps.
-    options: for layers that have them, such as stateful.
-    """
+def _copy_for_any_length(model):
+    """Return the first copy, with the weights of the network."""
     clones, names = {}, []
 
-    # Keras calls this in place of each layer, from the input to the outputs. A layer is copied
-    # here, as the shape of its input is known.
+    # Keras calls this in place of each layer, from the input to the answer. A layer is copied
+    # when it is called first, as the shape of its input is known then.
     def call_clone(layer, *args, **kwargs):
         network = getattr(layer, "_functional", layer)  # of a Sequential
-        if hasattr(network, "_run_through_graph"):  # Do the same with its layers.
+        if hasattr(network, "_run_through_graph"):  # Call this for each of its layers.
             return network._run_through_graph(args, lambda part: part, call_clone)
+        if isinstance(layer, (layers.TimeDistributed, EachStep)):
+            return call_at_each_step(layer, args)
         if _takes_last_step(layer, args):
             # If the number of steps is not known, Keras cannot see that x[:, -1:] has one.
             x, key = args
@@ -284,27 +286,70 @@ def _clone(model, outputs, shape, options):
             return keras.ops.expand_dims(last_step, 1)
         with _trial(f"{layer.name!r} cannot be copied for any number of time steps"):
             if layer not in clones:
-                x = keras.tree.flatten((args, kwargs))[0]
-                clones[layer] = _clone_layer(layer, x, options, names)
+                name = _new_name(layer.name, names)
+                clones[layer] = _clone_layer(layer, name, stateful=False, unroll=False)
             answers = clones[layer](*args, **kwargs)
         if getattr(layer, "return_state", False):
-            # Return the last output in place of the first state, which equals it. From an
-            # output, _split finds back to a tensor with time steps, but not from a state.
+            # Who reads the first state gets the last output instead. They are equal, but only
+            # an output can have time steps in the second copy.
             output, _, *states = answers
             last = output[:, -1] if layer.return_sequences else output
             return [output, last, *states]
         return answers
 
-    body = keras.Model(model.inputs[0], outputs)  # not compiled
+    def call_at_each_step(layer, args):
+        """Call an EachStep. (A TimeDistributed would take one fixed number of steps.)"""
+        if isinstance(layer, EachStep):
+            inputs = [
+                keras.Input(x.shape[1:], dtype=x.dtype) for x in layer.layer.inputs
+            ]
+        else:
+            inputs = [keras.Input(x.shape[2:], dtype=x.dtype) for x in args]
+        answer = call_clone(layer.layer, *inputs)
+        network = keras.Model(_one_or_all(inputs), answer)
+        return EachStep(network, name=_new_name(layer.name, names))(*args)
+
+    copy = _copy_graph(model, model.outputs, (None, None), call_clone)
+    for layer, clone in clones.items():
+        _set_weights(clone, layer)
+    return copy
+
+
+def _copy_for_each_step(plain, shape, stateful):
+    """Return the second copy, made of the first one. It has the same layers EachStep."""
+    clones = {}
+
+    def call_clone(layer, *args, **kwargs):
+        if isinstance(layer, EachStep):
+            return layer(*args, **kwargs)
+        if layer not in clones:
+            options = {"return_sequences": True, "stateful": stateful}
+            clones[layer] = _clone_layer(layer, layer.name, **options)
+        return clones[layer](*args, **kwargs)
+
+    ends, head = _split(plain)
+    copy = _copy_graph(plain, ends, shape, call_clone)
+    for layer, clone in clones.items():
+        _set_weights(clone, layer)
+    if not head:
+        return copy
+    name = _new_name("each_step", [layer.name for layer in copy.layers])
+    answer = EachStep(head, name=name)(copy.outputs)
+    return keras.Model(copy.input, answer, name=copy.name)
+
+
+def _copy_graph(model, outputs, shape, call):
+    """Return a network of another input shape: model as far as these outputs, not compiled.
+
+    call: function (layer, *args, **kwargs) that is called in place of a layer.
+    """
+    body = keras.Model(model.inputs[0], outputs)
     first = model.inputs[0]
     inputs = keras.Input(batch_shape=(*shape, *first.shape[2:]), dtype=first.dtype)
     copy = keras.models.clone_model(
-        body, inputs, clone_function=lambda layer: layer, call_function=call_clone
+        body, inputs, clone_function=lambda layer: layer, call_function=call
     )
-    for layer, clone in clones.items():
-        if isinstance(layer, layers.Layer):  # An operation such as + has no weights.
-            _set_weights(clone, layer)
-    name = model.name.replace(" ", "_")
+    name = _new_name(model.name, [])
     return keras.Model(inputs, _one_or_all(copy.outputs), name=name)
 
 
@@ -329,7 +374,7 @@ def _split(model):
             if x not in seen:
                 waiting.append(x)
                 seen.add(x)
-    if ends == [answer]:
+    if ends[0] is answer:
         return ends, None
     return ends, keras.Model(_one_or_all(ends), answer)
 
@@ -351,19 +396,19 @@ def _is_recurrent(operation):
     return any(isinstance(part, layers.RNN) for part in operation._flatten_layers())
 
 
-def _clone_layer(layer, x, options, names):
-    """Return a new layer, without weights, to be called with x.
+def _takes_last_step(operation, args):
+    """Return whether an operation is x[:, -1:], or x[:, -1:, ...]."""
+    if type(operation).__name__ != "GetItem":
+        return False
+    _, key = args
+    return isinstance(key, tuple) and key[:2] == (slice(None), slice(-1, None))
 
-    options: as of _clone. names: of the layers that the copy of the network has already.
+
+def _clone_layer(layer, name, **options):
+    """Return a new layer of this name, without weights.
+
+    options: they take the place of those of the layer, if it has them.
     """
-    name = _new_name(layer.name, names)
-    if isinstance(layer, EachStep):
-        return EachStep(_clone_at_a_step(layer.layer), name=name)
-    # A TimeDistributed takes one fixed number of steps. An EachStep takes any.
-    if isinstance(layer, layers.TimeDistributed):
-        step = keras.Input(x.shape[2:], dtype=x.dtype)
-        answer = _clone_at_a_step(layer.layer)(step)
-        return EachStep(keras.Model(step, answer), name=name)
     # Keras cannot copy a Lambda whose function has no name.
     if isinstance(layer, layers.Lambda):
         return layers.Lambda(
@@ -374,17 +419,16 @@ def _clone_layer(layer, x, options, names):
             dtype=layer.dtype_policy,
         )
     config = layer.get_config()
-    if "name" in config:
-        config["name"] = name
     for option in config:
         value = getattr(layer, option, None)
         if hasattr(value, "__name__"):  # a function, which Keras may not know by name
             config[option] = value
-        if option in options:
-            config[option] = options[option]
+    options["name"] = name
+    config.update({key: options[key] for key in options if key in config})
     if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
+        # The first size may be the number of time steps: let Keras find it.
         config["target_shape"] = (-1, *layer.target_shape[1:])
     return type(layer).from_config(config)
 
@@ -398,36 +442,23 @@ def _new_name(name, names):
     return name
 
 
-def _takes_last_step(operation, args):
-    """Return whether an operation is x[:, -1:], or x[:, -1:, ...]."""
-    if type(operation).__name__ != "GetItem":
-        return False
-    _, key = args
-    return isinstance(key, tuple) and key[:2] == (slice(None), slice(-1, None))
-
-
-def _clone_at_a_step(layer):
-    """Return a copy of what is called for each time step: a layer, or a network of layers."""
-    if isinstance(layer, keras.Model):
-        return keras.models.clone_model(layer, None, _clone_at_a_step)
-    return _clone_layer(layer, None, {}, [])
-
-
-def _set_weights(network, model):
-    """Set the weights of a network to those of a model."""
-    network.set_weights(model.get_weights())
-    for layer in network._flatten_layers():
+def _set_weights(copy, original):
+    """Give a network, a layer or an operation the weights of another one."""
+    if not isinstance(copy, layers.Layer):  # An operation such as + has no weights.
+        return
+    copy.set_weights(original.get_weights())
+    for layer in copy._flatten_layers():
         if isinstance(layer, layers.Normalization):
-            layer.finalize_state()
+            layer.finalize_state()  # It computes what it uses from its weights.
 
 
 def _set_states_to_zero(network):
-    """Set the states of recurrent layers to zero."""
-    for state, zeros in _zero_states(network):
+    """Do what reset_states of stateful.py does, so that check needs only this file."""
+    for state, zeros in _states_and_zeros(network):
         state.assign(zeros)
 
 
-def _zero_states(network):
+def _states_and_zeros(network):
     """Return pairs of the states of recurrent layers, and zeros for each."""
     parts = network._flatten_layers()
     recurrent = [part for part in parts if isinstance(part, layers.RNN)]
@@ -462,10 +493,15 @@ def _cause_of_reading(call, steps, sequences):
         if ids.min() < 0 or ids.max() >= layer.input_dim:
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    if any(map(_is_another_state, inputs)):
+    if any(map(_is_inner_state, inputs)):
         return "takes a state that is not a layer's last output"
-    code = type(getattr(layer, "cell", layer))
-    if code is layers.Lambda or not _is_of_keras(code):
+    parts = [
+        layer,
+        getattr(layer, "cell", layer),
+    ]  # An RNN of Keras may have a cell of yours.
+    if isinstance(layer, layers.Lambda) or not all(
+        _is_of_keras(type(p)) for p in parts
+    ):
         return f"is code of yours: {ASK}"
     if getattr(layer, "compute_dtype", None) == "bfloat16":
         return "computes in bfloat16, which rounds by up to 0.4 %: use float32"
@@ -473,14 +509,14 @@ def _cause_of_reading(call, steps, sequences):
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
-    if isinstance(layer, layers.RNN):  # ConvLSTM1D, too: it convolves no time steps
+    if isinstance(layer, layers.RNN):
         if _has_first_state(call):
             return "starts from a state that another layer returns"
-        return None
+        return None  # The convolutions of a ConvLSTM1D, too, see one time step each.
     if "Pooling" in name:
         return "pools time steps"
     axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    if 1 in axes or 1 - rank in axes:
+    if 1 in axes or 1 - rank in axes:  # 1 - rank: axis 1, counted from the last one
         return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
@@ -490,9 +526,9 @@ def _cause_of_reading(call, steps, sequences):
         return "is a convolution that is not causal"
     if "Attention" in name and not call.arguments.kwargs.get("use_causal_mask"):
         return "attends to later time steps, without use_causal_mask"
-    # Operations such as x[:, -1], and nested LSTMs, may leave out all steps but the last.
-    keeps_steps = isinstance(layer, layers.Layer) and not _is_recurrent(layer)
-    if keeps_steps and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
+    # Operations such as x[:, -1], and networks, may leave out all steps but the last.
+    must_keep_steps = isinstance(layer, layers.Layer) and not _is_network(layer)
+    if must_keep_steps and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
     return None
 
@@ -500,7 +536,7 @@ def _cause_of_reading(call, steps, sequences):
 def _cause_of_live(call, steps, sequences):
     """Return why a layer that reads on may not do so live, or None.
 
-    This is the place for a new cause of live_of.
+    This is the place for a new cause of live_of. The layers are those of the copy that reads on.
     """
     layer = call.operation
     name = type(layer).__name__
@@ -544,11 +580,10 @@ def _naming_causes(network, cause_of, steps, sequences):
         yield
     except _Failure as failure:
         causes = []
-        with _own_code(network):
-            for call in _calls(network):
-                cause = cause_of(call, steps, sequences)
-                if cause:
-                    causes.append(f"{call.operation.name!r} {cause}")
+        for call in _calls(network):
+            cause = cause_of(call, steps, sequences)
+            if cause:
+                causes.append(f"{call.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
         causes = "; ".join(dict.fromkeys(causes)) or ASK
@@ -566,7 +601,7 @@ def _calls(network):
             calls.append(call)
             if isinstance(call.operation, keras.Model):
                 calls += _calls(call.operation)
-    return [call for call in calls if call.input_tensors]
+    return [call for call in calls if call.input_tensors]  # An input has none.
 
 
 def _is_of_keras(code):
@@ -575,17 +610,27 @@ def _is_of_keras(code):
     return module.startswith("keras.")
 
 
+def _is_network(layer):
+    """Return whether a layer is a network, or has a recurrent layer in it."""
+    return isinstance(layer, keras.Model) or _is_recurrent(layer)
+
+
 def _is_input(tensor):
     """Return whether a tensor is an input of a network."""
     return isinstance(tensor._keras_history.operation, layers.InputLayer)
 
 
 def _has_number(key):
-    """Return whether a key takes time steps by their numbers, but not as x[:, -1]."""
+    """Return whether a key takes time steps by their numbers, not all or the last one."""
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
     step = key[1]
-    return isinstance(step, (int, slice)) and step not in (-1, slice(None))
+    can_be_read_on = [
+        -1,
+        slice(-1, None),
+        slice(None),
+    ]  # as x[:, -1], x[:, -1:], x[:, :]
+    return isinstance(step, (int, slice)) and step not in can_be_read_on
 
 
 def _has_first_state(call):
@@ -595,23 +640,27 @@ def _has_first_state(call):
     return any(state is not None for state in states)
 
 
-def _is_another_state(tensor):
-    """Return whether a tensor is a state that is not the last output, such as c of an LSTM."""
+def _is_inner_state(tensor):
+    """Return whether a tensor is a state that is no output, such as c of an LSTM."""
     operation, _, number = tensor._keras_history  # 0: the output, 1: the first state
     if not isinstance(operation, layers.RNN) or number == 0:
         return False
-    return number > 1 or hasattr(
+    has_cells = hasattr(
         operation.cell, "cells"
-    )  # several cells: the first one's
+    )  # Then the first state is the first cell's.
+    return number > 1 or has_cells
 
 
 def _words_of(error):
-    """Return what an error of Keras or TensorFlow says, without where it was."""
+    """Return what an error of Keras or TensorFlow says, without the place in the code."""
     words = str(error)
-    if "\033[1m" in words:  # Keras prints its words in bold.
+    if "\033[1m" in words:
+        # Keras prints in bold: "Exception encountered when calling ...", then its words.
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
-    else:  # TensorFlow's message is the last line that names no node of the graph.
+    else:
+        # TensorFlow has lines such as "indices[0,1] = 7 is not in [0, 4)", and before them
+        # others that name nodes of its graph, such as {{node functional/embedding/Gather}}.
         lines = [line for line in words.splitlines() if line.strip()]
         words = [line for line in lines if "{{node" not in line][-1:]
         words = re.sub(r"{{function_node .*?}}", "", "".join(words))
@@ -650,9 +699,10 @@ def _compare_reader(model, reader, sequences, steps):
     """
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
-    # Read two windows' length, to show what reads ahead. If the longest sequence has less than
-    # three, read less, so that several parts of this length fit into it.
-    length = min(2 * steps, (max(map(len, sequences)) + steps) // 2)
+    # Read a window and one more window's length after it, which shows what reads ahead. Short
+    # sequences have no room for several such parts. Then read half of what follows a window.
+    longest = max(map(len, sequences))
+    length = steps + min(steps, (longest - steps) // 2)
     sequences = [values for values in sequences if len(values) >= length]
     batch_size = model.inputs[0].shape[0]
     most = MOST_WINDOWS
@@ -661,20 +711,20 @@ def _compare_reader(model, reader, sequences, steps):
     most = most // len(sequences) + 1  # of each sequence
     X = np.concatenate([_windows(values, length, most) for values in sequences])
     read = _answers_to_each_step(reader, X)
-    right = _answers_to_windows(model, X[:, :steps], batch_size or len(X))
-    if right.ndim == read.ndim:  # an answer at each step
-        right = right[:, -1]
+    of_model = _answers_to_windows(model, X[:, :steps], batch_size or len(X))
+    if of_model.ndim == read.ndim:  # an answer at each step
+        of_model = of_model[:, -1]
     on_windows = _answers(reader, X[:, :steps])
-    _compare(on_windows[:, -1], right, right, AFTER_A_WINDOW)
-    _compare(on_windows, read[:, :steps], right, LATER_VALUES)
-    # 1 shows first answers that use the second value. steps + 1 shows layers that read values
-    # in pairs, of which a window may have a whole number.
+    _compare(on_windows[:, -1], of_model, of_model, AFTER_A_WINDOW)
+    _compare(on_windows, read[:, :steps], of_model, LATER_VALUES)
+    # Read two other lengths. The answer after one value cannot know the second one. And if a
+    # layer reads values in pairs, the last pair is cut after steps or after steps + 1 values.
     for seen in 1, steps + 1:
-        _compare(_answers(reader, X[:, :seen]), read[:, :seen], right, LATER_VALUES)
-    # Values may come much later: read a whole sequence. X[0] is where it begins.
+        _compare(_answers(reader, X[:, :seen]), read[:, :seen], of_model, LATER_VALUES)
+    # A layer may read values that are much later: read a whole sequence. X[0] is its beginning.
     whole = _answers_to_each_step(reader, sequences[0][np.newaxis])
-    _compare(whole[:, :length], read[:1], right, LATER_VALUES)
-    return right
+    _compare(whole[:, :length], read[:1], of_model, LATER_VALUES)
+    return of_model
 
 
 def _answers_to_windows(model, X, batch_size):
@@ -687,7 +737,7 @@ def _answers_to_windows(model, X, batch_size):
         batch = X[start : start + batch_size]
         # The last batch may have fewer windows: repeat them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
-        with keras.StatelessScope(_zero_states(model)):
+        with keras.StatelessScope(_states_and_zeros(model)):
             answer = model(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
             answers.append(keras.ops.convert_to_numpy(answer))
@@ -695,7 +745,13 @@ def _answers_to_windows(model, X, batch_size):
 
 
 def _compare(answers, expected, typical, failure):
-    """Fail if an output differs by more than 1 % of how much it varies, and than rounding."""
+    """Fail if an output differs by more than 1 % of how much it varies.
+
+    Rounding is allowed, too, if it is more.
+
+    typical: answers that show how much each output varies, (answers, outputs).
+    failure: what the message says.
+    """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a copy or reader answers {shapes}")
@@ -709,7 +765,7 @@ def _compare(answers, expected, typical, failure):
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     if (differs <= allowed).all():
         return
-    allowed[allowed == 0] = 1e-9  # an output that is always 0
+    allowed[allowed == 0] = 1e-9  # An output is always 0: do not divide by 0.
     worst = (differs / allowed).argmax()
     numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
     raise _Failure(f"{failure}, output {worst} {numbers}")
@@ -723,7 +779,9 @@ class Loss(NamedTuple):
 
     error: Callable  # (right, answers): an error per time step
     takes_ids: bool  # whether right answers may be class ids
-    of_shares: bool | None  # whether answers must be probabilities; None: any numbers
+    of_probabilities: (
+        bool | None
+    )  # whether answers must be probabilities; None: any numbers
 
 
 def _loss(model, error, typical):
@@ -732,7 +790,7 @@ def _loss(model, error, typical):
     typical: answers of the model.
     """
     if callable(error):
-        return Loss(error, takes_ids=True, of_shares=None)
+        return Loss(error, takes_ids=True, of_probabilities=None)
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
@@ -746,12 +804,13 @@ def _loss(model, error, typical):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(call(*tensors))
 
+    # Of a name, an object or a function of Keras, this is part of what Python prints.
     is_of_classes = "categorical" in str(given).lower()
-    of_shares = _are_shares(typical) if is_of_classes else None
-    return Loss(error_of, _takes_ids(loss), of_shares)
+    of_probabilities = _are_probabilities(typical) if is_of_classes else None
+    return Loss(error_of, _takes_ids(loss), of_probabilities)
 
 
-def _are_shares(answers):
+def _are_probabilities(answers):
     """Return whether answers are probabilities of several classes, which add up to 1."""
     rounding = 0.01  # of floats of 16 bits
     sums = answers.sum(axis=-1)
@@ -776,12 +835,16 @@ def _errors(loss, right, answers, name):
     if n_missing == len(right):  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # A loss that takes no ids would broadcast them, without a word.
-    is_one_per_step = right.size == len(answers) and answers.size > len(answers)
-    if right.shape != answers.shape and not (loss.takes_ids and is_one_per_step):
+    # One number for each step, but several outputs: class ids. A loss that takes no ids would
+    # compare each output with the id, without a word.
+    are_ids = right.size == len(answers) and answers.size > len(answers)
+    if right.shape != answers.shape and not (loss.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    if loss.of_shares is not None and _are_shares(answers) != loss.of_shares:
-        form = "probabilities" if loss.of_shares else "logits"
+    if (
+        loss.of_probabilities is not None
+        and _are_probabilities(answers) != loss.of_probabilities
+    ):
+        form = "probabilities" if loss.of_probabilities else "logits"
         raise ValueError(f"{name}: give {form}, as the network answers")
     errors = np.asarray(loss.error(right, answers))
     is_each = errors.shape[:1] == right.shape[:1]
@@ -789,12 +852,9 @@ def _errors(loss, right, answers, name):
         # The error of a time step must not depend on others. So the first and the last one
         # must be the same if their steps stand alone.
         alone = [loss.error(right[[i]], answers[[i]]) for i in (0, -1)]
-        near = {
-            "rtol": 1e-3,
-            "atol": 1e-4 * np.nanmax(np.abs(errors)),
-        }  # but for rounding
-        ends = errors[[0, -1]]
-        is_each = np.allclose(ends, np.concatenate(alone), **near, equal_nan=True)
+        ends, alone = errors[[0, -1]], np.concatenate(alone)
+        rounding = 1e-4 * np.nanmax(np.abs(errors))
+        is_each = np.allclose(ends, alone, rtol=1e-3, atol=rounding, equal_nan=True)
     if not is_each:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
@@ -806,8 +866,8 @@ def _early_and_late(tables, steps):
     rows = {"after 1 to 5": [], "late": []}
     for errors in tables:
         middle = (len(errors) + steps) // 2  # of what follows the first window
-        rows["after 1 to 5"].append(errors[:5].mean(skipna=False))
-        rows["late"].append(errors[middle:].mean(skipna=False))
+        rows["after 1 to 5"].append(errors.iloc[:5].mean(skipna=False))
+        rows["late"].append(errors.iloc[middle:].mean(skipna=False))
     frames = {row: pd.DataFrame(rows[row]) for row in rows}
     means = pd.DataFrame({row: frames[row].mean(skipna=False) for row in frames}).T
     spread = [frames[row]["reading on"].sem(skipna=False) for row in frames]

@@ -225,9 +225,7 @@ class EachStep(layers.Wrapper):
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
 
-    def call(
-        self, inputs, mask=None
-    ):  # Keras may give a mask. It is passed on by Keras.
+    def call(self, inputs, mask=None):  # Keras gives a mask, and passes it on.
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
         # For the network, all time steps are rows of one batch. If it begins with x[:, -1], its
@@ -271,8 +269,7 @@ def _copy_for_any_length(model):
     """Return the first copy, with the weights of the network."""
     clones, names = {}, []
 
-    # Keras calls this in place of each layer, from the input to the answer. A layer is copied
-    # when it is called first, as the shape of its input is known then.
+    # Keras calls this in place of each layer, from the input to the answer.
     def call_clone(layer, *args, **kwargs):
         network = getattr(layer, "_functional", layer)  # of a Sequential
         if hasattr(network, "_run_through_graph"):  # Call this for each of its layers.
@@ -297,14 +294,13 @@ def _copy_for_any_length(model):
             return [output, last, *states]
         return answers
 
+    # A TimeDistributed takes one fixed number of steps. An EachStep takes its place.
     def call_at_each_step(layer, args):
-        """Call an EachStep. (A TimeDistributed would take one fixed number of steps.)"""
         if isinstance(layer, EachStep):
-            inputs = [
-                keras.Input(x.shape[1:], dtype=x.dtype) for x in layer.layer.inputs
-            ]
+            taken = [(x.shape[1:], x.dtype) for x in layer.layer.inputs]
         else:
-            inputs = [keras.Input(x.shape[2:], dtype=x.dtype) for x in args]
+            taken = [(x.shape[2:], x.dtype) for x in args]
+        inputs = [keras.Input(shape, dtype=dtype) for shape, dtype in taken]
         answer = call_clone(layer.layer, *inputs)
         network = keras.Model(_one_or_all(inputs), answer)
         return EachStep(network, name=_new_name(layer.name, names))(*args)
@@ -316,11 +312,11 @@ def _copy_for_any_length(model):
 
 
 def _copy_for_each_step(plain, shape, stateful):
-    """Return the second copy, made of the first one. It has the same layers EachStep."""
+    """Return the second copy, made of the first one."""
     clones = {}
 
     def call_clone(layer, *args, **kwargs):
-        if isinstance(layer, EachStep):
+        if isinstance(layer, EachStep):  # Share it: nothing in it changes.
             return layer(*args, **kwargs)
         if layer not in clones:
             options = {"return_sequences": True, "stateful": stateful}
@@ -453,7 +449,7 @@ def _set_weights(copy, original):
 
 
 def _set_states_to_zero(network):
-    """Do what reset_states of stateful.py does, so that check needs only this file."""
+    """Do what reset_states of stateful.py does, so that this file needs no other."""
     for state, zeros in _states_and_zeros(network):
         state.assign(zeros)
 
@@ -495,13 +491,9 @@ def _cause_of_reading(call, steps, sequences):
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     if any(map(_is_inner_state, inputs)):
         return "takes a state that is not a layer's last output"
-    parts = [
-        layer,
-        getattr(layer, "cell", layer),
-    ]  # An RNN of Keras may have a cell of yours.
-    if isinstance(layer, layers.Lambda) or not all(
-        _is_of_keras(type(p)) for p in parts
-    ):
+    cell = getattr(layer, "cell", layer)  # An RNN of Keras may have a cell of yours.
+    is_of_keras = _is_of_keras(type(layer)) and _is_of_keras(type(cell))
+    if isinstance(layer, layers.Lambda) or not is_of_keras:
         return f"is code of yours: {ASK}"
     if getattr(layer, "compute_dtype", None) == "bfloat16":
         return "computes in bfloat16, which rounds by up to 0.4 %: use float32"
@@ -625,11 +617,8 @@ def _has_number(key):
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
     step = key[1]
-    can_be_read_on = [
-        -1,
-        slice(-1, None),
-        slice(None),
-    ]  # as x[:, -1], x[:, -1:], x[:, :]
+    # As in x[:, -1], x[:, -1:] and x[:, :].
+    can_be_read_on = [-1, slice(-1, None), slice(None)]
     return isinstance(step, (int, slice)) and step not in can_be_read_on
 
 
@@ -645,10 +634,8 @@ def _is_inner_state(tensor):
     operation, _, number = tensor._keras_history  # 0: the output, 1: the first state
     if not isinstance(operation, layers.RNN) or number == 0:
         return False
-    has_cells = hasattr(
-        operation.cell, "cells"
-    )  # Then the first state is the first cell's.
-    return number > 1 or has_cells
+    # If the layer has several cells, the first state is that of the first one.
+    return number > 1 or hasattr(operation.cell, "cells")
 
 
 def _words_of(error):

@@ -5,8 +5,8 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
 Both are tested on your values, to 1 % of how much answers vary. A layer of your own is copied
-from its get_config. If this leaves out an option that matters only past a window, no test can
-see it. Copy this file, and stateful.py for live networks: see README.md.
+from its get_config. If get_config leaves out an option that matters only past a window, no test
+can see it. Copy this file, and stateful.py for live networks: see README.md.
 
 In this order: the four functions above, what they are given, copies, causes, comparisons, errors.
 """
@@ -41,12 +41,10 @@ MOST_BATCHES = 32
 def windows_and_answers(pairs, steps, each_step=False):
     """Return all windows of some sequences, and the right answers to them.
 
-    A window starts one time step after the one before it.
-
 
     pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
         (time steps, outputs), or class ids, (time steps,).
-    steps: of a window, 1 or more.
+    steps: number of time steps of a window, 1 or more. (Each window starts one step later.)
     Returns: X, (windows, steps, ...), and y, the answers to the last time steps, (windows,
         outputs), or to each of them, (windows, steps, outputs).
     Raises: ValueError for a sequence shorter than a window, or not as many answers as values.
@@ -94,15 +92,14 @@ def check(
             reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
-            # _compare_reader has read one stretch as a whole, and here are all. Both answers
-            # are to the last value of the first window.
+            # _compare_reader has read one stretch to its end. Here, all are. These two answers
+            # are to the same values, those of the first window.
             _compare(reading_on[steps - 1], on_windows[0], of_model, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:
-                copied = values.copy()  # A function may write into its values.
-                ways[name] = np.atleast_1d(
-                    naive[name](copied)
-                )  # It may return one number.
+                # A function may write into its values, and may return a single number.
+                answers = naive[name](values.copy())
+                ways[name] = np.atleast_1d(answers)
             errors = {}
             for way, answers in ways.items():
                 errors[way] = _errors(loss, right, answers, way)
@@ -147,7 +144,8 @@ def live_of(model, values, steps=None, batch_size=1):
     with _naming_causes(reader, _cause_of_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)
         # A new layer starts from the state that its cell asks for, but after reset_states, it
-        # starts from zeros. Set them here, too: if a cell needs another state, this fails.
+        # starts from zeros. Set them here, too: then a cell that needs another state answers
+        # otherwise.
         _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
@@ -210,10 +208,12 @@ def _steps(model, steps):
 # ---- Copies
 #
 # A network is copied twice. The first copy answers windows of any length. If there are networks
-# in the network, the copy has their layers in their place. The second copy is made of the first
-# one, and answers each time step. It ends with the last tensors that have time steps, such as
-# the output of an LSTM, which now returns all of its answers. What followed the LSTM becomes an
-# EachStep.
+# in the network, the copy has their layers in their place.
+#
+# The second copy is made of the first one, and answers each time step. For this, the network is
+# cut in two, behind the last tensors that have time steps, such as the output of an LSTM. What
+# is before the cut now returns all time steps. What is behind it, the head, is applied to each
+# of them by a layer EachStep.
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -228,8 +228,8 @@ class EachStep(layers.Wrapper):
     def call(self, inputs, mask=None):  # Keras gives a mask, and passes it on.
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        # For the network, all time steps are rows of one batch. If it begins with x[:, -1], its
-        # input has an axis of time steps, of an unknown size (None). Then it gets one step.
+        # All time steps become rows of one batch. The network takes inputs of (rows, features).
+        # If it begins with x[:, -1], it takes (rows, None, features): give it one time step.
         parts = []
         for x, taken in zip(inputs, self.layer.inputs):
             sizes = [1 if size is None else size for size in taken.shape[1:]]
@@ -239,10 +239,12 @@ class EachStep(layers.Wrapper):
 
 
 def _copies(model, shape=(None, None), stateful=False):
-    """Return two copies, not compiled: one for any length, one that answers each time step.
+    """Return two copies, not compiled: one for windows of any length, and a reader.
 
-    shape: of the second one's input, its batch size and its number of time steps.
-    stateful: whether the second one keeps its state.
+    The reader answers each time step.
+
+    shape: of the reader's input, its batch size and its number of time steps.
+    stateful: whether the reader keeps its state.
     """
     before = random.getstate()  # Keras draws seeds of new layers from it.
     try:
@@ -260,7 +262,7 @@ def _own_code(model):
         # Among its attributes may be an activation or a constraint.
         for part in (layer, *vars(layer).values()):
             code = part if hasattr(part, "__name__") else type(part)
-            if not _is_of_keras(code) and code.__module__ != "builtins":
+            if _is_yours(code):
                 own[code.__name__] = code
     return keras.saving.custom_object_scope(own)
 
@@ -272,11 +274,12 @@ def _copy_for_any_length(model):
     # Keras calls this in place of each layer, from the input to the answer.
     def call_clone(layer, *args, **kwargs):
         network = getattr(layer, "_functional", layer)  # of a Sequential
-        if hasattr(network, "_run_through_graph"):  # Call this for each of its layers.
+        if hasattr(network, "_run_through_graph"):
+            # It calls call_clone in place of each layer of this network.
             return network._run_through_graph(args, lambda part: part, call_clone)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
             return call_at_each_step(layer, args)
-        if _takes_last_step(layer, args):
+        if _is_slice_of_last_step(layer, args):
             # If the number of steps is not known, Keras cannot see that x[:, -1:] has one.
             x, key = args
             last_step = x[(slice(None), -1, *key[2:])]
@@ -287,8 +290,8 @@ def _copy_for_any_length(model):
                 clones[layer] = _clone_layer(layer, name, stateful=False, unroll=False)
             answers = clones[layer](*args, **kwargs)
         if getattr(layer, "return_state", False):
-            # Who reads the first state gets the last output instead. They are equal, but only
-            # an output can have time steps in the second copy.
+            # Return the last output in place of the first state (h), which equals it. A layer
+            # that reads it can then get an output of each time step, in the second copy.
             output, _, *states = answers
             last = output[:, -1] if layer.return_sequences else output
             return [output, last, *states]
@@ -296,9 +299,9 @@ def _copy_for_any_length(model):
 
     # A TimeDistributed takes one fixed number of steps. An EachStep takes its place.
     def call_at_each_step(layer, args):
-        if isinstance(layer, EachStep):
+        if isinstance(layer, EachStep):  # Its network has inputs: leave out the batch.
             taken = [(x.shape[1:], x.dtype) for x in layer.layer.inputs]
-        else:
+        else:  # Leave out the batch and the time steps.
             taken = [(x.shape[2:], x.dtype) for x in args]
         inputs = [keras.Input(shape, dtype=dtype) for shape, dtype in taken]
         answer = call_clone(layer.layer, *inputs)
@@ -316,7 +319,7 @@ def _copy_for_each_step(plain, shape, stateful):
     clones = {}
 
     def call_clone(layer, *args, **kwargs):
-        if isinstance(layer, EachStep):  # Share it: nothing in it changes.
+        if isinstance(layer, EachStep):  # Both copies may have the same one.
             return layer(*args, **kwargs)
         if layer not in clones:
             options = {"return_sequences": True, "stateful": stateful}
@@ -342,10 +345,11 @@ def _copy_graph(model, outputs, shape, call):
     body = keras.Model(model.inputs[0], outputs)
     first = model.inputs[0]
     inputs = keras.Input(batch_shape=(*shape, *first.shape[2:]), dtype=first.dtype)
+    # Keras copies no layer here, as `call` does.
     copy = keras.models.clone_model(
         body, inputs, clone_function=lambda layer: layer, call_function=call
     )
-    name = _new_name(model.name, [])
+    name = _without_spaces(model.name)
     return keras.Model(inputs, _one_or_all(copy.outputs), name=name)
 
 
@@ -370,7 +374,7 @@ def _split(model):
             if x not in seen:
                 waiting.append(x)
                 seen.add(x)
-    if ends[0] is answer:
+    if ends[0] is answer:  # It has time steps.
         return ends, None
     return ends, keras.Model(_one_or_all(ends), answer)
 
@@ -392,7 +396,7 @@ def _is_recurrent(operation):
     return any(isinstance(part, layers.RNN) for part in operation._flatten_layers())
 
 
-def _takes_last_step(operation, args):
+def _is_slice_of_last_step(operation, args):
     """Return whether an operation is x[:, -1:], or x[:, -1:, ...]."""
     if type(operation).__name__ != "GetItem":
         return False
@@ -431,11 +435,16 @@ def _clone_layer(layer, name, **options):
 
 def _new_name(name, names):
     """Return a name that is not one of `names` yet, and add it to them."""
-    name = name.replace(" ", "_")  # TensorFlow cannot compile one with spaces.
+    name = _without_spaces(name)
     while name in names:
         name += "_"
     names.append(name)
     return name
+
+
+def _without_spaces(name):
+    """Return a name that TensorFlow can compile."""
+    return name.replace(" ", "_")
 
 
 def _set_weights(copy, original):
@@ -464,7 +473,7 @@ def _states_and_zeros(network):
 
 # ---- Causes: what the message says when a trial has failed. Nothing is refused for its type.
 
-# A question, where no cause is known
+# This is asked if no cause is known.
 ASK = "does a layer need later values, several at a time, or a complete get_config?"
 
 
@@ -486,14 +495,15 @@ def _cause_of_reading(call, steps, sequences):
         return "reads backwards"
     if isinstance(layer, layers.Embedding) and _is_input(inputs[0]):
         ids = np.concatenate([np.ravel(values) for values in sequences])
-        if ids.min() < 0 or ids.max() >= layer.input_dim:
+        are_numbers = ids.dtype.kind in "iuf"
+        if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     if any(map(_is_inner_state, inputs)):
         return "takes a state that is not a layer's last output"
     cell = getattr(layer, "cell", layer)  # An RNN of Keras may have a cell of yours.
-    is_of_keras = _is_of_keras(type(layer)) and _is_of_keras(type(cell))
-    if isinstance(layer, layers.Lambda) or not is_of_keras:
+    is_yours = _is_yours(type(layer)) or _is_yours(type(cell))
+    if isinstance(layer, layers.Lambda) or is_yours:
         return f"is code of yours: {ASK}"
     if getattr(layer, "compute_dtype", None) == "bfloat16":
         return "computes in bfloat16, which rounds by up to 0.4 %: use float32"
@@ -504,23 +514,26 @@ def _cause_of_reading(call, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(call):
             return "starts from a state that another layer returns"
-        return None  # The convolutions of a ConvLSTM1D, too, see one time step each.
-    if "Pooling" in name:
+        # No more for a ConvLSTM1D: the "Conv" below is about convolutions of time steps.
+        return None
+    if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    if 1 in axes or 1 - rank in axes:  # 1 - rank: axis 1, counted from the last one
+    from_the_end = 1 - rank  # axis 1, as -2 if there are three axes
+    if 1 in axes or from_the_end in axes:
         return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    if name == "GetItem" and _has_number(call.arguments.args[1]):  # 1: the key
+    if name == "GetItem" and _takes_numbered_steps(call.arguments.args[1]):  # its key
         return "takes time steps by their numbers: take the last one as x[:, -1]"
-    if "Conv" in name and getattr(layer, "padding", None) in ("valid", "same"):
+    is_causal = getattr(layer, "padding", None) == "causal"
+    if "Conv" in name and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
     if "Attention" in name and not call.arguments.kwargs.get("use_causal_mask"):
         return "attends to later time steps, without use_causal_mask"
-    # Operations such as x[:, -1], and networks, may leave out all steps but the last.
-    must_keep_steps = isinstance(layer, layers.Layer) and not _is_network(layer)
-    if must_keep_steps and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
+    # Operations, such as x[:, -1], and networks may leave out all steps but the last.
+    may_drop_steps = not isinstance(layer, layers.Layer) or _is_network(layer)
+    if not may_drop_steps and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
     return None
 
@@ -532,9 +545,9 @@ def _cause_of_live(call, steps, sequences):
     """
     layer = call.operation
     name = type(layer).__name__
-    if _is_recurrent(layer) and len(layer._inbound_nodes) > 1:
-        return "is called twice, but would keep one state"
     if isinstance(layer, layers.RNN):
+        if len(layer._inbound_nodes) > 1:
+            return "is called twice, but would keep one state"
         if _has_first_state(call):
             return "starts from a state that another layer returns"
         if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
@@ -542,7 +555,7 @@ def _cause_of_live(call, steps, sequences):
         return None
     if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
         return "masks time steps, which have no answer: leave them out"
-    if "Conv" in name or "Attention" in name:
+    if "Attention" in name or ("Conv" in name and _sees_several_steps(layer)):
         return "reads several time steps"
     return None
 
@@ -564,7 +577,7 @@ def _trial(failure):
 
 @contextlib.contextmanager
 def _naming_causes(network, cause_of, steps, sequences):
-    """Turn a failure into a ValueError of one line that names causes.
+    """Turn a _Failure into a ValueError of one line that names causes.
 
     cause_of: function that returns the cause of a call, or None.
     """
@@ -583,7 +596,7 @@ def _naming_causes(network, cause_of, steps, sequences):
 
 
 def _calls(network):
-    """Return the calls of layers in a network and in nested ones, those of its input first."""
+    """Return the calls of layers in a network and in networks in it, from input to answer."""
     calls = []
     if not getattr(network, "inputs", None):  # a reader of another kind
         return calls
@@ -596,10 +609,16 @@ def _calls(network):
     return [call for call in calls if call.input_tensors]  # An input has none.
 
 
-def _is_of_keras(code):
-    """Return whether a class or a function is one of Keras."""
-    module = getattr(code, "__module__", None) or ""
-    return module.startswith("keras.")
+def _is_yours(code):
+    """Return whether a class or a function is neither one of Keras nor of Python."""
+    module = getattr(code, "__module__", None) or "builtins"
+    return module != "builtins" and not module.startswith("keras.")
+
+
+def _sees_several_steps(layer):
+    """Return whether a convolution or a pooling sees several time steps at once."""
+    sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    return sizes is None or np.ravel(sizes)[0] > 1  # None: it pools all of them
 
 
 def _is_network(layer):
@@ -612,7 +631,7 @@ def _is_input(tensor):
     return isinstance(tensor._keras_history.operation, layers.InputLayer)
 
 
-def _has_number(key):
+def _takes_numbered_steps(key):
     """Return whether a key takes time steps by their numbers, not all or the last one."""
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
@@ -646,11 +665,12 @@ def _words_of(error):
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
     else:
-        # TensorFlow has lines such as "indices[0,1] = 7 is not in [0, 4)", and before them
-        # others that name nodes of its graph, such as {{node functional/embedding/Gather}}.
+        # TensorFlow's last line may be "indices[0,1] = 7 is not in [0, 4)". Others name nodes
+        # of its graph, such as {{node functional/embedding/Gather}}.
         lines = [line for line in words.splitlines() if line.strip()]
-        words = [line for line in lines if "{{node" not in line][-1:]
-        words = re.sub(r"{{function_node .*?}}", "", "".join(words))
+        lines = [line for line in lines if "{{node" not in line]
+        words = lines[-1] if lines else ""
+        words = re.sub(r"{{function_node .*?}}", "", words)
     return f"Keras says: {' '.join(words.split())[:200]}"
 
 
@@ -686,8 +706,9 @@ def _compare_reader(model, reader, sequences, steps):
     """
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
-    # Read a window and one more window's length after it, which shows what reads ahead. Short
-    # sequences have no room for several such parts. Then read half of what follows a window.
+    # Read parts of two windows' length: what reads ahead shows it, as more values follow a
+    # window. If the longest sequence is so short that only a few such parts fit into it, let
+    # fewer values follow: half as many as it has after its first window.
     longest = max(map(len, sequences))
     length = steps + min(steps, (longest - steps) // 2)
     sequences = [values for values in sequences if len(values) >= length]
@@ -704,8 +725,8 @@ def _compare_reader(model, reader, sequences, steps):
     on_windows = _answers(reader, X[:, :steps])
     _compare(on_windows[:, -1], of_model, of_model, AFTER_A_WINDOW)
     _compare(on_windows, read[:, :steps], of_model, LATER_VALUES)
-    # Read two other lengths. The answer after one value cannot know the second one. And if a
-    # layer reads values in pairs, the last pair is cut after steps or after steps + 1 values.
+    # Read two other lengths. After one value, an answer that needs the second one is found. And
+    # if a layer reads values in pairs, its last pair is cut after steps or steps + 1 values.
     for seen in 1, steps + 1:
         _compare(_answers(reader, X[:, :seen]), read[:, :seen], of_model, LATER_VALUES)
     # A layer may read values that are much later: read a whole sequence. X[0] is its beginning.
@@ -766,9 +787,7 @@ class Loss(NamedTuple):
 
     error: Callable  # (right, answers): an error per time step
     takes_ids: bool  # whether right answers may be class ids
-    of_probabilities: (
-        bool | None
-    )  # whether answers must be probabilities; None: any numbers
+    form: str | None  # of answers: "probabilities", "logits", or None, any numbers
 
 
 def _loss(model, error, typical):
@@ -777,7 +796,7 @@ def _loss(model, error, typical):
     typical: answers of the model.
     """
     if callable(error):
-        return Loss(error, takes_ids=True, of_probabilities=None)
+        return Loss(error, takes_ids=True, form=None)
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
@@ -791,23 +810,23 @@ def _loss(model, error, typical):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(call(*tensors))
 
-    # Of a name, an object or a function of Keras, this is part of what Python prints.
-    is_of_classes = "categorical" in str(given).lower()
-    of_probabilities = _are_probabilities(typical) if is_of_classes else None
-    return Loss(error_of, _takes_ids(loss), of_probabilities)
+    # A loss may be a name, an object or a function. Python prints its name in all three cases.
+    name = str(given).lower()
+    is_of_classes = "categorical" in name and "crossentropy" in name
+    return Loss(error_of, _takes_ids(loss), _form(typical) if is_of_classes else None)
 
 
-def _are_probabilities(answers):
-    """Return whether answers are probabilities of several classes, which add up to 1."""
+def _form(answers):
+    """Return "probabilities" if answers are those of several classes, which add up to 1."""
     rounding = 0.01  # of floats of 16 bits
-    sums = answers.sum(axis=-1)
-    return answers.shape[-1] > 1 and np.allclose(sums, 1, atol=rounding)
+    add_up = np.allclose(answers.sum(axis=-1), 1, atol=rounding)
+    return "probabilities" if answers.shape[-1] > 1 and add_up else "logits"
 
 
 def _takes_ids(loss):
     """Return whether right answers may be class ids. With a loss of yours, they may."""
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    if not _is_of_keras(function):
+    if _is_yours(function):
         return True
     return getattr(function, "__name__", None) in TAKE_IDS
 
@@ -827,21 +846,17 @@ def _errors(loss, right, answers, name):
     are_ids = right.size == len(answers) and answers.size > len(answers)
     if right.shape != answers.shape and not (loss.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    if (
-        loss.of_probabilities is not None
-        and _are_probabilities(answers) != loss.of_probabilities
-    ):
-        form = "probabilities" if loss.of_probabilities else "logits"
-        raise ValueError(f"{name}: give {form}, as the network answers")
+    if loss.form and _form(answers) != loss.form:
+        raise ValueError(f"{name}: give {loss.form}, as the network answers")
     errors = np.asarray(loss.error(right, answers))
     is_each = errors.shape[:1] == right.shape[:1]
     if is_each:
-        # The error of a time step must not depend on others. So the first and the last one
-        # must be the same if their steps stand alone.
+        # The error of a time step must not depend on others. So compute those of the first and
+        # of the last one again, each from its own step alone.
         alone = [loss.error(right[[i]], answers[[i]]) for i in (0, -1)]
-        ends, alone = errors[[0, -1]], np.concatenate(alone)
-        rounding = 1e-4 * np.nanmax(np.abs(errors))
-        is_each = np.allclose(ends, alone, rtol=1e-3, atol=rounding, equal_nan=True)
+        near = {"rtol": 1e-3, "atol": 1e-4 * np.nanmax(np.abs(errors))}
+        ends = np.ravel(errors[[0, -1]])
+        is_each = np.allclose(ends, np.append(*alone), equal_nan=True, **near)
     if not is_each:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)

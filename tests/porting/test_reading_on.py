@@ -48,6 +48,7 @@ class Times(layers.Layer):
     factor, states = 1, "no state of a recurrent layer"
 
     def build(self, shape):
+        self.module = np
         self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
 
     def call(self, x):
@@ -505,6 +506,15 @@ def test_what_is_unusual_is_no_mistake():
     assert np.isnan(errors.loc["late"]).tolist() == [False, False, False, True, False]
     expected = check(model, stretches, naive, error=losses.mean_absolute_error)
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
+
+    def error(right, answers):
+        return np.squeeze(np.abs(right - answers))  # one number, of one time step
+
+    found = check(model, stretches, naive, error=error)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    hinge = of_last_value(Dense(3))
+    hinge.compile("adam", "categorical_hinge")  # It asks for no probabilities.
+    check(hinge, [(VALUES, ONE_HOT)], {"often": lambda values: ONE_HOT})
 
 
 def test_recordings_give_windows_of_their_own():

@@ -76,11 +76,11 @@ ERRORS += ["next value", "more series"]  # tables of errors
 
 # The networks of learned.png and inside.png, and their titles.
 RETURNED = {
-    "--stateless": "Zero-state network:\nfrom 4 values on, it returns value 4",
+    "--stateless": "Zero-state network:\nit returns value 4, for some steps",
     "--lag 1": "Part 4:\nit returns the value before the last",
 }
 INSIDE = {
-    "--stateless": "Zero-state network:\nit stores value 4 and keeps it",
+    "--stateless": "Zero-state network:\nit stores value 4, for some steps",
     "--lag 1": "Part 4:\nit stores the last two values",
 }
 

@@ -41,7 +41,6 @@ MOST_BATCHES = 32
 def windows_and_answers(pairs, steps, each_step=False):
     """Return all windows of some sequences, and the right answers to them.
 
-
     pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
         (time steps, outputs), or class ids, (time steps,).
     steps: number of time steps of a window, 1 or more. (Each window starts one step later.)
@@ -63,7 +62,8 @@ def check(
     model: trained. Its windows start from a zero state, also if it is stateful.
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs), in the form of the model's. The first ones may be left out.
+        (time steps, outputs), in the form of the model's. It may return fewer: those to the last
+        time steps.
     steps: of the training's windows; needed if the model takes any length.
     error: a loss's name, or a function (right, answers): an error per time step. Else the model's.
     reader: network for any length that answers each time step; it gets the model's weights.
@@ -77,7 +77,7 @@ def check(
     _check_naive(naive)
     sequences = [values for values, _ in stretches]
     tables = []
-    with _naming_causes(reader or model, _cause_of_reading, steps, sequences):
+    with _naming_causes(reader or model, _why_not_reading_on, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
@@ -85,21 +85,26 @@ def check(
         else:
             # A copy reads the windows, as the model may take only a fixed batch size.
             window_reader, reader = _copies(model)
-        of_model = _compare_reader(model, reader, sequences, steps)
+        of_model = _test_reader(model, reader, sequences, steps)
         loss = _loss(model, error, of_model)
         for values, right in stretches:
             on_windows = _answers(window_reader, _windows(values, steps))
             reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
-            # _compare_reader has read one stretch to its end. Here, all are. These two answers
-            # are to the same values, those of the first window.
-            _compare(reading_on[steps - 1], on_windows[0], of_model, LATER_VALUES)
+            # Only one whole stretch has been tested. Test the others, too: after the first
+            # window, both answers must be the same.
+            _fail_if_different(
+                reading_on[steps - 1], on_windows[0], of_model, LATER_VALUES
+            )
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:
-                # A function may write into its values, and may return a single number.
-                answers = naive[name](values.copy())
-                ways[name] = np.atleast_1d(answers)
+                answers = naive[name](
+                    values.copy()
+                )  # A function may write into its values.
+                ways[name] = np.atleast_1d(
+                    answers
+                )  # If it is a number, _errors refuses it.
             errors = {}
             for way, answers in ways.items():
                 errors[way] = _errors(loss, right, answers, way)
@@ -120,9 +125,9 @@ def reader_of(model, values, steps=None):
     """
     steps = _steps(model, steps)
     sequences = [np.asarray(values)]
-    with _naming_causes(model, _cause_of_reading, steps, sequences):
+    with _naming_causes(model, _why_not_reading_on, steps, sequences):
         _, reader = _copies(model)
-        _compare_reader(model, reader, sequences, steps)
+        _test_reader(model, reader, sequences, steps)
     return reader
 
 
@@ -133,7 +138,7 @@ def live_of(model, values, steps=None, batch_size=1):
     sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
     values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if it answers otherwise than the copy of reader_of, or if reader_of does.
+    Raises: ValueError if it answers otherwise than the copy of reader_of, or if that is refused.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
@@ -141,16 +146,15 @@ def live_of(model, values, steps=None, batch_size=1):
     reader = reader_of(model, values, steps)
     X = np.stack([values] * batch_size)
     expected = _answers(reader, X)
-    with _naming_causes(reader, _cause_of_live, steps, [X]):
+    with _naming_causes(reader, _why_not_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)
         # A new layer starts from the state that its cell asks for, but after reset_states, it
-        # starts from zeros. Set them here, too: then a cell that needs another state answers
-        # otherwise.
+        # starts from zeros. Set them here, too, to find a cell that needs another state.
         _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
         of_first_row = expected[0]
-        _compare(answers, expected, of_first_row, ONE_BY_ONE)
+        _fail_if_different(answers, expected, of_first_row, ONE_BY_ONE)
     _set_states_to_zero(live)
     return live
 
@@ -179,15 +183,19 @@ def _check_naive(naive):
         raise ValueError("naive: a dict of functions is needed, by names of their own")
 
 
-def _windows(array, steps, most=None):
-    """Return all windows of an array, (windows, steps, ...), or at most so many of them."""
-    n = len(array) - steps + 1
-    if n < 1:
+def _windows(array, steps):
+    """Return all windows of an array, (windows, steps, ...), as a view of it."""
+    if len(array) < steps:
         raise ValueError(f"{array.shape}: axis 0 needs {steps} time steps or more")
-    starts = np.arange(n)
-    if most and most < n:  # spread over the array
-        starts = np.linspace(0, n - 1, most).astype(int)
-    return array[starts[:, np.newaxis] + np.arange(steps)]
+    windows = np.lib.stride_tricks.sliding_window_view(array, steps, axis=0)
+    return np.moveaxis(windows, -1, 1)
+
+
+def _some(items, most):
+    """Return a list of at most so many items of an array or list, spread over it."""
+    if len(items) <= most:
+        return list(items)
+    return [items[n] for n in np.linspace(0, len(items) - 1, most).astype(int)]
 
 
 def _steps(model, steps):
@@ -211,8 +219,8 @@ def _steps(model, steps):
 # in the network, the copy has their layers in their place.
 #
 # The second copy is made of the first one, and answers each time step. For this, the network is
-# cut in two, behind the last tensors that have time steps, such as the output of an LSTM. What
-# is before the cut now returns all time steps. What is behind it, the head, is applied to each
+# cut in two, behind the last layers that have time steps to read, such as an LSTM. The layers
+# before the cut now return all time steps. What is behind the cut, the head, is applied to each
 # of them by a layer EachStep.
 
 
@@ -228,12 +236,14 @@ class EachStep(layers.Wrapper):
     def call(self, inputs, mask=None):  # Keras gives a mask, and passes it on.
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        # All time steps become rows of one batch. The network takes inputs of (rows, features).
-        # If it begins with x[:, -1], it takes (rows, None, features): give it one time step.
         parts = []
         for x, taken in zip(inputs, self.layer.inputs):
-            sizes = [1 if size is None else size for size in taken.shape[1:]]
-            parts.append(keras.ops.reshape(x, (-1, *sizes)))
+            # All time steps become rows of one batch.
+            rows = keras.ops.reshape(x, (-1, *x.shape[2:]))
+            # If the network begins with x[:, -1], it takes sequences: make each row one.
+            if len(taken.shape) > len(rows.shape):
+                rows = rows[:, np.newaxis]
+            parts.append(rows)
         answers = self.layer(_one_or_all(parts))
         return keras.ops.reshape(answers, (batch_size, steps, *answers.shape[1:]))
 
@@ -248,14 +258,14 @@ def _copies(model, shape=(None, None), stateful=False):
     """
     before = random.getstate()  # Keras draws seeds of new layers from it.
     try:
-        with _trial("the network cannot be copied"), _own_code(model):
+        with _trial("the network cannot be copied"), _scope_of_own_code(model):
             plain = _copy_for_any_length(model)
             return plain, _copy_for_each_step(plain, shape, stateful)
     finally:
         random.setstate(before)
 
 
-def _own_code(model):
+def _scope_of_own_code(model):
     """Return a scope in which Keras finds classes and functions of yours by their names."""
     own = {}
     for layer in model._flatten_layers():
@@ -290,12 +300,18 @@ def _copy_for_any_length(model):
                 clones[layer] = _clone_layer(layer, name, stateful=False, unroll=False)
             answers = clones[layer](*args, **kwargs)
         if getattr(layer, "return_state", False):
-            # Return the last output in place of the first state (h), which equals it. A layer
-            # that reads it can then get an output of each time step, in the second copy.
-            output, _, *states = answers
-            last = output[:, -1] if layer.return_sequences else output
-            return [output, last, *states]
+            return with_output_as_state(layer, answers)
         return answers
+
+    def with_output_as_state(layer, answers):
+        """Return answers with the last output in place of the first state (h).
+
+        In layers of Keras, they are equal. A state is that of the last time step only, but in
+        the second copy, an output is that of each time step.
+        """
+        output, _, *states = answers
+        last = output[:, -1] if layer.return_sequences else output
+        return [output, last, *states]
 
     # A TimeDistributed takes one fixed number of steps. An EachStep takes its place.
     def call_at_each_step(layer, args):
@@ -319,7 +335,7 @@ def _copy_for_each_step(plain, shape, stateful):
     clones = {}
 
     def call_clone(layer, *args, **kwargs):
-        if isinstance(layer, EachStep):  # Both copies may have the same one.
+        if isinstance(layer, EachStep):  # It needs no change: share it.
             return layer(*args, **kwargs)
         if layer not in clones:
             options = {"return_sequences": True, "stateful": stateful}
@@ -342,41 +358,48 @@ def _copy_graph(model, outputs, shape, call):
 
     call: function (layer, *args, **kwargs) that is called in place of a layer.
     """
-    body = keras.Model(model.inputs[0], outputs)
-    first = model.inputs[0]
-    inputs = keras.Input(batch_shape=(*shape, *first.shape[2:]), dtype=first.dtype)
-    # Keras copies no layer here, as `call` does.
-    copy = keras.models.clone_model(
+    name, x = _without_spaces(model.name), model.inputs[0]
+    body = keras.Model(x, _one_or_all(outputs), name=name)
+    inputs = keras.Input(batch_shape=(*shape, *x.shape[2:]), dtype=x.dtype)
+    # clone_function would copy each layer. Here, `call` does.
+    return keras.models.clone_model(
         body, inputs, clone_function=lambda layer: layer, call_function=call
     )
-    name = _without_spaces(model.name)
-    return keras.Model(inputs, _one_or_all(copy.outputs), name=name)
 
 
 def _split(model):
-    """Return the last tensors that have time steps, and a network of what follows them.
+    """Return the tensors at the cut, and a network of what follows them, the head.
 
-    For example, an LSTM's answer, and a network of the Dense behind it. The network is None
-    if nothing follows.
+    For example, an LSTM's answer, and a network of the Dense behind it. The head is None if
+    nothing follows.
     """
     answer = model.outputs[0]
     ends, waiting, seen = [], [answer], {answer}
     while waiting:  # back from the answer
         tensor = waiting.pop()
-        operation, node, _ = tensor._keras_history
-        inputs = operation._inbound_nodes[node].input_tensors
-        # A recurrent layer may return its last answer only. Its copy will return all.
-        reads_steps = _is_recurrent(operation) and any(map(_has_steps, inputs))
-        if reads_steps or _has_steps(tensor):
+        if _is_cut_behind(tensor):
             ends.append(tensor)
             continue
-        for x in inputs:
+        for x in _node_of(tensor).input_tensors:
             if x not in seen:
                 waiting.append(x)
                 seen.add(x)
-    if ends[0] is answer:  # It has time steps.
+    if ends[0] is answer:
         return ends, None
     return ends, keras.Model(_one_or_all(ends), answer)
+
+
+def _is_cut_behind(tensor):
+    """Return whether a tensor has time steps, or a recurrent layer has made it of them."""
+    node = _node_of(tensor)
+    made_of_steps = any(map(_has_steps, node.input_tensors))
+    return _has_steps(tensor) or (_is_recurrent(node.operation) and made_of_steps)
+
+
+def _node_of(tensor):
+    """Return the call of a layer that has made a tensor, a Node of Keras."""
+    operation, number, _ = tensor._keras_history
+    return operation._inbound_nodes[number]
 
 
 def _one_or_all(tensors):
@@ -471,13 +494,13 @@ def _states_and_zeros(network):
     return [(state, keras.ops.zeros_like(state)) for state in states]
 
 
-# ---- Causes: what the message says when a trial has failed. Nothing is refused for its type.
+# ---- Causes: what the message says when a trial has failed. No layer is refused for its type.
 
 # This is asked if no cause is known.
 ASK = "does a layer need later values, several at a time, or a complete get_config?"
 
 
-def _cause_of_reading(call, steps, sequences):
+def _why_not_reading_on(call, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
     It only explains what a trial has found. Of each layer, the first cause that fits is given.
@@ -505,8 +528,6 @@ def _cause_of_reading(call, steps, sequences):
     is_yours = _is_yours(type(layer)) or _is_yours(type(cell))
     if isinstance(layer, layers.Lambda) or is_yours:
         return f"is code of yours: {ASK}"
-    if getattr(layer, "compute_dtype", None) == "bfloat16":
-        return "computes in bfloat16, which rounds by up to 0.4 %: use float32"
     # All below is about layers that get time steps.
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
@@ -519,8 +540,8 @@ def _cause_of_reading(call, steps, sequences):
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    from_the_end = 1 - rank  # axis 1, as -2 if there are three axes
-    if 1 in axes or from_the_end in axes:
+    counted_from_the_end = 1 - rank  # axis 1 is axis -2 if there are three
+    if 1 in axes or counted_from_the_end in axes:
         return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
@@ -532,13 +553,13 @@ def _cause_of_reading(call, steps, sequences):
     if "Attention" in name and not call.arguments.kwargs.get("use_causal_mask"):
         return "attends to later time steps, without use_causal_mask"
     # Operations, such as x[:, -1], and networks may leave out all steps but the last.
-    may_drop_steps = not isinstance(layer, layers.Layer) or _is_network(layer)
-    if not may_drop_steps and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
+    is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
+    if is_layer and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
     return None
 
 
-def _cause_of_live(call, steps, sequences):
+def _why_not_live(call, steps, sequences):
     """Return why a layer that reads on may not do so live, or None.
 
     This is the place for a new cause of live_of. The layers are those of the copy that reads on.
@@ -576,17 +597,17 @@ def _trial(failure):
 
 
 @contextlib.contextmanager
-def _naming_causes(network, cause_of, steps, sequences):
+def _naming_causes(network, why_not, steps, sequences):
     """Turn a _Failure into a ValueError of one line that names causes.
 
-    cause_of: function that returns the cause of a call, or None.
+    why_not: function that returns the cause of a call, or None.
     """
     try:
         yield
     except _Failure as failure:
         causes = []
         for call in _calls(network):
-            cause = cause_of(call, steps, sequences)
+            cause = why_not(call, steps, sequences)
             if cause:
                 causes.append(f"{call.operation.name!r} {cause}")
         if failure.__cause__:
@@ -619,11 +640,6 @@ def _sees_several_steps(layer):
     """Return whether a convolution or a pooling sees several time steps at once."""
     sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     return sizes is None or np.ravel(sizes)[0] > 1  # None: it pools all of them
-
-
-def _is_network(layer):
-    """Return whether a layer is a network, or has a recurrent layer in it."""
-    return isinstance(layer, keras.Model) or _is_recurrent(layer)
 
 
 def _is_input(tensor):
@@ -661,7 +677,8 @@ def _words_of(error):
     """Return what an error of Keras or TensorFlow says, without the place in the code."""
     words = str(error)
     if "\033[1m" in words:
-        # Keras prints in bold: "Exception encountered when calling ...", then its words.
+        # Keras says where it was, and then, in bold, what was wrong. Of a long text, this is
+        # what follows "Error encountered:".
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
     else:
@@ -699,39 +716,44 @@ def _answers_to_each_step(reader, X):
     return answers
 
 
-def _compare_reader(model, reader, sequences, steps):
+def _test_reader(model, reader, sequences, steps):
     """Fail unless a reader answers windows as a model does, and does not read ahead.
 
     Returns: the model's answers to windows, (windows, outputs).
     """
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
-    # Read parts of two windows' length: what reads ahead shows it, as more values follow a
-    # window. If the longest sequence is so short that only a few such parts fit into it, let
-    # fewer values follow: half as many as it has after its first window.
-    longest = max(map(len, sequences))
-    length = steps + min(steps, (longest - steps) // 2)
-    sequences = [values for values in sequences if len(values) >= length]
     batch_size = model.inputs[0].shape[0]
-    most = MOST_WINDOWS
-    if batch_size:
-        most = min(most, MOST_BATCHES * batch_size)
-    most = most // len(sequences) + 1  # of each sequence
-    X = np.concatenate([_windows(values, length, most) for values in sequences])
-    read = _answers_to_each_step(reader, X)
-    of_model = _answers_to_windows(model, X[:, :steps], batch_size or len(X))
-    if of_model.ndim == read.ndim:  # an answer at each step
+    most = min(MOST_WINDOWS, MOST_BATCHES * (batch_size or MOST_WINDOWS))
+
+    def parts(length):
+        """Return parts of this length, of all sequences that are long enough."""
+        found = [values for values in sequences if len(values) >= length]
+        of_each = most // len(found) + 1
+        found = [_some(_windows(values, length), of_each) for values in found]
+        return np.array(_some(np.concatenate(found), most))
+
+    # Does it answer windows as the model does?
+    X = parts(steps)
+    on_windows = _answers_to_each_step(reader, X)
+    of_model = _answers_to_windows(model, X, batch_size or len(X))
+    if of_model.ndim == on_windows.ndim:  # an answer at each step
         of_model = of_model[:, -1]
-    on_windows = _answers(reader, X[:, :steps])
-    _compare(on_windows[:, -1], of_model, of_model, AFTER_A_WINDOW)
-    _compare(on_windows, read[:, :steps], of_model, LATER_VALUES)
-    # Read two other lengths. After one value, an answer that needs the second one is found. And
-    # if a layer reads values in pairs, its last pair is cut after steps or steps + 1 values.
-    for seen in 1, steps + 1:
-        _compare(_answers(reader, X[:, :seen]), read[:, :seen], of_model, LATER_VALUES)
-    # A layer may read values that are much later: read a whole sequence. X[0] is its beginning.
-    whole = _answers_to_each_step(reader, sequences[0][np.newaxis])
-    _compare(whole[:, :length], read[:1], of_model, LATER_VALUES)
+    _fail_if_different(on_windows[:, -1], of_model, of_model, AFTER_A_WINDOW)
+
+    # Does an answer change if more values follow? Read parts of two windows' length, and only
+    # the first values of them: 1 finds an answer that needs the second value. If a layer reads
+    # values in pairs, either steps or steps + 1 values end within a pair.
+    X = parts(min(2 * steps, max(map(len, sequences))))
+    read = _answers_to_each_step(reader, X)
+    for seen in 1, steps, steps + 1:
+        first = _answers(reader, X[:, :seen])
+        _fail_if_different(first, read[:, :seen], of_model, LATER_VALUES)
+    # A layer may read values that are much later. Read a whole sequence.
+    longest = max(sequences, key=len)
+    read = _answers_to_each_step(reader, longest[np.newaxis])
+    first = _answers(reader, longest[np.newaxis, : steps + 1])
+    _fail_if_different(first, read[:, : steps + 1], of_model, LATER_VALUES)
     return of_model
 
 
@@ -752,7 +774,7 @@ def _answers_to_windows(model, X, batch_size):
     return np.concatenate(answers)[: len(X)].astype("float64")
 
 
-def _compare(answers, expected, typical, failure):
+def _fail_if_different(answers, expected, typical, failure):
     """Fail if an output differs by more than 1 % of how much it varies.
 
     Rounding is allowed, too, if it is more.
@@ -803,7 +825,8 @@ def _loss(model, error, typical):
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     if getattr(loss, "from_logits", False) and 0 <= typical.min() <= typical.max() <= 1:
-        raise ValueError("from_logits=True, but the network answers probabilities")
+        found = "the network answers from 0 to 1, as probabilities"
+        raise ValueError(f"from_logits=True, but {found}: give error=")
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
     def error_of(right, answers):
@@ -811,7 +834,7 @@ def _loss(model, error, typical):
         return keras.ops.convert_to_numpy(call(*tensors))
 
     # A loss may be a name, an object or a function. Python prints its name in all three cases.
-    name = str(given).lower()
+    name = str(given).lower().replace("_", "")
     is_of_classes = "categorical" in name and "crossentropy" in name
     return Loss(error_of, _takes_ids(loss), _form(typical) if is_of_classes else None)
 

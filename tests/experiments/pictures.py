@@ -223,7 +223,8 @@ def draw_strips(axis, strips, names):
     length = max(column for column in strips if isinstance(column, int))
     numbers = range(1, length + 1)
     shares = strips.set_index("row").reindex(names)[[*numbers]].astype(float)
-    how = {"cmap": "Blues", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    # vmin: wrong answers are a pale blue, as white is where no answer is.
+    how = {"cmap": "Blues", "vmin": -0.1, "vmax": 1, "interpolation": "nearest"}
     axis.imshow(shares, aspect="auto", **how)
     for strip in strips.itertuples():
         place = names.index(strip.row)

@@ -94,17 +94,13 @@ def check(
                 on_windows = on_windows[:, -1]
             # Only one whole stretch has been tested. Test the others, too: after the first
             # window, both answers must be the same.
-            _fail_if_different(
-                reading_on[steps - 1], on_windows[0], of_model, LATER_VALUES
-            )
+            after_window = reading_on[steps - 1]
+            _fail_if_different(after_window, on_windows[0], of_model, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:
-                answers = naive[name](
-                    values.copy()
-                )  # A function may write into its values.
-                ways[name] = np.atleast_1d(
-                    answers
-                )  # If it is a number, _errors refuses it.
+                copied = values.copy()  # A function may write into its values.
+                answers = naive[name](copied)
+                ways[name] = np.atleast_1d(answers)  # a number, too: _errors refuses it
             errors = {}
             for way, answers in ways.items():
                 errors[way] = _errors(loss, right, answers, way)
@@ -284,8 +280,8 @@ def _copy_for_any_length(model):
     # Keras calls this in place of each layer, from the input to the answer.
     def call_clone(layer, *args, **kwargs):
         network = getattr(layer, "_functional", layer)  # of a Sequential
-        if hasattr(network, "_run_through_graph"):
-            # It calls call_clone in place of each layer of this network.
+        if hasattr(network, "_run_through_graph"):  # It is a network, not a layer.
+            # Keras calls call_clone in place of each of its layers, too.
             return network._run_through_graph(args, lambda part: part, call_clone)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
             return call_at_each_step(layer, args)
@@ -300,18 +296,8 @@ def _copy_for_any_length(model):
                 clones[layer] = _clone_layer(layer, name, stateful=False, unroll=False)
             answers = clones[layer](*args, **kwargs)
         if getattr(layer, "return_state", False):
-            return with_output_as_state(layer, answers)
+            return _with_output_as_state(layer, answers)
         return answers
-
-    def with_output_as_state(layer, answers):
-        """Return answers with the last output in place of the first state (h).
-
-        In layers of Keras, they are equal. A state is that of the last time step only, but in
-        the second copy, an output is that of each time step.
-        """
-        output, _, *states = answers
-        last = output[:, -1] if layer.return_sequences else output
-        return [output, last, *states]
 
     # A TimeDistributed takes one fixed number of steps. An EachStep takes its place.
     def call_at_each_step(layer, args):
@@ -328,6 +314,17 @@ def _copy_for_any_length(model):
     for layer, clone in clones.items():
         _set_weights(clone, layer)
     return copy
+
+
+def _with_output_as_state(layer, answers):
+    """Return answers of a recurrent layer, with its last output as its first state (h).
+
+    In layers of Keras, they are equal. A state is that of the last time step only. But in the
+    second copy, there will be an output of each time step.
+    """
+    output, _, *states = answers
+    last = output[:, -1] if layer.return_sequences else output
+    return [output, last, *states]
 
 
 def _copy_for_each_step(plain, shape, stateful):
@@ -575,7 +572,7 @@ def _why_not_live(call, steps, sequences):
             return "starts from another state than zero"
         return None
     if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
-        return "masks time steps, which have no answer: leave them out"
+        return "masks time steps: leave these out of the values"
     if "Attention" in name or ("Conv" in name and _sees_several_steps(layer)):
         return "reads several time steps"
     return None

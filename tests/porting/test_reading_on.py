@@ -310,7 +310,7 @@ NOT_LIVE = {
     ),
     "mask": (
         chain(*EACH, layers.Lambda(ops.tanh, mask=lambda x, mask: mask), SimpleRNN(2)),
-        "'masking.* leave them out",
+        "'masking.* leave these out",
     ),
     "from the first step": (
         functional(lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 0]))),

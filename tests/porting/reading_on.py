@@ -37,6 +37,11 @@ MOST_WINDOWS = 1000
 # If a network has a fixed batch size, about so many batches of windows are compared at most.
 MOST_BATCHES = 32
 
+# What messages say if two answers are not the same
+AFTER_A_WINDOW = "after a window, a reader answers otherwise than the network"
+LATER_VALUES = "answers change when later values follow"
+ONE_BY_ONE = "one value at a time, a copy answers otherwise than it does on the whole"
+
 
 def windows_and_answers(pairs, steps, each_step=False):
     """Return all windows of some sequences, and the right answers to them.
@@ -81,26 +86,29 @@ def check(
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            window_reader = reader
+            window_copy = reader
         else:
             # A copy reads the windows, as the model may take only a fixed batch size.
-            window_reader, reader = _copies(model)
+            window_copy, reader = _copies(model)
         of_model = _test_reader(model, reader, sequences, steps)
         loss = _loss(model, error, of_model)
         for values, right in stretches:
-            on_windows = _answers(window_reader, _windows(values, steps))
+            windows = _windows(values, steps)
+            batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
+            on_windows = np.concatenate([_answers(window_copy, X) for X in batches])
             reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
-            # Only one whole stretch has been tested. Test the others, too: after the first
-            # window, both answers must be the same.
+            # _test_reader has read only one stretch as a whole. In each one, the answer after
+            # the first window must be the answer to this window.
             after_window = reading_on[steps - 1]
             _fail_if_different(after_window, on_windows[0], of_model, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
             for name in naive:
                 copied = values.copy()  # A function may write into its values.
                 answers = naive[name](copied)
-                ways[name] = np.atleast_1d(answers)  # a number, too: _errors refuses it
+                # A single number becomes an array, so that _errors can refuse its shape.
+                ways[name] = np.atleast_1d(answers)
             errors = {}
             for way, answers in ways.items():
                 errors[way] = _errors(loss, right, answers, way)
@@ -131,7 +139,7 @@ def live_of(model, values, steps=None, batch_size=1):
     """Return a copy that reads one time step per call, and keeps its state between calls.
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
-    sequence, reset_states of stateful.py sets its state to zero (with TensorFlow).
+    sequence, call reset_states of stateful.py (with TensorFlow).
     values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
     Raises: ValueError if it answers otherwise than the copy of reader_of, or if that is refused.
@@ -211,13 +219,13 @@ def _steps(model, steps):
 
 # ---- Copies
 #
-# A network is copied twice. The first copy answers windows of any length. If there are networks
+# A network is copied twice. The window copy answers windows of any length. If there are networks
 # in the network, the copy has their layers in their place.
 #
-# The second copy is made of the first one, and answers each time step. For this, the network is
-# cut in two, behind the last layers that have time steps to read, such as an LSTM. The layers
-# before the cut now return all time steps. What is behind the cut, the head, is applied to each
-# of them by a layer EachStep.
+# The reader is made of the window copy, and answers each time step. For this, the network is cut
+# in two. The cut is behind the last tensors that have time steps, or that a recurrent layer has
+# made of them. The layers before the cut now return all time steps. What is behind the cut, the
+# head, is applied to each of them by a layer EachStep.
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -236,7 +244,8 @@ class EachStep(layers.Wrapper):
         for x, taken in zip(inputs, self.layer.inputs):
             # All time steps become rows of one batch.
             rows = keras.ops.reshape(x, (-1, *x.shape[2:]))
-            # If the network begins with x[:, -1], it takes sequences: make each row one.
+            # If the network begins with x[:, -1], it takes sequences. Each row becomes a sequence
+            # of one step.
             if len(taken.shape) > len(rows.shape):
                 rows = rows[:, np.newaxis]
             parts.append(rows)
@@ -245,9 +254,7 @@ class EachStep(layers.Wrapper):
 
 
 def _copies(model, shape=(None, None), stateful=False):
-    """Return two copies, not compiled: one for windows of any length, and a reader.
-
-    The reader answers each time step.
+    """Return two copies, not compiled: the window copy, and the reader.
 
     shape: of the reader's input, its batch size and its number of time steps.
     stateful: whether the reader keeps its state.
@@ -255,8 +262,11 @@ def _copies(model, shape=(None, None), stateful=False):
     before = random.getstate()  # Keras draws seeds of new layers from it.
     try:
         with _trial("the network cannot be copied"), _scope_of_own_code(model):
-            plain = _copy_for_any_length(model)
-            return plain, _copy_for_each_step(plain, shape, stateful)
+            if _is_yours(type(model).call):
+                advice = "give keras.Model(inputs, yours.call(inputs))"
+                raise _Failure(f"the network has a call of yours: {advice}")
+            window_copy = _window_copy(model)
+            return window_copy, _reader(window_copy, shape, stateful)
     finally:
         random.setstate(before)
 
@@ -273,16 +283,30 @@ def _scope_of_own_code(model):
     return keras.saving.custom_object_scope(own)
 
 
-def _copy_for_any_length(model):
-    """Return the first copy, with the weights of the network."""
+def _copy_graph(model, outputs, shape, call):
+    """Return a network of another input shape: model as far as these outputs, not compiled.
+
+    call: function (layer, *args, **kwargs) that Keras calls in place of each layer, from the
+        input to the outputs.
+    """
+    name, x = _without_spaces(model.name), model.inputs[0]
+    body = keras.Model(x, _one_or_all(outputs), name=name)
+    inputs = keras.Input(batch_shape=(*shape, *x.shape[2:]), dtype=x.dtype)
+    # clone_function would copy each layer. Here, `call` does.
+    return keras.models.clone_model(
+        body, inputs, clone_function=lambda layer: layer, call_function=call
+    )
+
+
+def _window_copy(model):
+    """Return a copy for windows of any length."""
     clones, names = {}, []
 
-    # Keras calls this in place of each layer, from the input to the answer.
     def call_clone(layer, *args, **kwargs):
         network = getattr(layer, "_functional", layer)  # of a Sequential
-        if hasattr(network, "_run_through_graph"):  # It is a network, not a layer.
-            # Keras calls call_clone in place of each of its layers, too.
-            return network._run_through_graph(args, lambda part: part, call_clone)
+        is_network = hasattr(network, "_run_through_graph")
+        if is_network and not _is_yours(type(layer).call):
+            return call_network(network, args, kwargs)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
             return call_at_each_step(layer, args)
         if _is_slice_of_last_step(layer, args):
@@ -299,14 +323,25 @@ def _copy_for_any_length(model):
             return _with_output_as_state(layer, answers)
         return answers
 
-    # A TimeDistributed takes one fixed number of steps. An EachStep takes its place.
+    def call_network(network, args, kwargs):
+        """Call the layers of a network in the network, as Keras does."""
+        inputs = network._standardize_inputs(args[0])
+        masks = keras.tree.flatten(kwargs.get("mask"))
+        for x, mask in zip(inputs, masks):
+            if mask is not None:
+                x._keras_mask = mask
+        return network._run_through_graph(inputs, lambda part: part, call_clone)
+
     def call_at_each_step(layer, args):
-        if isinstance(layer, EachStep):  # Its network has inputs: leave out the batch.
+        """Call an EachStep. A TimeDistributed takes one fixed number of steps."""
+        if isinstance(layer, EachStep):
+            # The inputs of its network are those of a time step. Leave out the batch.
             taken = [(x.shape[1:], x.dtype) for x in layer.layer.inputs]
-        else:  # Leave out the batch and the time steps.
+        else:
+            # Leave out the batch and the time steps.
             taken = [(x.shape[2:], x.dtype) for x in args]
         inputs = [keras.Input(shape, dtype=dtype) for shape, dtype in taken]
-        answer = call_clone(layer.layer, *inputs)
+        answer = call_clone(layer.layer, _one_or_all(inputs))
         network = keras.Model(_one_or_all(inputs), answer)
         return EachStep(network, name=_new_name(layer.name, names))(*args)
 
@@ -317,18 +352,21 @@ def _copy_for_any_length(model):
 
 
 def _with_output_as_state(layer, answers):
-    """Return answers of a recurrent layer, with its last output as its first state (h).
+    """Return answers of a recurrent layer of Keras, with its last output as first state (h).
 
-    In layers of Keras, they are equal. A state is that of the last time step only. But in the
-    second copy, there will be an output of each time step.
+    They are equal. The reader needs this state after each time step. But a layer can only return
+    its output after each step, and its state after the last one.
     """
+    cell = getattr(layer, "cell", None)  # A Bidirectional has none.
+    if cell is None or hasattr(cell, "cells") or _is_yours(type(cell)):
+        return answers  # They may not be equal.
     output, _, *states = answers
     last = output[:, -1] if layer.return_sequences else output
     return [output, last, *states]
 
 
-def _copy_for_each_step(plain, shape, stateful):
-    """Return the second copy, made of the first one."""
+def _reader(window_copy, shape, stateful):
+    """Return a network that answers each time step, made of the window copy."""
     clones = {}
 
     def call_clone(layer, *args, **kwargs):
@@ -339,29 +377,15 @@ def _copy_for_each_step(plain, shape, stateful):
             clones[layer] = _clone_layer(layer, layer.name, **options)
         return clones[layer](*args, **kwargs)
 
-    ends, head = _split(plain)
-    copy = _copy_graph(plain, ends, shape, call_clone)
+    ends, head = _split(window_copy)
+    body = _copy_graph(window_copy, ends, shape, call_clone)
     for layer, clone in clones.items():
         _set_weights(clone, layer)
     if not head:
-        return copy
-    name = _new_name("each_step", [layer.name for layer in copy.layers])
-    answer = EachStep(head, name=name)(copy.outputs)
-    return keras.Model(copy.input, answer, name=copy.name)
-
-
-def _copy_graph(model, outputs, shape, call):
-    """Return a network of another input shape: model as far as these outputs, not compiled.
-
-    call: function (layer, *args, **kwargs) that is called in place of a layer.
-    """
-    name, x = _without_spaces(model.name), model.inputs[0]
-    body = keras.Model(x, _one_or_all(outputs), name=name)
-    inputs = keras.Input(batch_shape=(*shape, *x.shape[2:]), dtype=x.dtype)
-    # clone_function would copy each layer. Here, `call` does.
-    return keras.models.clone_model(
-        body, inputs, clone_function=lambda layer: layer, call_function=call
-    )
+        return body
+    name = _new_name("each_step", [layer.name for layer in body.layers])
+    answer = EachStep(head, name=name)(body.outputs)
+    return keras.Model(body.input, answer, name=body.name)
 
 
 def _split(model):
@@ -441,7 +465,9 @@ def _clone_layer(layer, name, **options):
     config = layer.get_config()
     for option in config:
         value = getattr(layer, option, None)
-        if hasattr(value, "__name__"):  # a function, which Keras may not know by name
+        # Keras may not know a function by name. (A layer of yours says in get_config what it
+        # needs.)
+        if hasattr(value, "__name__") and not _is_yours(type(layer)):
             config[option] = value
     options["name"] = name
     config.update({key: options[key] for key in options if key in config})
@@ -450,7 +476,28 @@ def _clone_layer(layer, name, **options):
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
         # The first size may be the number of time steps: let Keras find it.
         config["target_shape"] = (-1, *layer.target_shape[1:])
-    return type(layer).from_config(config)
+    clone = type(layer).from_config(config)
+    if isinstance(layer, layers.Layer):
+        _fail_unless_same_code(layer, clone)
+    return clone
+
+
+def _fail_unless_same_code(layer, clone):
+    """Fail unless all parts of a copy have the code of the layer's, such as its cells.
+
+    Keras finds code of yours by its name, which other code may have, too.
+    """
+    for part, copied in zip(layer._flatten_layers(), clone._flatten_layers()):
+        if type(part) is not type(copied) or part is copied:
+            raise _Failure(f"{part.name!r} cannot be copied: Keras finds other code")
+        for name, value in vars(part).items():
+            # Methods, such as build, are attributes of the class, too.
+            is_option = callable(value) and not hasattr(type(part), name)
+            is_function = is_option and hasattr(value, "__name__")
+            is_same = value is getattr(copied, name, None)
+            if is_function and not is_same and not _is_yours(type(part)):
+                other = f"by the name {value.__name__!r}, Keras finds another function"
+                raise _Failure(f"{part.name!r} cannot be copied: {other}")
 
 
 def _new_name(name, names):
@@ -502,8 +549,8 @@ def _why_not_reading_on(call, steps, sequences):
 
     It only explains what a trial has found. Of each layer, the first cause that fits is given.
 
-    call: of the layer in the network, a Node of Keras: its operation, input_tensors, outputs
-        and arguments.
+    call: a Node of Keras, which is one call of a layer, the operation. It has input_tensors,
+        outputs and arguments.
     steps: of a window.
     sequences: the values that were given.
     """
@@ -532,12 +579,12 @@ def _why_not_reading_on(call, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(call):
             return "starts from a state that another layer returns"
-        # No more for a ConvLSTM1D: the "Conv" below is about convolutions of time steps.
+        # Stop here: the name ConvLSTM1D has "Conv" in it, but it convolves no time steps.
         return None
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    counted_from_the_end = 1 - rank  # axis 1 is axis -2 if there are three
+    counted_from_the_end = 1 - rank  # of (batch, steps, outputs), axis 1 is axis -2
     if 1 in axes or counted_from_the_end in axes:
         return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
@@ -545,7 +592,7 @@ def _why_not_reading_on(call, steps, sequences):
     if name == "GetItem" and _takes_numbered_steps(call.arguments.args[1]):  # its key
         return "takes time steps by their numbers: take the last one as x[:, -1]"
     is_causal = getattr(layer, "padding", None) == "causal"
-    if "Conv" in name and _sees_several_steps(layer) and not is_causal:
+    if _is_convolution(layer) and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
     if "Attention" in name and not call.arguments.kwargs.get("use_causal_mask"):
         return "attends to later time steps, without use_causal_mask"
@@ -573,7 +620,8 @@ def _why_not_live(call, steps, sequences):
         return None
     if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
         return "masks time steps: leave these out of the values"
-    if "Attention" in name or ("Conv" in name and _sees_several_steps(layer)):
+    convolves = _is_convolution(layer) and _sees_several_steps(layer)
+    if convolves or "Attention" in name:
         return "reads several time steps"
     return None
 
@@ -633,6 +681,11 @@ def _is_yours(code):
     return module != "builtins" and not module.startswith("keras.")
 
 
+def _is_convolution(layer):
+    """Return whether a layer is a convolution. (There is an operation ConvertToTensor.)"""
+    return isinstance(layer, layers.Layer) and "Conv" in type(layer).__name__
+
+
 def _sees_several_steps(layer):
     """Return whether a convolution or a pooling sees several time steps at once."""
     sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
@@ -674,8 +727,8 @@ def _words_of(error):
     """Return what an error of Keras or TensorFlow says, without the place in the code."""
     words = str(error)
     if "\033[1m" in words:
-        # Keras says where it was, and then, in bold, what was wrong. Of a long text, this is
-        # what follows "Error encountered:".
+        # Keras names the layer, then says in bold what was wrong. If there is more in bold, what
+        # matters follows "Error encountered:".
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
     else:
@@ -689,10 +742,6 @@ def _words_of(error):
 
 
 # ---- Comparisons
-
-AFTER_A_WINDOW = "after a window, a reader answers otherwise than the network"
-LATER_VALUES = "answers change when later values follow"
-ONE_BY_ONE = "one value at a time, a copy answers otherwise than it does on the whole"
 
 
 def _answers(network, X):
@@ -732,25 +781,29 @@ def _test_reader(model, reader, sequences, steps):
 
     # Does it answer windows as the model does?
     X = parts(steps)
-    on_windows = _answers_to_each_step(reader, X)
+    of_reader = _answers_to_each_step(reader, X)
     of_model = _answers_to_windows(model, X, batch_size or len(X))
-    if of_model.ndim == on_windows.ndim:  # an answer at each step
+    if of_model.ndim == of_reader.ndim:  # an answer at each step
         of_model = of_model[:, -1]
-    _fail_if_different(on_windows[:, -1], of_model, of_model, AFTER_A_WINDOW)
+    _fail_if_different(of_reader[:, -1], of_model, of_model, AFTER_A_WINDOW)
 
-    # Does an answer change if more values follow? Read parts of two windows' length, and only
-    # the first values of them: 1 finds an answer that needs the second value. If a layer reads
-    # values in pairs, either steps or steps + 1 values end within a pair.
-    X = parts(min(2 * steps, max(map(len, sequences))))
-    read = _answers_to_each_step(reader, X)
+    # Does an answer change if more values follow? Read parts of two windows' length.
+    length = min(2 * steps, max(map(len, sequences)))
+    X = parts(length)
+    of_reader = _answers_to_each_step(reader, X)
+    # 1 finds a first answer that needs the second value. If a layer reads values in pairs,
+    # either `steps` or `steps + 1` ends within a pair.
     for seen in 1, steps, steps + 1:
         first = _answers(reader, X[:, :seen])
-        _fail_if_different(first, read[:, :seen], of_model, LATER_VALUES)
-    # A layer may read values that are much later. Read a whole sequence.
-    longest = max(sequences, key=len)
-    read = _answers_to_each_step(reader, longest[np.newaxis])
-    first = _answers(reader, longest[np.newaxis, : steps + 1])
-    _fail_if_different(first, read[:, : steps + 1], of_model, LATER_VALUES)
+        _fail_if_different(first, of_reader[:, :seen], of_model, LATER_VALUES)
+
+    # Values may follow much later: read a whole sequence, and all of it but the last value.
+    values = next(values for values in sequences if len(values) >= length)
+    whole = _answers_to_each_step(reader, values[np.newaxis])
+    first = of_reader[:1]  # X[0] is the beginning of this sequence.
+    _fail_if_different(first, whole[:, :length], of_model, LATER_VALUES)
+    but_one = _answers(reader, values[np.newaxis, :-1])
+    _fail_if_different(but_one, whole[:, :-1], of_model, LATER_VALUES)
     return of_model
 
 
@@ -785,7 +838,7 @@ def _fail_if_different(answers, expected, typical, failure):
     typical = typical.reshape(len(typical), -1)  # a column for each output
     varies = typical.std(axis=0)
     rounding = ROUNDING * np.abs(typical).max(axis=0)
-    if (SAME * varies <= rounding).all():  # Nothing could be told from rounding.
+    if (SAME * varies <= rounding).all():  # No difference can be told from rounding.
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     allowed = np.maximum(SAME * varies, rounding)
@@ -876,7 +929,7 @@ def _errors(loss, right, answers, name):
         alone = [loss.error(right[[i]], answers[[i]]) for i in (0, -1)]
         near = {"rtol": 1e-3, "atol": 1e-4 * np.nanmax(np.abs(errors))}
         ends = np.ravel(errors[[0, -1]])
-        is_each = np.allclose(ends, np.append(*alone), equal_nan=True, **near)
+        is_each = np.allclose(ends, np.ravel(alone), equal_nan=True, **near)
     if not is_each:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)

@@ -61,6 +61,11 @@ class FromOnes(layers.SimpleRNNCell):
         return [ops.ones((batch_size, self.units))]
 
 
+class OwnCall(keras.Sequential):
+    def call(self, x, training=None, mask=None):
+        return ops.clip(super().call(x), -1, 1)
+
+
 keras.utils.set_random_seed(1)
 CHANGED, ADAPTED, LOOKUP = Times(), layers.Normalization(), layers.IntegerLookup()
 CHANGED.factor = 3  # which its get_config does not know
@@ -83,7 +88,7 @@ def encoder():
     shared = Dense(2)
     steps = shared(x["steps"]) * x["more"]
     _, state = SimpleRNN(2, return_state=True)(steps)
-    return keras.Model(x, {"steps": steps, "last": shared(state)})
+    return keras.Model([x["steps"], x["more"]], {"steps": steps, "last": shared(state)})
 
 
 def many_layers(x):
@@ -111,8 +116,10 @@ def branches(x):
 
 
 def classes(x):
-    x = layers.TimeDistributed(LOOKUP)(x[..., np.newaxis])[..., 0]
-    x = SimpleRNN(3)(layers.Embedding(10, 4)(x))
+    small = layers.TimeDistributed(layers.Lambda(lambda x: x - 10**9))
+    both = [LOOKUP(x), small(x[..., np.newaxis])[..., 0]]
+    x = layers.Concatenate()([layers.Embedding(10, 4)(ids) for ids in both])
+    x = SimpleRNN(3)(x)
     return Dense(9000, "softmax")(x + x)
 
 
@@ -120,7 +127,7 @@ STATEFUL = SimpleRNN(3, stateful=True, **MANY), SimpleRNN(2, stateful=True)
 NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
 EACH = layers.Masking(-9), layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
 NAMES = Times(name="each_step"), Dense(6, name="a b"), layers.PReLU(name="a_b")
-AHEAD = layers.Flatten(), *NAMES, layers.Reshape((2, -1))
+AHEAD = layers.Flatten(), *NAMES, OwnCall([Dense(6)]), layers.Reshape((2, -1))
 RIGHT = {
     "layers": lambda: functional(many_layers),
     "steps ahead": lambda: chain(*EACH, LSTM(3, unroll=True), *AHEAD),
@@ -201,6 +208,16 @@ def test_a_copy_is_as_exact_as_the_network():
 def after(first):
     """Return a network of a first layer and a SimpleRNN."""
     return functional(lambda x: SimpleRNN(2)(first(x)))
+
+
+def relu(x):  # A function of Keras has this name, too.
+    return ops.clip(x, 0, 3)
+
+
+class Doubles(layers.SimpleRNNCell):
+    def call(self, x, states, training=False):
+        output, states = super().call(x, states)
+        return 2 * output, states
 
 
 class NoConfig(layers.Layer):
@@ -301,6 +318,20 @@ REFUSED = {
     ),
     "hardly varies": (after(Dense(2, kernel_initializer="zeros")), "scale"),
     "subclassed": (keras.Model(), "keras.Input"),
+    "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
+    "another relu": (
+        after(layers.RNN(layers.SimpleRNNCell(2, relu), **MANY)),
+        "'simple_rnn_cell.* 'relu'.* another function",
+    ),
+    "another state": (
+        functional(lambda x: layers.RNN(Doubles(2), return_state=True)(x)[1] + 0),
+        "'rnn.* code of yours",
+    ),
+    "rows": (after(lambda x: x - ops.mean(x, axis=0)), "later values follow"),
+    "late": (
+        after(lambda x: ops.concatenate([x[:, :6], ops.flip(x[:, 6:], 1)], axis=1)),
+        "later values follow",
+    ),
 }
 MASKED = np.where(VALUES == VALUES[7], -9, VALUES)
 NOT_LIVE = {

@@ -264,7 +264,7 @@ def _copies(model, shape=(None, None), stateful=False):
         with _trial("the network cannot be copied"), _scope_of_own_code(model):
             if _is_yours(type(model).call):
                 advice = "give keras.Model(inputs, yours.call(inputs))"
-                raise _Failure(f"the network has a call of yours: {advice}")
+                raise _KnownCause(f"the network has a call of yours: {advice}")
             window_copy = _window_copy(model)
             return window_copy, _reader(window_copy, shape, stateful)
     finally:
@@ -303,10 +303,8 @@ def _window_copy(model):
     clones, names = {}, []
 
     def call_clone(layer, *args, **kwargs):
-        network = getattr(layer, "_functional", layer)  # of a Sequential
-        is_network = hasattr(network, "_run_through_graph")
-        if is_network and not _is_yours(type(layer).call):
-            return call_network(network, args, kwargs)
+        if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
+            return call_network(layer, args, kwargs)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
             return call_at_each_step(layer, args)
         if _is_slice_of_last_step(layer, args):
@@ -325,12 +323,15 @@ def _window_copy(model):
 
     def call_network(network, args, kwargs):
         """Call the layers of a network in the network, as Keras does."""
-        inputs = network._standardize_inputs(args[0])
         masks = keras.tree.flatten(kwargs.get("mask"))
-        for x, mask in zip(inputs, masks):
-            if mask is not None:
-                x._keras_mask = mask
-        return network._run_through_graph(inputs, lambda part: part, call_clone)
+        for x, mask in zip(keras.tree.flatten(args), masks):
+            # A mask of a Masking layer goes with its tensor, to each layer that is called next.
+            if mask is not None and getattr(x, "_keras_mask", None) is None:
+                raise _KnownCause(f"{network.name!r} cannot be given a mask of its own")
+        graph = getattr(network, "_functional", network)  # of a Sequential
+        inputs = graph._standardize_inputs(args[0])
+        # Keras calls call_clone in place of each layer of the graph.
+        return graph._run_through_graph(inputs, lambda part: part, call_clone)
 
     def call_at_each_step(layer, args):
         """Call an EachStep. A TimeDistributed takes one fixed number of steps."""
@@ -489,7 +490,7 @@ def _fail_unless_same_code(layer, clone):
     """
     for part, copied in zip(layer._flatten_layers(), clone._flatten_layers()):
         if type(part) is not type(copied) or part is copied:
-            raise _Failure(f"{part.name!r} cannot be copied: Keras finds other code")
+            raise _KnownCause(f"{part.name!r} cannot be copied: Keras finds other code")
         for name, value in vars(part).items():
             # Methods, such as build, are attributes of the class, too.
             is_option = callable(value) and not hasattr(type(part), name)
@@ -497,7 +498,7 @@ def _fail_unless_same_code(layer, clone):
             is_same = value is getattr(copied, name, None)
             if is_function and not is_same and not _is_yours(type(part)):
                 other = f"by the name {value.__name__!r}, Keras finds another function"
-                raise _Failure(f"{part.name!r} cannot be copied: {other}")
+                raise _KnownCause(f"{part.name!r} cannot be copied: {other}")
 
 
 def _new_name(name, names):
@@ -630,6 +631,10 @@ class _Failure(Exception):
     """A trial has failed: copying, reading or comparing."""
 
 
+class _KnownCause(_Failure):
+    """A trial has failed, and the message says why."""
+
+
 @contextlib.contextmanager
 def _trial(failure):
     """Turn an error into a _Failure of these words. One that is a _Failure keeps its own."""
@@ -649,6 +654,8 @@ def _naming_causes(network, why_not, steps, sequences):
     """
     try:
         yield
+    except _KnownCause as failure:
+        raise ValueError(f"{failure} (see README.md)") from failure
     except _Failure as failure:
         causes = []
         for call in _calls(network):

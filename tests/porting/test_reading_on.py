@@ -214,6 +214,12 @@ def relu(x):  # A function of Keras has this name, too.
     return ops.clip(x, 0, 3)
 
 
+def masked(x):
+    inner = sequential(SimpleRNN(2), shape=(None, None, 1))
+    inner.supports_masking = True
+    return inner(x, mask=x[..., 0] < 3)
+
+
 class Doubles(layers.SimpleRNNCell):
     def call(self, x, states, training=False):
         output, states = super().call(x, states)
@@ -319,6 +325,7 @@ REFUSED = {
     "hardly varies": (after(Dense(2, kernel_initializer="zeros")), "scale"),
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
+    "own mask": (functional(masked), "'sequential.* mask of its own"),
     "another relu": (
         after(layers.RNN(layers.SimpleRNNCell(2, relu), **MANY)),
         "'simple_rnn_cell.* 'relu'.* another function",

@@ -8,7 +8,8 @@ Both are tested on your values, to 1 % of how much answers vary. A layer of your
 from its get_config. If get_config leaves out an option that matters only past a window, no test
 can see it. Copy this file, and stateful.py for live networks: see README.md.
 
-In this order: the four functions above, what they are given, copies, causes, comparisons, errors.
+Sections of this file: these four functions; what they are given; copies; causes of failures;
+comparisons; errors of answers.
 """
 
 import contextlib
@@ -56,7 +57,9 @@ def windows_and_answers(pairs, steps, each_step=False):
     pairs = _arrays(pairs)
     X = np.concatenate([_windows(values, steps) for values, _ in pairs])
     y = np.concatenate([_windows(right, steps) for _, right in pairs])
-    return X, y if each_step else y[:, -1]
+    if not each_step:
+        y = y[:, -1]
+    return X, y
 
 
 def check(
@@ -74,7 +77,8 @@ def check(
     reader: network for any length that answers each time step; it gets the model's weights.
     by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
-        second half of what follows the first window. +/-: standard error of reading on. NaN: no answer.
+        second half of what follows the first window. +/-: standard error of reading on. NaN: no
+        answer, or only one stretch.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
     steps = _steps(model, steps)
@@ -100,7 +104,7 @@ def check(
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
             # _test_reader has read only one stretch as a whole. In each one, the answer after
-            # the first window must be the answer to this window.
+            # the first window must be that to this window, whatever follows later.
             after_window = reading_on[steps - 1]
             _fail_if_different(after_window, on_windows[0], of_model, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
@@ -142,7 +146,7 @@ def live_of(model, values, steps=None, batch_size=1):
     sequence, call reset_states of stateful.py (with TensorFlow).
     values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if it answers otherwise than the copy of reader_of, or if that is refused.
+    Raises: ValueError if it answers otherwise than the copy of reader_of, or as reader_of does.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
@@ -152,13 +156,13 @@ def live_of(model, values, steps=None, batch_size=1):
     expected = _answers(reader, X)
     with _naming_causes(reader, _why_not_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)
-        # A new layer starts from the state that its cell asks for, but after reset_states, it
-        # starts from zeros. Set them here, too, to find a cell that needs another state.
+        # After reset_states, each state is zero. Start from zeros here, too: a new layer starts
+        # from what its cell asks for, which may be another state. Such a cell fails here.
         _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
-        of_first_row = expected[0]
-        _fail_if_different(answers, expected, of_first_row, ONE_BY_ONE)
+        typical = expected[0]  # All rows are alike.
+        _fail_if_different(answers, expected, typical, ONE_BY_ONE)
     _set_states_to_zero(live)
     return live
 
@@ -223,9 +227,10 @@ def _steps(model, steps):
 # in the network, the copy has their layers in their place.
 #
 # The reader is made of the window copy, and answers each time step. For this, the network is cut
-# in two. The cut is behind the last tensors that have time steps, or that a recurrent layer has
-# made of them. The layers before the cut now return all time steps. What is behind the cut, the
-# head, is applied to each of them by a layer EachStep.
+# in two, for example between an LSTM and the Dense that follows it. From the answer back, the cut
+# is at the first tensors that have time steps, or that a recurrent layer has made of time steps.
+# The layers before the cut now return all time steps. What follows the cut, the head, is applied
+# to each of them by a layer EachStep.
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -304,11 +309,14 @@ def _window_copy(model):
 
     def call_clone(layer, *args, **kwargs):
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            return call_network(layer, args, kwargs)
+            _fail_if_given_a_mask(layer, args, kwargs)
+            return call_network(layer, args)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
+            _fail_if_given_a_mask(layer, args, kwargs)
             return call_at_each_step(layer, args)
         if _is_slice_of_last_step(layer, args):
-            # If the number of steps is not known, Keras cannot see that x[:, -1:] has one.
+            # If the number of steps is not known, Keras does not know, either, that x[:, -1:]
+            # has one step.
             x, key = args
             last_step = x[(slice(None), -1, *key[2:])]
             return keras.ops.expand_dims(last_step, 1)
@@ -321,17 +329,13 @@ def _window_copy(model):
             return _with_output_as_state(layer, answers)
         return answers
 
-    def call_network(network, args, kwargs):
+    def call_network(network, args):
         """Call the layers of a network in the network, as Keras does."""
-        masks = keras.tree.flatten(kwargs.get("mask"))
-        for x, mask in zip(keras.tree.flatten(args), masks):
-            # A mask of a Masking layer goes with its tensor, to each layer that is called next.
-            if mask is not None and getattr(x, "_keras_mask", None) is None:
-                raise _KnownCause(f"{network.name!r} cannot be given a mask of its own")
         graph = getattr(network, "_functional", network)  # of a Sequential
         inputs = graph._standardize_inputs(args[0])
-        # Keras calls call_clone in place of each layer of the graph.
-        return graph._run_through_graph(inputs, lambda part: part, call_clone)
+        return graph._run_through_graph(
+            inputs, operation_fn=lambda layer: layer, call_fn=call_clone
+        )
 
     def call_at_each_step(layer, args):
         """Call an EachStep. A TimeDistributed takes one fixed number of steps."""
@@ -352,11 +356,23 @@ def _window_copy(model):
     return copy
 
 
-def _with_output_as_state(layer, answers):
-    """Return answers of a recurrent layer of Keras, with its last output as first state (h).
+def _fail_if_given_a_mask(layer, args, kwargs):
+    """Fail if a layer is called with `mask=`, which its copy would not get.
 
-    They are equal. The reader needs this state after each time step. But a layer can only return
-    its output after each step, and its state after the last one.
+    A mask that Keras keeps with its tensor is no harm: it gets to the inner layers by itself.
+    """
+    masks = keras.tree.flatten(kwargs.get("mask"))
+    for x, mask in zip(keras.tree.flatten(args), masks):
+        if mask is not None and getattr(x, "_keras_mask", None) is None:
+            raise _KnownCause(f"{layer.name!r} cannot be given a mask of its own")
+
+
+def _with_output_as_state(layer, answers):
+    """Return answers of a recurrent layer, with its last output in place of its first state (h).
+
+    In a layer of Keras with one cell, the two are equal. The reader needs them after each time
+    step. With return_sequences, a layer returns its output after each step, but its state only
+    after the last one.
     """
     cell = getattr(layer, "cell", None)  # A Bidirectional has none.
     if cell is None or hasattr(cell, "cells") or _is_yours(type(cell)):
@@ -399,7 +415,7 @@ def _split(model):
     ends, waiting, seen = [], [answer], {answer}
     while waiting:  # back from the answer
         tensor = waiting.pop()
-        if _is_cut_behind(tensor):
+        if _is_at_the_cut(tensor):
             ends.append(tensor)
             continue
         for x in _node_of(tensor).input_tensors:
@@ -411,7 +427,7 @@ def _split(model):
     return ends, keras.Model(_one_or_all(ends), answer)
 
 
-def _is_cut_behind(tensor):
+def _is_at_the_cut(tensor):
     """Return whether a tensor has time steps, or a recurrent layer has made it of them."""
     node = _node_of(tensor)
     made_of_steps = any(map(_has_steps, node.input_tensors))
@@ -466,8 +482,8 @@ def _clone_layer(layer, name, **options):
     config = layer.get_config()
     for option in config:
         value = getattr(layer, option, None)
-        # Keras may not know a function by name. (A layer of yours says in get_config what it
-        # needs.)
+        # Give a function, such as an activation, itself: Keras may not find it by its name. In
+        # the config of a layer of yours, an option may mean something else.
         if hasattr(value, "__name__") and not _is_yours(type(layer)):
             config[option] = value
     options["name"] = name
@@ -489,16 +505,21 @@ def _fail_unless_same_code(layer, clone):
     Keras finds code of yours by its name, which other code may have, too.
     """
     for part, copied in zip(layer._flatten_layers(), clone._flatten_layers()):
-        if type(part) is not type(copied) or part is copied:
-            raise _KnownCause(f"{part.name!r} cannot be copied: Keras finds other code")
+        if part is copied:
+            found = "its get_config gives the layer itself, not a config"
+            raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
+        if type(part) is not type(copied):
+            found = f"by the name {type(part).__name__!r}, Keras finds another class"
+            raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
         for name, value in vars(part).items():
-            # Methods, such as build, are attributes of the class, too.
-            is_option = callable(value) and not hasattr(type(part), name)
-            is_function = is_option and hasattr(value, "__name__")
-            is_same = value is getattr(copied, name, None)
-            if is_function and not is_same and not _is_yours(type(part)):
-                other = f"by the name {value.__name__!r}, Keras finds another function"
-                raise _KnownCause(f"{part.name!r} cannot be copied: {other}")
+            # Keras keeps methods here, too, such as build. They are attributes of the class.
+            is_method = hasattr(type(part), name)
+            is_function = callable(value) and hasattr(value, "__name__")
+            if _is_yours(type(part)) or is_method or not is_function:
+                continue
+            if value is not getattr(copied, name, None):
+                found = f"by the name {value.__name__!r}, Keras finds another function"
+                raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
 
 
 def _new_name(name, names):
@@ -511,7 +532,7 @@ def _new_name(name, names):
 
 
 def _without_spaces(name):
-    """Return a name that TensorFlow can compile."""
+    """Return a name without spaces, which TensorFlow cannot compile."""
     return name.replace(" ", "_")
 
 
@@ -664,8 +685,8 @@ def _naming_causes(network, why_not, steps, sequences):
                 causes.append(f"{call.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
-        causes = "; ".join(dict.fromkeys(causes)) or ASK
-        raise ValueError(f"{failure}: {causes} (see README.md)") from failure
+        words = "; ".join(dict.fromkeys(causes)) or ASK
+        raise ValueError(f"{failure}: {words} (see README.md)") from failure
 
 
 def _calls(network):
@@ -683,7 +704,7 @@ def _calls(network):
 
 
 def _is_yours(code):
-    """Return whether a class or a function is neither one of Keras nor of Python."""
+    """Return whether a class or a function is neither Keras's nor built into Python."""
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
 
@@ -777,13 +798,15 @@ def _test_reader(model, reader, sequences, steps):
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
     batch_size = model.inputs[0].shape[0]
-    most = min(MOST_WINDOWS, MOST_BATCHES * (batch_size or MOST_WINDOWS))
+    most = MOST_WINDOWS
+    if batch_size:
+        most = min(most, MOST_BATCHES * batch_size)
 
     def parts(length):
         """Return parts of this length, of all sequences that are long enough."""
-        found = [values for values in sequences if len(values) >= length]
-        of_each = most // len(found) + 1
-        found = [_some(_windows(values, length), of_each) for values in found]
+        long_enough = [values for values in sequences if len(values) >= length]
+        of_each = most // len(long_enough) + 1
+        found = [_some(_windows(values, length), of_each) for values in long_enough]
         return np.array(_some(np.concatenate(found), most))
 
     # Does it answer windows as the model does?
@@ -807,7 +830,7 @@ def _test_reader(model, reader, sequences, steps):
     # Values may follow much later: read a whole sequence, and all of it but the last value.
     values = next(values for values in sequences if len(values) >= length)
     whole = _answers_to_each_step(reader, values[np.newaxis])
-    first = of_reader[:1]  # X[0] is the beginning of this sequence.
+    first = of_reader[:1]  # The first of the parts is the beginning of this sequence.
     _fail_if_different(first, whole[:, :length], of_model, LATER_VALUES)
     but_one = _answers(reader, values[np.newaxis, :-1])
     _fail_if_different(but_one, whole[:, :-1], of_model, LATER_VALUES)
@@ -844,7 +867,8 @@ def _fail_if_different(answers, expected, typical, failure):
         raise _Failure(f"a copy or reader answers {shapes}")
     typical = typical.reshape(len(typical), -1)  # a column for each output
     varies = typical.std(axis=0)
-    rounding = ROUNDING * np.abs(typical).max(axis=0)
+    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
+    rounding = ROUNDING * largest
     if (SAME * varies <= rounding).all():  # No difference can be told from rounding.
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
@@ -858,7 +882,7 @@ def _fail_if_different(answers, expected, typical, failure):
     raise _Failure(f"{failure}, output {worst} {numbers}")
 
 
-# ---- Errors
+# ---- Errors of answers
 
 
 class Loss(NamedTuple):
@@ -893,13 +917,16 @@ def _loss(model, error, typical):
     # A loss may be a name, an object or a function. Python prints its name in all three cases.
     name = str(given).lower().replace("_", "")
     is_of_classes = "categorical" in name and "crossentropy" in name
-    return Loss(error_of, _takes_ids(loss), _form(typical) if is_of_classes else None)
+    form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
+    if not is_of_classes or _form(typical) != form:
+        form = None
+    return Loss(error_of, _takes_ids(loss), form)
 
 
 def _form(answers):
-    """Return "probabilities" if answers are those of several classes, which add up to 1."""
+    """Return "probabilities" if answers are those of several classes, else "logits"."""
     rounding = 0.01  # of floats of 16 bits
-    add_up = np.allclose(answers.sum(axis=-1), 1, atol=rounding)
+    add_up = np.allclose(answers.sum(axis=-1), 1, atol=rounding)  # to 1
     return "probabilities" if answers.shape[-1] > 1 and add_up else "logits"
 
 
@@ -921,8 +948,8 @@ def _errors(loss, right, answers, name):
     if n_missing == len(right):  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # One number for each step, but several outputs: class ids. A loss that takes no ids would
-    # compare each output with the id, without a word.
+    # Right answers are class ids if there is one for each step, but several outputs. Refuse them
+    # if the loss takes none: it would compare each output with the id, without a word.
     are_ids = right.size == len(answers) and answers.size > len(answers)
     if right.shape != answers.shape and not (loss.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")

@@ -421,6 +421,18 @@ def test_so_many_runs_with_real_values_read_on(group, long, short):
     assert count("real values", group, among=lambda row: not is_long(row)) == short
 
 
+def test_late_errors_are_smaller_with_burn_in_in_five_of_seven_tasks():
+    late = {PLAIN: {}, BURN_IN: {}}
+    for line, runs in ERRORS["real values"]:
+        late.setdefault(line.group, {})[line.row] = runs.late.median()
+    smaller = [late[BURN_IN][row] < late[PLAIN][row] for row in late[BURN_IN]]
+    assert (smaller.count(True), len(smaller)) == (5, 7), late
+
+
+def test_windows_of_4_and_5_values_later():
+    expect("--stateless --shortest 4", late=(0.4, 0.5))
+
+
 @pytest.mark.parametrize(
     ("rows", "n", "m"),
     [

@@ -803,11 +803,10 @@ def _test_reader(model, reader, sequences, steps):
         most = min(most, MOST_BATCHES * batch_size)
 
     def parts(length):
-        """Return parts of this length, of all sequences that are long enough."""
+        """Return parts of this length, spread over all sequences that are long enough."""
         long_enough = [values for values in sequences if len(values) >= length]
-        of_each = most // len(long_enough) + 1
-        found = [_some(_windows(values, length), of_each) for values in long_enough]
-        return np.array(_some(np.concatenate(found), most))
+        every = [part for values in long_enough for part in _windows(values, length)]
+        return np.array(_some(every, most))
 
     # Does it answer windows as the model does?
     X = parts(steps)

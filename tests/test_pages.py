@@ -66,6 +66,22 @@ def burn_in_that_is_enough():
     return f"50 {least - 1} {least}"
 
 
+def runs_that_read_on(group, rows=None):
+    """Return how many runs with real values read on, and of how many; and the rows."""
+    lines = results.EXPERIMENTS.query("table in ['real values', 'more real values']")
+    lines = lines[lines.group == group]
+    if rows:
+        lines = lines[lines.row.isin(rows)]
+    good = [results.reads_on(RUNS[command].head(3)) for command in lines.command]
+    return sum(map(sum, good)), sum(map(len, good)), [*lines.row]
+
+
+def burn_in_with_real_values():
+    """Return how many runs read on with burn-in, of how many, and how many without."""
+    n, of_all, rows = runs_that_read_on("burn-in")
+    return f"{n} {of_all} {runs_that_read_on('as it is', rows)[0]}"
+
+
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"
 ONES = "--context 1 --batch-size 1"
 LONG_SAMPLES = "--through-time --epochs 4000"
@@ -81,6 +97,11 @@ FIGURES = [
     (REPORT, "The article's extensions", counts_of_shorter("--context 10 --length 30")),
     (REPORT, "The article's extensions", counts_of_shorter("")),
     (REPORT, "When does it count?", burn_in_that_is_enough()),
+    (
+        REPORT,
+        "Do networks that predict real values look back?",
+        burn_in_with_real_values(),
+    ),
     (GUIDE, "Check it", factor(HIDDEN)),
 ]
 
@@ -90,6 +111,13 @@ def test_a_measured_figure_stands_in_its_section(page, heading, figure):
     number = r"\d[\d.]*\d|\d"
     in_section = " ".join(re.findall(number, section_of(page, heading)))
     assert f" {' '.join(re.findall(number, figure))} " in f" {in_section} "
+
+
+def test_the_ratios_of_the_speed_are_those_of_its_times():
+    (table,) = [table for table in tables_of(REPORT) if table[0][0] == "seconds"]
+    for _, ours, fit, ratio in table[2:]:
+        assert float(ratio) > 10
+        assert float(fit) / float(ours) == pytest.approx(float(ratio), rel=0.03)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

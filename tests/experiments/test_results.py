@@ -144,6 +144,68 @@ def test_each_command_can_be_run_and_does_what_its_names_say():
         assert {*numbers} <= numbers_of(line.command), where
 
 
+# Options that the names of these tables say, by regular expressions, and their values: the
+# number in the name, or the one here.
+SAYS = [
+    (r"(\w+) values? of burn-in", "--burn-in", None),
+    (r"(\w+) more values in each", "--lead", None),
+    (r"windows of (\d+)(?= values$|[,;]|$)", "--context", None),
+    (r"(\d+) units", "--units", None),
+    (r"(?:LSTM|RNN|GRU)\((\d+)\)", "--units", None),
+    (r"forget bias (-?\d+)", "--forget-bias", None),
+    (r"lag (\d)", "--lag", None),
+    (r"([\d,]+) epochs", "--epochs", None),
+    (r"batches of (\d+)", "--batch-size", None),
+    (r"five times (the rate)", "--learning-rate", "0.005"),
+    (r"(GRU)", "--layer", "gru"),
+    (r"(SimpleRNN)", "--layer", "simple-rnn"),
+    (r"(two LSTMCell)", "--layer", "two-lstms"),
+    (r"(two layers)", "--layers", "2"),
+    (r"(never reset)", "--never-reset", ""),
+    (r"(an answer (?:at )?each step)", "--echo-sequence", ""),
+]
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "ten": 10}
+# The options that all commands of a table have, and those that its names need not say.
+COMMON = {
+    "rules": ("", "--stateless --same --start --mark --lead --lag"),
+    "short burn-in": ("", ""),
+    "a mark is not enough": ("--stateless", "--epochs --shortest"),
+    "the reset": ("", "--epochs"),
+    "usual": ("--list 20000 --epochs 14", "--shortest"),
+    "more networks": ("--list 20000 --epochs 14", "--shortest --unique"),
+    "layers": ("", "--epochs"),
+    "more lags": ("", "--epochs"),
+}
+
+
+def options_of(command):
+    """Return the options of a command, a dict of their values; not those that are as usual."""
+    options = dict(re.findall(r"(--\S+)(?: (-?[^-\s]\S*))?", command))
+    as_usual = {"--lag": "1", "--context": "5", "--units": "50"}
+    options.pop("--length", None)  # It follows from the windows.
+    return {name: x for name, x in options.items() if as_usual.get(name) != x}
+
+
+@pytest.mark.parametrize("table", COMMON)
+def test_a_command_has_the_options_that_its_names_say_and_no_others(table):
+    common, free = COMMON[table]
+    for line in results.EXPERIMENTS[results.EXPERIMENTS.table == table].itertuples():
+        has_panels = table in ["rules", "short burn-in"]  # Their names say no option.
+        names = (
+            line.row if has_panels else f"{line.row}, {line.group}".removesuffix(", ")
+        )
+        said = common
+        for words, option, value in SAYS:
+            for found in re.findall(words, names):
+                number = str(NUMBERS.get(found, found)).replace(",", "")
+                said += f" {option} {number if value is None else value}"
+        options, expected = options_of(line.command), options_of(said)
+        for option in free.split():
+            options.pop(option, None)
+            expected.pop(option, None)
+        assert options == expected, f"experiments.csv: {names}: {line.command}"
+
+
 @pytest.mark.parametrize("page", results.PAGES, ids=lambda page: page.name)
 def test_tables_of_a_page_are_made_of_the_file(page):
     if results.missing_jobs():

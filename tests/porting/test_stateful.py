@@ -218,7 +218,7 @@ X, Y = np.ones((6, 3, 4)), np.ones((6, 2))
         ("mse", X.astype(str), Y, "Invalid dtype: str"),
         ("mse", X[:, :2], Y, r"expected shape=\(.*, 3, 4\), found shape=\(2, 2, 4\)"),
         ("mse", X, Y[:, 0], r"batch of y has shape \(2,\): \(2, 2\) is needed"),
-        (keras.losses.Huber(), X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
+        ([keras.losses.Huber()], X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
         ("sparse_categorical_crossentropy", X, Y, r"\(2, 2\): \(2, 1\) is needed"),
         (IDS_LOSS, X, Y, r"\(2, 2\): \(2, 1\) is needed"),
     ],
@@ -232,14 +232,21 @@ def test_data_that_does_not_fit_is_an_error(loss, x, y, message):
         train_on_sequence(x, y)
 
 
-@pytest.mark.parametrize("loss", [IDS_LOSS, keras.losses.Circle(), keras.losses.CTC()])
+@pytest.mark.parametrize(
+    ("loss", "each_step", "ids"),
+    [
+        (IDS_LOSS, False, 1),
+        (keras.losses.Circle(), False, 1),
+        (keras.losses.CTC(), True, 1),
+        ("sparse_categorical_crossentropy", True, 3),  # one for each time step
+    ],
+)
 @eagerly()
-def test_losses_of_ids_take_ids(loss):
-    is_ctc = isinstance(loss, keras.losses.CTC)
-    lstm = LSTM(2, stateful=True, return_sequences=is_ctc)
+def test_losses_of_ids_take_ids(loss, each_step, ids):
+    lstm = LSTM(2, stateful=True, return_sequences=each_step)
     model = sequential(lstm, Dense(2, activation="softmax"))
     model.compile("sgd", loss)
-    y = np.ones((6, 1), dtype=int)
+    y = np.ones((6, ids), dtype=int)
     assert np.isfinite(compile_training_pass(model)(X, y)["loss"])
 
 

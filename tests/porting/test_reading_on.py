@@ -158,7 +158,7 @@ def assert_near(answers, others):
     assert np.abs(answers - others).max() < 1e-3 * others.std(axis=0).max()
 
 
-@pytest.mark.filterwarnings("error:.*destroy the mask")
+@pytest.mark.filterwarnings("error:.*EachStep.*destroy the mask")
 @pytest.mark.parametrize("kind", RIGHT)
 def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model = RIGHT[kind]()
@@ -217,8 +217,11 @@ def after(first):
     return functional(lambda x: SimpleRNN(2)(first(x)))
 
 
-def relu(x):  # A function of Keras has this name, too.
-    return ops.clip(x, 0, 3)
+def cell(top):
+    def clipped(x):
+        return ops.clip(x, 0, top)
+
+    return layers.SimpleRNNCell(2, clipped)
 
 
 def masked(x):
@@ -346,9 +349,9 @@ REFUSED = {
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
     "own mask": (functional(masked), "'sequential.* mask of its own"),
-    "another relu": (
-        after(layers.RNN(layers.SimpleRNNCell(2, relu), **MANY)),
-        "'simple_rnn_cell.* 'relu'.* another function",
+    "two of a name": (
+        after(layers.RNN([cell(3), cell(9)], **MANY)),
+        "'simple_rnn_cell.* 'clipped'.* another function",
     ),
     "another state": (
         functional(lambda x: layers.RNN(Doubles(2), return_state=True)(x)[1] + 0),

@@ -162,6 +162,16 @@ SAYS = [
     (r"(two LSTMCell)", "--layer", "two-lstms"),
     (r"(two layers)", "--layers", "2"),
     (r"(never reset)", "--never-reset", ""),
+    (r"(zero state|Ignore Internal State)", "--stateless", ""),
+    (r"(filled with -1)", "--missing", "mark"),
+    (r"(masked|Entire Sequence)", "--missing", "mask"),
+    (r"(Entire Sequence)", "--context", "25"),
+    (r"(Echo Lag Sequence)", "--echo-sequence", ""),
+    (r"a (tenth of the rate)", "--learning-rate", "0.0001"),
+    (r"(ten times the epochs)", "--epochs", "20000"),
+    (r"only (Dense) trained", "--train", "dense"),
+    (r"only Dense and (the recurrent kernel)", "--train", "recurrent-kernel"),
+    (r"all but (the recurrent kernel)", "--train", "all-but-recurrent-kernel"),
     (r"(an answer (?:at )?each step)", "--echo-sequence", ""),
 ]
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "ten": 10}
@@ -175,6 +185,8 @@ COMMON = {
     "more networks": ("--list 20000 --epochs 14", "--shortest --unique"),
     "layers": ("", "--epochs"),
     "more lags": ("", "--epochs"),
+    "extensions": ("", "--unique --epochs"),
+    "without gradients": ("--context 1 --batch-size 1", ""),
 }
 
 

@@ -14,6 +14,7 @@ import sequences
 from sequences import one_hot_decode
 from tests import shared
 from tests.experiments import extensions, pictures, results
+from tests.experiments.test_claims import ERRORS, count
 from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
@@ -66,20 +67,12 @@ def burn_in_that_is_enough():
     return f"50 {least - 1} {least}"
 
 
-def runs_that_read_on(group, rows=None):
-    """Return how many runs with real values read on, and of how many; and the rows."""
-    lines = results.EXPERIMENTS.query("table in ['real values', 'more real values']")
-    lines = lines[lines.group == group]
-    if rows:
-        lines = lines[lines.row.isin(rows)]
-    good = [results.reads_on(RUNS[command].head(3)) for command in lines.command]
-    return sum(map(sum, good)), sum(map(len, good)), [*lines.row]
-
-
 def burn_in_with_real_values():
     """Return how many runs read on with burn-in, of how many, and how many without."""
-    n, of_all, rows = runs_that_read_on("burn-in")
-    return f"{n} {of_all} {runs_that_read_on('as it is', rows)[0]}"
+    lines = ERRORS["real values"]
+    rows = [line.row for line, _ in lines if line.group == "burn-in"]
+    without, _ = count("real values", "as it is", among=rows.__contains__)
+    return "{} {} {}".format(*count("real values", "burn-in"), without)
 
 
 HIDDEN = "--noise 1 --test-noise 0.1 --steps 24"

@@ -16,6 +16,7 @@ import contextlib
 import random
 import re
 from collections.abc import Callable
+from inspect import signature
 from typing import NamedTuple
 
 import keras
@@ -97,9 +98,7 @@ def check(
         of_model = _test_reader(model, reader, sequences, steps)
         loss = _loss(model, error, of_model)
         for values, right in stretches:
-            windows = _windows(values, steps)
-            batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
-            on_windows = np.concatenate([_answers(window_copy, X) for X in batches])
+            on_windows = _answers(window_copy, _windows(values, steps))
             reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
             if on_windows.ndim > reading_on.ndim:  # an answer at each step
                 on_windows = on_windows[:, -1]
@@ -266,7 +265,7 @@ def _copies(model, shape=(None, None), stateful=False):
     """
     before = random.getstate()  # Keras draws seeds of new layers from it.
     try:
-        with _trial("the network cannot be copied"), _scope_of_own_code(model):
+        with _trial("the network cannot be copied"):
             if _is_yours(type(model).call):
                 advice = "give keras.Model(inputs, yours.call(inputs))"
                 raise _KnownCause(f"the network has a call of yours: {advice}")
@@ -276,25 +275,13 @@ def _copies(model, shape=(None, None), stateful=False):
         random.setstate(before)
 
 
-def _scope_of_own_code(model):
-    """Return a scope in which Keras finds classes and functions of yours by their names."""
-    own = {}
-    for layer in model._flatten_layers():
-        # Among its attributes may be an activation or a constraint.
-        for part in (layer, *vars(layer).values()):
-            code = part if hasattr(part, "__name__") else type(part)
-            if _is_yours(code):
-                own[code.__name__] = code
-    return keras.saving.custom_object_scope(own)
-
-
 def _copy_graph(model, outputs, shape, call):
     """Return a network of another input shape: model as far as these outputs, not compiled.
 
     call: function (layer, *args, **kwargs) that Keras calls in place of each layer, from the
         input to the outputs.
     """
-    name, x = _without_spaces(model.name), model.inputs[0]
+    name, x = _plain(model.name), model.inputs[0]
     body = keras.Model(x, _one_or_all(outputs), name=name)
     inputs = keras.Input(batch_shape=(*shape, *x.shape[2:]), dtype=x.dtype)
     # clone_function would copy each layer. Here, `call` does.
@@ -338,14 +325,17 @@ def _window_copy(model):
         )
 
     def call_at_each_step(layer, args):
-        """Call an EachStep. A TimeDistributed takes one fixed number of steps."""
-        if isinstance(layer, EachStep):
-            # The inputs of its network are those of a time step. Leave out the batch.
-            taken = [(x.shape[1:], x.dtype) for x in layer.layer.inputs]
+        """Call an EachStep in place of a TimeDistributed, which takes a fixed number of steps."""
+        if isinstance(layer, EachStep):  # The network is itself a copy of reader_of.
+            # The network in the layer has inputs for one time step: (batch, ...).
+            shapes = [x.shape[1:] for x in layer.layer.inputs]
         else:
-            # Leave out the batch and the time steps.
-            taken = [(x.shape[2:], x.dtype) for x in args]
-        inputs = [keras.Input(shape, dtype=dtype) for shape, dtype in taken]
+            # The layer's own inputs are (batch, time steps, ...).
+            shapes = [x.shape[2:] for x in args]
+        types = [x.dtype for x in keras.tree.flatten(args)]
+        inputs = [
+            keras.Input(shape, dtype=dtype) for shape, dtype in zip(shapes, types)
+        ]
         answer = call_clone(layer.layer, _one_or_all(inputs))
         network = keras.Model(_one_or_all(inputs), answer)
         return EachStep(network, name=_new_name(layer.name, names))(*args)
@@ -384,19 +374,22 @@ def _with_output_as_state(layer, answers):
 
 def _reader(window_copy, shape, stateful):
     """Return a network that answers each time step, made of the window copy."""
-    clones = {}
+    clones, pairs, names = {}, [], []
 
     def call_clone(layer, *args, **kwargs):
         if isinstance(layer, EachStep):  # It needs no change: share it.
             return layer(*args, **kwargs)
-        if layer not in clones:
+        # If a stateful layer is called twice, each call needs a state of its own, so a copy.
+        if stateful or layer not in clones:
             options = {"return_sequences": True, "stateful": stateful}
-            clones[layer] = _clone_layer(layer, layer.name, **options)
+            name = _new_name(layer.name, names)
+            clones[layer] = _clone_layer(layer, name, **options)
+            pairs.append((clones[layer], layer))
         return clones[layer](*args, **kwargs)
 
     ends, head = _split(window_copy)
     body = _copy_graph(window_copy, ends, shape, call_clone)
-    for layer, clone in clones.items():
+    for clone, layer in pairs:
         _set_weights(clone, layer)
     if not head:
         return body
@@ -470,7 +463,6 @@ def _clone_layer(layer, name, **options):
 
     options: they take the place of those of the layer, if it has them.
     """
-    # Keras cannot copy a Lambda whose function has no name.
     if isinstance(layer, layers.Lambda):
         return layers.Lambda(
             layer.function,
@@ -480,60 +472,56 @@ def _clone_layer(layer, name, **options):
             dtype=layer.dtype_policy,
         )
     config = layer.get_config()
-    for option in config:
-        value = getattr(layer, option, None)
-        # Give a function, such as an activation, itself: Keras may not find it by its name. In
-        # the config of a layer of yours, an option may mean something else.
-        if hasattr(value, "__name__") and not _is_yours(type(layer)):
-            config[option] = value
     options["name"] = name
     config.update({key: options[key] for key in options if key in config})
+    if _is_yours(type(layer)):
+        clone = type(layer).from_config(config)
+        if isinstance(layer, layers.Layer):
+            _fail_if_shared(layer, clone)
+        return clone
+    # In a config, code of yours is a name, which other code may have, too. So give an activation
+    # or a constraint itself.
+    for option in config:
+        value = getattr(layer, option, None)
+        if callable(value):
+            config[option] = value
     if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
         # The first size may be the number of time steps: let Keras find it.
         config["target_shape"] = (-1, *layer.target_shape[1:])
-    clone = type(layer).from_config(config)
-    if isinstance(layer, layers.Layer):
-        _fail_unless_same_code(layer, clone)
-    return clone
+    # Copy the layers in it. They are given to the constructor: from_config wants their configs.
+    if "cells" in config:
+        config["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
+        return type(layer)(**config)
+    for part in "cell", "layer":
+        if isinstance(config.get(part), layers.Layer):
+            config[part] = _clone_layer(config[part], config[part].name)
+            return type(layer)(**config)
+    return type(layer).from_config(config)
 
 
-def _fail_unless_same_code(layer, clone):
-    """Fail unless all parts of a copy have the code of the layer's, such as its cells.
-
-    Keras finds code of yours by its name, which other code may have, too.
-    """
-    for part, copied in zip(layer._flatten_layers(), clone._flatten_layers()):
-        if part is copied:
+def _fail_if_shared(layer, clone):
+    """Fail if a copy of a layer of yours has a part of the layer itself."""
+    parts = layer._flatten_layers()
+    for part in clone._flatten_layers():
+        if part in parts:
             found = "its get_config gives the layer itself, not a config"
             raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
-        if type(part) is not type(copied):
-            found = f"by the name {type(part).__name__!r}, Keras finds another class"
-            raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
-        for name, value in vars(part).items():
-            # Keras keeps methods here, too, such as build. They are attributes of the class.
-            is_method = hasattr(type(part), name)
-            is_function = callable(value) and hasattr(value, "__name__")
-            if _is_yours(type(part)) or is_method or not is_function:
-                continue
-            if value is not getattr(copied, name, None):
-                found = f"by the name {value.__name__!r}, Keras finds another function"
-                raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
 
 
 def _new_name(name, names):
     """Return a name that is not one of `names` yet, and add it to them."""
-    name = _without_spaces(name)
+    name = _plain(name)
     while name in names:
         name += "_"
     names.append(name)
     return name
 
 
-def _without_spaces(name):
-    """Return a name without spaces, which TensorFlow cannot compile."""
-    return name.replace(" ", "_")
+def _plain(name):
+    """Return a name that TensorFlow can compile: without spaces, accents and signs."""
+    return re.sub("[^A-Za-z0-9_]", "_", name)
 
 
 def _set_weights(copy, original):
@@ -633,8 +621,6 @@ def _why_not_live(call, steps, sequences):
     layer = call.operation
     name = type(layer).__name__
     if isinstance(layer, layers.RNN):
-        if len(layer._inbound_nodes) > 1:
-            return "is called twice, but would keep one state"
         if _has_first_state(call):
             return "starts from a state that another layer returns"
         if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
@@ -773,10 +759,12 @@ def _words_of(error):
 
 
 def _answers(network, X):
-    """Return the answers of a network to an array."""
+    """Return the answers of a network to an array, in batches of at most MOST_WINDOWS rows."""
     takes = getattr(network, "input_shape", None)
+    batches = np.array_split(X, len(X) // MOST_WINDOWS + 1)
     with _trial(f"a network of shape {takes} cannot read {X.shape}"):
-        answers = np.asarray(network.predict_on_batch(X), "float64")
+        answers = np.concatenate([network.predict_on_batch(batch) for batch in batches])
+    answers = answers.astype("float64")
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing?")
     return answers
@@ -904,22 +892,18 @@ def _loss(model, error, typical):
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
-    if getattr(loss, "from_logits", False) and 0 <= typical.min() <= typical.max() <= 1:
-        found = "the network answers from 0 to 1, as probabilities"
-        raise ValueError(f"from_logits=True, but {found}: give error=")
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
     def error_of(right, answers):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(call(*tensors))
 
-    # A loss may be a name, an object or a function. Python prints its name in all three cases.
-    name = str(given).lower().replace("_", "")
-    is_of_classes = "categorical" in name and "crossentropy" in name
+    # Only losses of classes tell logits from probabilities.
+    function = getattr(loss, "fn", loss)  # of a class of Keras, its function
     form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
-    if not is_of_classes or _form(typical) != form:
+    if "from_logits" not in signature(function).parameters or _form(typical) != form:
         form = None
-    return Loss(error_of, _takes_ids(loss), form)
+    return Loss(error_of, _takes_ids(function), form)
 
 
 def _form(answers):
@@ -929,12 +913,9 @@ def _form(answers):
     return "probabilities" if answers.shape[-1] > 1 and add_up else "logits"
 
 
-def _takes_ids(loss):
+def _takes_ids(function):
     """Return whether right answers may be class ids. With a loss of yours, they may."""
-    function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    if _is_yours(function):
-        return True
-    return getattr(function, "__name__", None) in TAKE_IDS
+    return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
 
 
 def _errors(loss, right, answers, name):
@@ -955,15 +936,7 @@ def _errors(loss, right, answers, name):
     if loss.form and _form(answers) != loss.form:
         raise ValueError(f"{name}: give {loss.form}, as the network answers")
     errors = np.asarray(loss.error(right, answers))
-    is_each = errors.shape[:1] == right.shape[:1]
-    if is_each:
-        # The error of a time step must not depend on others. So compute those of the first and
-        # of the last one again, each from its own step alone.
-        alone = [loss.error(right[[i]], answers[[i]]) for i in (0, -1)]
-        near = {"rtol": 1e-3, "atol": 1e-4 * np.nanmax(np.abs(errors))}
-        ends = np.ravel(errors[[0, -1]])
-        is_each = np.allclose(ends, np.ravel(alone), equal_nan=True, **near)
-    if not is_each:
+    if errors.shape[:1] != right.shape[:1]:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
     return np.append(missing, means)

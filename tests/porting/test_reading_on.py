@@ -78,8 +78,13 @@ class Positive(keras.constraints.Constraint):
         return ops.abs(weights)
 
 
-def squashed(x):
-    return ops.tanh(x / 2)
+def cell(most):
+    """Return a cell whose activation has the name that those of other cells have, too."""
+
+    def clipped(x):
+        return ops.clip(x, 0, most)
+
+    return layers.SimpleRNNCell(2, clipped)
 
 
 def encoder():
@@ -95,8 +100,9 @@ def many_layers(x):
     x = layers.Concatenate()([Dense(2, "tanh")(x), x + np.ones(1)])
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
     coded = encoder()({"steps": x, "more": x + 1})
-    x = layers.LayerNormalization()(coded["steps"])
-    all_of_it, state = SimpleRNN(3, return_state=True, **MANY)(x)
+    x = Dense(3)(layers.LayerNormalization()(coded["steps"]))
+    layer = SimpleRNN(3, return_state=True, **MANY)
+    all_of_it, state = layer(layer(x)[0])
     both = layers.Concatenate()([all_of_it[:, -1], coded["last"]])
     decoder = layers.RepeatVector(2)(both)
     return Dense(2)(SimpleRNN(3, **MANY)(decoder, initial_state=state))
@@ -110,7 +116,9 @@ def branches(x):
     x = sequential(ADAPTED, THREE_TIMES, shape=(None, None, 1))(x)
     all_of_it = SimpleRNN(3, ops.sin, **MANY)(x)
     last = layers.Lambda(lambda x: x[:, -1])(all_of_it)
-    coded = layers.RNN(layers.GRUCell(2, squashed, kernel_constraint=Positive()))(x)
+    coded = layers.RNN(
+        [cell(0.1), cell(9), layers.GRUCell(2, kernel_constraint=Positive())]
+    )(x)
     both = [coded, last, last * x[:, -1, :1], layers.Flatten()(all_of_it[:, -1:, :2])]
     both = layers.Concatenate(axis=1)(both)
     return layers.Softmax()(Dense(2)(both))
@@ -217,13 +225,6 @@ def after(first):
     return functional(lambda x: SimpleRNN(2)(first(x)))
 
 
-def cell(top):
-    def clipped(x):
-        return ops.clip(x, 0, top)
-
-    return layers.SimpleRNNCell(2, clipped)
-
-
 def masked(x):
     inner = sequential(SimpleRNN(2), shape=(None, None, 1))
     inner.supports_masking = True
@@ -240,11 +241,6 @@ class NoConfig(layers.Layer):
     def __init__(self, function):
         super().__init__()
         self.call = function
-
-
-def twice(x):
-    layer = SimpleRNN(2, **MANY)
-    return layer(layer(Dense(2)(x)))
 
 
 def in_pairs(x):
@@ -349,10 +345,6 @@ REFUSED = {
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
     "own mask": (functional(masked), "'sequential.* mask of its own"),
-    "two of a name": (
-        after(layers.RNN([cell(3), cell(9)], **MANY)),
-        "'simple_rnn_cell.* 'clipped'.* another function",
-    ),
     "another state": (
         functional(lambda x: layers.RNN(Doubles(2), return_state=True)(x)[1] + 0),
         "'rnn.* code of yours",
@@ -385,7 +377,6 @@ NOT_LIVE = {
         after(lambda x: layers.Attention()([x, x], use_causal_mask=True)),
         "'attention.* several time steps",
     ),
-    "called twice": (functional(twice), "'simple_rnn.* twice"),
 }
 
 
@@ -546,8 +537,6 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     softmax = of_last_value(Dense(3, "softmax"))
     softmax.compile("adam", "CategoricalCrossentropy")
     fails("often.*probabilities", softmax, naive={"often": lambda values: 3 * shares})
-    softmax.compile("adam", LOGITS)
-    fails("from_logits", softmax)
     # Numbers of a regression may add up to 1.
     regression = of_last_value(Dense(3))
     regression.compile("adam", "mse")
@@ -558,12 +547,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))
-    for error in (
-        lambda right, answers: np.abs(right - answers).mean(),
-        lambda right, answers: np.cumsum(np.subtract(right, answers, right)[:, 0]),
-        lambda right, answers: np.cumsum((right - answers)[::-1, 0])[::-1],
-    ):
-        fails("error=", error=error)
+    fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
     far = [(VALUES[:n], wide[:n]) for n in (7, 9)]  # One is too short to show it.
     fails("later values", REFUSED["far ahead"][0], far, error="mse")
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
@@ -580,11 +564,6 @@ def test_what_is_unusual_is_no_mistake():
     expected = check(model, stretches, naive, error=losses.mean_absolute_error)
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
 
-    def error(right, answers):
-        return np.squeeze(np.abs(right - answers))  # one number, of one time step
-
-    found = check(model, stretches, naive, error=error)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
     hinge = of_last_value(Dense(3))
     hinge.compile("adam", "categorical_hinge")  # It asks for no probabilities.
     check(hinge, [(VALUES, ONE_HOT)], {"often": lambda values: ONE_HOT})

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-# The losses of Keras that take class ids, not one hot vectors.
+# The losses of Keras that compare the outputs of a time step with a class id.
 TAKE_IDS = (
     "sparse_categorical_crossentropy",
     "categorical_generalized_cross_entropy",
@@ -34,9 +34,9 @@ SAME = 0.01
 # Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
 # another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
 ROUNDING = 1e-6
-# About so many windows are compared. More would take long, and fewer could miss rare values.
+# At most so many windows are compared. More would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
-# If a network has a fixed batch size, about so many batches of windows are compared at most.
+# If a network has a fixed batch size, at most so many batches of windows are compared.
 MOST_BATCHES = 32
 
 # What messages say if two answers are not the same
@@ -98,12 +98,14 @@ def check(
         of_model = _test_reader(model, reader, sequences, steps)
         loss = _loss(model, error, of_model)
         for values, right in stretches:
-            on_windows = _answers(window_copy, _windows(values, steps))
-            reading_on = _answers_to_each_step(reader, values[np.newaxis])[0]
-            if on_windows.ndim > reading_on.ndim:  # an answer at each step
-                on_windows = on_windows[:, -1]
-            # _test_reader has read only one stretch as a whole. In each one, the answer after
-            # the first window must be that to this window, whatever follows later.
+            windows = _windows(values, steps)
+            batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
+            on_windows = np.concatenate([_answers(window_copy, X) for X in batches])
+            reading_on = _answers_to_each_step(reader, values[np.newaxis])
+            on_windows = _to_last_steps(on_windows, reading_on)
+            reading_on = reading_on[0]  # of one sequence
+            # What follows the first window must not change the answer to it. _test_reader has
+            # read only one of the stretches as a whole, so look at each one here.
             after_window = reading_on[steps - 1]
             _fail_if_different(after_window, on_windows[0], of_model, LATER_VALUES)
             ways = {"on windows": on_windows, "reading on": reading_on}
@@ -156,7 +158,7 @@ def live_of(model, values, steps=None, batch_size=1):
     with _naming_causes(reader, _why_not_live, steps, [X]):
         _, live = _copies(model, (batch_size, 1), stateful=True)
         # After reset_states, each state is zero. Start from zeros here, too: a new layer starts
-        # from what its cell asks for, which may be another state. Such a cell fails here.
+        # from what its cell asks for. If this is another state, the comparison below fails.
         _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
@@ -183,8 +185,8 @@ def _arrays(pairs):
 
 
 def _check_naive(naive):
-    """Raise ValueError for what is no dict of functions."""
-    is_dict = hasattr(naive, "items") and all(map(callable, naive.values()))
+    """Raise ValueError for what is no dict of functions, by names that are not taken."""
+    is_dict = isinstance(naive, dict) and all(map(callable, naive.values()))
     taken = ["on windows", "reading on", "+/-"]
     if not is_dict or any(name in taken for name in naive):
         raise ValueError("naive: a dict of functions is needed, by names of their own")
@@ -192,16 +194,16 @@ def _check_naive(naive):
 
 def _windows(array, steps):
     """Return all windows of an array, (windows, steps, ...), as a view of it."""
-    if len(array) < steps:
-        raise ValueError(f"{array.shape}: axis 0 needs {steps} time steps or more")
+    if not 1 <= steps <= len(array):
+        raise ValueError(f"{array.shape}: axis 0 has no window of {steps} time steps")
     windows = np.lib.stride_tricks.sliding_window_view(array, steps, axis=0)
     return np.moveaxis(windows, -1, 1)
 
 
 def _some(items, most):
-    """Return a list of at most so many items of an array or list, spread over it."""
+    """Return at most so many items of a list, spread over it."""
     if len(items) <= most:
-        return list(items)
+        return items
     return [items[n] for n in np.linspace(0, len(items) - 1, most).astype(int)]
 
 
@@ -226,10 +228,10 @@ def _steps(model, steps):
 # in the network, the copy has their layers in their place.
 #
 # The reader is made of the window copy, and answers each time step. For this, the network is cut
-# in two, for example between an LSTM and the Dense that follows it. From the answer back, the cut
-# is at the first tensors that have time steps, or that a recurrent layer has made of time steps.
-# The layers before the cut now return all time steps. What follows the cut, the head, is applied
-# to each of them by a layer EachStep.
+# in two: a body that reads time steps, and a head that takes what it says of one of them. An
+# LSTM without return_sequences ends the body: the reader's LSTM returns all time steps. So does
+# an LSTM with return_sequences before x[:, -1]: this slice is in the head. A layer EachStep
+# applies the head to each time step.
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -241,7 +243,7 @@ class EachStep(layers.Wrapper):
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):  # Keras gives a mask, and passes it on.
+    def call(self, inputs):
         inputs = keras.tree.flatten(inputs)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
         parts = []
@@ -273,6 +275,12 @@ def _copies(model, shape=(None, None), stateful=False):
             return window_copy, _reader(window_copy, shape, stateful)
     finally:
         random.setstate(before)
+
+
+def _is_yours(code):
+    """Return whether a class or a function is code of yours: not Keras's, not Python's."""
+    module = getattr(code, "__module__", None) or "builtins"
+    return module != "builtins" and not module.startswith("keras.")
 
 
 def _copy_graph(model, outputs, shape, call):
@@ -312,6 +320,7 @@ def _window_copy(model):
                 name = _new_name(layer.name, names)
                 clones[layer] = _clone_layer(layer, name, stateful=False, unroll=False)
             answers = clones[layer](*args, **kwargs)
+        _set_weights(clones[layer], layer)
         if getattr(layer, "return_state", False):
             return _with_output_as_state(layer, answers)
         return answers
@@ -340,16 +349,13 @@ def _window_copy(model):
         network = keras.Model(_one_or_all(inputs), answer)
         return EachStep(network, name=_new_name(layer.name, names))(*args)
 
-    copy = _copy_graph(model, model.outputs, (None, None), call_clone)
-    for layer, clone in clones.items():
-        _set_weights(clone, layer)
-    return copy
+    return _copy_graph(model, model.outputs, (None, None), call_clone)
 
 
 def _fail_if_given_a_mask(layer, args, kwargs):
-    """Fail if a layer is called with `mask=`, which its copy would not get.
+    """Fail if a layer is given a mask with a tensor that has none: its copy would not get it.
 
-    A mask that Keras keeps with its tensor is no harm: it gets to the inner layers by itself.
+    A mask that a tensor has is no harm: Keras gives it to the inner layers by itself.
     """
     masks = keras.tree.flatten(kwargs.get("mask"))
     for x, mask in zip(keras.tree.flatten(args), masks):
@@ -360,9 +366,8 @@ def _fail_if_given_a_mask(layer, args, kwargs):
 def _with_output_as_state(layer, answers):
     """Return answers of a recurrent layer, with its last output in place of its first state (h).
 
-    In a layer of Keras with one cell, the two are equal. The reader needs them after each time
-    step. With return_sequences, a layer returns its output after each step, but its state only
-    after the last one.
+    In a layer of Keras with one cell, the two are equal. The reader needs this state after each
+    time step. But Keras returns states only after the last one, and outputs after each.
     """
     cell = getattr(layer, "cell", None)  # A Bidirectional has none.
     if cell is None or hasattr(cell, "cells") or _is_yours(type(cell)):
@@ -374,7 +379,7 @@ def _with_output_as_state(layer, answers):
 
 def _reader(window_copy, shape, stateful):
     """Return a network that answers each time step, made of the window copy."""
-    clones, pairs, names = {}, [], []
+    clones, names = {}, []
 
     def call_clone(layer, *args, **kwargs):
         if isinstance(layer, EachStep):  # It needs no change: share it.
@@ -384,13 +389,12 @@ def _reader(window_copy, shape, stateful):
             options = {"return_sequences": True, "stateful": stateful}
             name = _new_name(layer.name, names)
             clones[layer] = _clone_layer(layer, name, **options)
-            pairs.append((clones[layer], layer))
-        return clones[layer](*args, **kwargs)
+        answers = clones[layer](*args, **kwargs)
+        _set_weights(clones[layer], layer)
+        return answers
 
     ends, head = _split(window_copy)
     body = _copy_graph(window_copy, ends, shape, call_clone)
-    for clone, layer in pairs:
-        _set_weights(clone, layer)
     if not head:
         return body
     name = _new_name("each_step", [layer.name for layer in body.layers])
@@ -483,22 +487,23 @@ def _clone_layer(layer, name, **options):
     # or a constraint itself.
     for option in config:
         value = getattr(layer, option, None)
-        if callable(value):
+        if callable(value) and not isinstance(value, layers.Layer):
             config[option] = value
     if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
         # The first size may be the number of time steps: let Keras find it.
         config["target_shape"] = (-1, *layer.target_shape[1:])
-    # Copy the layers in it. They are given to the constructor: from_config wants their configs.
+    # For the same reason, give it copies of the layers in it.
     if "cells" in config:
         config["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
-        return type(layer)(**config)
-    for part in "cell", "layer":
-        if isinstance(config.get(part), layers.Layer):
-            config[part] = _clone_layer(config[part], config[part].name)
-            return type(layer)(**config)
-    return type(layer).from_config(config)
+    elif "cell" in config:
+        config["cell"] = _clone_layer(layer.cell, layer.cell.name)
+    elif isinstance(layer, layers.Wrapper):
+        config["layer"] = _clone_layer(layer.layer, layer.layer.name)
+    else:
+        return type(layer).from_config(config)
+    return type(layer)(**config)  # from_config wants configs of the layers in it.
 
 
 def _fail_if_shared(layer, clone):
@@ -535,7 +540,7 @@ def _set_weights(copy, original):
 
 
 def _set_states_to_zero(network):
-    """Do what reset_states of stateful.py does, so that this file needs no other."""
+    """Set the states of recurrent layers to zero, as reset_states of stateful.py does."""
     for state, zeros in _states_and_zeros(network):
         state.assign(zeros)
 
@@ -548,16 +553,19 @@ def _states_and_zeros(network):
     return [(state, keras.ops.zeros_like(state)) for state in states]
 
 
-# ---- Causes: what the message says when a trial has failed. No layer is refused for its type.
+# ---- Causes: what the message says when a trial has failed
+#
+# The functions _why_not_... explain a failure that a trial has found. They cause none: a layer of
+# which they give a cause may be harmless where it stands.
 
-# This is asked if no cause is known.
+# This is asked if nothing more is known.
 ASK = "does a layer need later values, several at a time, or a complete get_config?"
 
 
 def _why_not_reading_on(call, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
-    It only explains what a trial has found. Of each layer, the first cause that fits is given.
+    Of each layer, the first cause that fits is given.
 
     call: a Node of Keras, which is one call of a layer, the operation. It has input_tensors,
         outputs and arguments.
@@ -580,8 +588,10 @@ def _why_not_reading_on(call, steps, sequences):
         return "takes a state that is not a layer's last output"
     cell = getattr(layer, "cell", layer)  # An RNN of Keras may have a cell of yours.
     is_yours = _is_yours(type(layer)) or _is_yours(type(cell))
+    if isinstance(layer, EachStep):
+        return None
     if isinstance(layer, layers.Lambda) or is_yours:
-        return f"is code of yours: {ASK}"
+        return f"is code of yours: {ASK}"  # Write a cause for one of yours above this line.
     # All below is about layers that get time steps.
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
@@ -617,6 +627,7 @@ def _why_not_live(call, steps, sequences):
     """Return why a layer that reads on may not do so live, or None.
 
     This is the place for a new cause of live_of. The layers are those of the copy that reads on.
+    Neither `steps` nor `sequences` is needed here.
     """
     layer = call.operation
     name = type(layer).__name__
@@ -689,12 +700,6 @@ def _calls(network):
     return [call for call in calls if call.input_tensors]  # An input has none.
 
 
-def _is_yours(code):
-    """Return whether a class or a function is neither Keras's nor built into Python."""
-    module = getattr(code, "__module__", None) or "builtins"
-    return module != "builtins" and not module.startswith("keras.")
-
-
 def _is_convolution(layer):
     """Return whether a layer is a convolution. (There is an operation ConvertToTensor.)"""
     return isinstance(layer, layers.Layer) and "Conv" in type(layer).__name__
@@ -741,8 +746,9 @@ def _words_of(error):
     """Return what an error of Keras or TensorFlow says, without the place in the code."""
     words = str(error)
     if "\033[1m" in words:
-        # Keras names the layer, then says in bold what was wrong. If there is more in bold, what
-        # matters follows "Error encountered:".
+        # Keras names the layer, then says in bold what was wrong, as in "... calling Dense.call().
+        # <bold>Shapes differ<end of bold> Arguments received ...". In bold, "Error encountered:"
+        # may stand before it.
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
     else:
@@ -759,15 +765,23 @@ def _words_of(error):
 
 
 def _answers(network, X):
-    """Return the answers of a network to an array, in batches of at most MOST_WINDOWS rows."""
+    """Return the answers of a network to an array."""
     takes = getattr(network, "input_shape", None)
-    batches = np.array_split(X, len(X) // MOST_WINDOWS + 1)
     with _trial(f"a network of shape {takes} cannot read {X.shape}"):
-        answers = np.concatenate([network.predict_on_batch(batch) for batch in batches])
-    answers = answers.astype("float64")
+        answers = np.asarray(network.predict_on_batch(X), "float64")
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing?")
     return answers
+
+
+def _to_last_steps(of_windows, of_reader):
+    """Return the answers to the last time steps of windows, (windows, outputs).
+
+    of_windows: answers of a network to windows: one, or one at each time step.
+    of_reader: answers of a reader, (sequences, time steps, outputs).
+    """
+    answers_each_step = of_windows.ndim == of_reader.ndim
+    return of_windows[:, -1] if answers_each_step else of_windows
 
 
 def _answers_to_each_step(reader, X):
@@ -800,8 +814,7 @@ def _test_reader(model, reader, sequences, steps):
     X = parts(steps)
     of_reader = _answers_to_each_step(reader, X)
     of_model = _answers_to_windows(model, X, batch_size or len(X))
-    if of_model.ndim == of_reader.ndim:  # an answer at each step
-        of_model = of_model[:, -1]
+    of_model = _to_last_steps(of_model, of_reader)
     _fail_if_different(of_reader[:, -1], of_model, of_model, AFTER_A_WINDOW)
 
     # Does an answer change if more values follow? Read parts of two windows' length.
@@ -898,11 +911,12 @@ def _loss(model, error, typical):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(call(*tensors))
 
-    # Only losses of classes tell logits from probabilities.
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
-    if "from_logits" not in signature(function).parameters or _form(typical) != form:
-        form = None
+    form = None
+    if "from_logits" in signature(function).parameters:  # a loss of classes
+        form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
+        if _form(typical) != form:
+            form = None  # The network answers otherwise, too: do not compare forms.
     return Loss(error_of, _takes_ids(function), form)
 
 

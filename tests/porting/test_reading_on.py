@@ -104,7 +104,8 @@ def many_layers(x):
     layer = SimpleRNN(3, return_state=True, **MANY)
     all_of_it, state = layer(layer(x)[0])
     both = layers.Concatenate()([all_of_it[:, -1], coded["last"]])
-    decoder = layers.RepeatVector(2)(both)
+    both_ways = layers.Bidirectional(SimpleRNN(2, **MANY))
+    decoder = both_ways(layers.RepeatVector(2)(both))
     return Dense(2)(SimpleRNN(3, **MANY)(decoder, initial_state=state))
 
 

@@ -227,11 +227,10 @@ def _steps(model, steps):
 # A network is copied twice. The window copy answers windows of any length. If there are networks
 # in the network, the copy has their layers in their place.
 #
-# The reader is made of the window copy, and answers each time step. For this, the network is cut
-# in two: a body that reads time steps, and a head that takes what it says of one of them. An
-# LSTM without return_sequences ends the body: the reader's LSTM returns all time steps. So does
-# an LSTM with return_sequences before x[:, -1]: this slice is in the head. A layer EachStep
-# applies the head to each time step.
+# The reader is made of the window copy, and answers each time step. It has two parts. The body is
+# all that has time steps, up to the last recurrent layer: here, this returns all time steps. The
+# head is what follows, such as x[:, -1] and Dense layers. A layer EachStep applies it to each
+# time step.
 
 
 @keras.saving.register_keras_serializable("reading_on")

@@ -16,6 +16,7 @@ import contextlib
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from typing import NamedTuple
 
@@ -51,8 +52,9 @@ def windows_and_answers(pairs, steps, each_step=False):
     pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
         (time steps, outputs), or class ids, (time steps,).
     steps: number of time steps of a window, 1 or more. (Each window starts one step later.)
-    Returns: X, (windows, steps, ...), and y, the answers to the last time steps, (windows,
-        outputs), or to each of them, (windows, steps, outputs).
+    each_step: return the answers to all time steps of a window, not only to its last one.
+    Returns: X, (windows, steps, ...), and y, (windows, outputs) or class ids, (windows,). With
+        each_step, (windows, steps, outputs) or (windows, steps).
     Raises: ValueError for a sequence shorter than a window, or not as many answers as values.
     """
     pairs = _arrays(pairs)
@@ -87,7 +89,8 @@ def check(
     _check_naive(naive)
     sequences = [values for values, _ in stretches]
     tables = []
-    with _naming_causes(reader or model, _why_not_reading_on, steps, sequences):
+    why_not = partial(_why_not_reading_on, steps=steps, sequences=sequences)
+    with _naming_causes(reader or model, why_not):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
@@ -99,6 +102,7 @@ def check(
         loss = _loss(model, error, of_model)
         for values, right in stretches:
             windows = _windows(values, steps)
+            # All of them, in batches of about this size
             batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
             on_windows = np.concatenate([_answers(window_copy, X) for X in batches])
             reading_on = _answers_to_each_step(reader, values[np.newaxis])
@@ -134,7 +138,8 @@ def reader_of(model, values, steps=None):
     """
     steps = _steps(model, steps)
     sequences = [np.asarray(values)]
-    with _naming_causes(model, _why_not_reading_on, steps, sequences):
+    why_not = partial(_why_not_reading_on, steps=steps, sequences=sequences)
+    with _naming_causes(model, why_not):
         _, reader = _copies(model)
         _test_reader(model, reader, sequences, steps)
     return reader
@@ -147,7 +152,8 @@ def live_of(model, values, steps=None, batch_size=1):
     sequence, call reset_states of stateful.py (with TensorFlow).
     values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if it answers otherwise than the copy of reader_of, or as reader_of does.
+    Raises: ValueError if it answers otherwise than the copy of reader_of, and where reader_of
+        does.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
@@ -155,10 +161,10 @@ def live_of(model, values, steps=None, batch_size=1):
     reader = reader_of(model, values, steps)
     X = np.stack([values] * batch_size)
     expected = _answers(reader, X)
-    with _naming_causes(reader, _why_not_live, steps, [X]):
+    with _naming_causes(reader, _why_not_live):
         _, live = _copies(model, (batch_size, 1), stateful=True)
-        # After reset_states, each state is zero. Start from zeros here, too: a new layer starts
-        # from what its cell asks for. If this is another state, the comparison below fails.
+        # After reset_states, each state is zero. Start from zeros here, too. If a cell asks for
+        # another state to start from, the comparison below fails, as it should.
         _set_states_to_zero(live)
         answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
         answers = np.concatenate(answers, axis=1)
@@ -227,15 +233,21 @@ def _steps(model, steps):
 # A network is copied twice. The window copy answers windows of any length. If there are networks
 # in the network, the copy has their layers in their place.
 #
-# The reader is made of the window copy, and answers each time step. It has two parts. The body is
-# all that has time steps, up to the last recurrent layer: here, this returns all time steps. The
-# head is what follows, such as x[:, -1] and Dense layers. A layer EachStep applies it to each
-# time step.
+# The reader is made of the window copy, and answers each time step. For this, the window copy is
+# cut in two. From the answer back, the cut is at the first tensors that still have time steps, or
+# that a recurrent layer has made of time steps:
+#
+#     LSTM -> LSTM | Dense                   The second LSTM returns its last output.
+#     LSTM -> LSTM | x[:, -1] -> Dense       Both LSTMs return all of them.
+#     LSTM -> LSTM -> Dense |                The same, and an answer at each step.
+#
+# In the reader, all that is before the cut, the body, returns each time step. What follows the
+# cut, the head, is applied to each of them by a layer EachStep.
 
 
 @keras.saving.register_keras_serializable("reading_on")
 class EachStep(layers.Wrapper):
-    """Applies a network that answers one time step to each of any number of time steps."""
+    """Applies a network for one time step to every time step of a sequence."""
 
     def __init__(self, layer, **options):
         # autocast: the network in it has types of its own.
@@ -264,7 +276,8 @@ def _copies(model, shape=(None, None), stateful=False):
     shape: of the reader's input, its batch size and its number of time steps.
     stateful: whether the reader keeps its state.
     """
-    before = random.getstate()  # Keras draws seeds of new layers from it.
+    # Keras draws seeds of new layers. What you draw later must not change.
+    before = random.getstate()
     try:
         with _trial("the network cannot be copied"):
             if _is_yours(type(model).call):
@@ -282,18 +295,18 @@ def _is_yours(code):
     return module != "builtins" and not module.startswith("keras.")
 
 
-def _copy_graph(model, outputs, shape, call):
+def _copy_graph(model, outputs, shape, call_layer):
     """Return a network of another input shape: model as far as these outputs, not compiled.
 
-    call: function (layer, *args, **kwargs) that Keras calls in place of each layer, from the
+    call_layer: function (layer, *args, **kwargs) that Keras calls in place of each layer, from
         input to the outputs.
     """
     name, x = _plain(model.name), model.inputs[0]
     body = keras.Model(x, _one_or_all(outputs), name=name)
     inputs = keras.Input(batch_shape=(*shape, *x.shape[2:]), dtype=x.dtype)
-    # clone_function would copy each layer. Here, `call` does.
+    # clone_function would copy each layer. Here, `call_layer` does.
     return keras.models.clone_model(
-        body, inputs, clone_function=lambda layer: layer, call_function=call
+        body, inputs, clone_function=lambda layer: layer, call_function=call_layer
     )
 
 
@@ -402,12 +415,10 @@ def _reader(window_copy, shape, stateful):
 
 
 def _split(model):
-    """Return the tensors at the cut, and a network of what follows them, the head.
-
-    For example, an LSTM's answer, and a network of the Dense behind it. The head is None if
-    nothing follows.
-    """
+    """Return the tensors at the cut, and the head, a network; None if nothing follows."""
     answer = model.outputs[0]
+    if _is_at_the_cut(answer):
+        return [answer], None
     ends, waiting, seen = [], [answer], {answer}
     while waiting:  # back from the answer
         tensor = waiting.pop()
@@ -418,8 +429,6 @@ def _split(model):
             if x not in seen:
                 waiting.append(x)
                 seen.add(x)
-    if ends[0] is answer:
-        return ends, None
     return ends, keras.Model(_one_or_all(ends), answer)
 
 
@@ -477,6 +486,11 @@ def _clone_layer(layer, name, **options):
     config = layer.get_config()
     options["name"] = name
     config.update({key: options[key] for key in options if key in config})
+    if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
+        config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
+    if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
+        # The first size may be the number of time steps: let Keras find it.
+        config["target_shape"] = (-1, *layer.target_shape[1:])
     if _is_yours(type(layer)):
         clone = type(layer).from_config(config)
         if isinstance(layer, layers.Layer):
@@ -488,12 +502,7 @@ def _clone_layer(layer, name, **options):
         value = getattr(layer, option, None)
         if callable(value) and not isinstance(value, layers.Layer):
             config[option] = value
-    if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
-        config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
-    if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
-        # The first size may be the number of time steps: let Keras find it.
-        config["target_shape"] = (-1, *layer.target_shape[1:])
-    # For the same reason, give it copies of the layers in it.
+    # For the same reason, give copies of the layers in it, not their configs.
     if "cells" in config:
         config["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
     elif "cell" in config:
@@ -502,7 +511,7 @@ def _clone_layer(layer, name, **options):
         config["layer"] = _clone_layer(layer.layer, layer.layer.name)
     else:
         return type(layer).from_config(config)
-    return type(layer)(**config)  # from_config wants configs of the layers in it.
+    return type(layer)(**config)  # from_config would want their configs.
 
 
 def _fail_if_shared(layer, clone):
@@ -554,24 +563,24 @@ def _states_and_zeros(network):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# The functions _why_not_... explain a failure that a trial has found. They cause none: a layer of
-# which they give a cause may be harmless where it stands.
+# The functions _why_not_... are asked only after a trial has failed. They make none fail: a layer
+# of which they give a cause may be harmless where it stands.
 
 # This is asked if nothing more is known.
 ASK = "does a layer need later values, several at a time, or a complete get_config?"
 
 
-def _why_not_reading_on(call, steps, sequences):
+def _why_not_reading_on(node, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
     Of each layer, the first cause that fits is given.
 
-    call: a Node of Keras, which is one call of a layer, the operation. It has input_tensors,
+    node: a Node of Keras, which is one call of a layer, the operation. It has input_tensors,
         outputs and arguments.
     steps: of a window.
     sequences: the values that were given.
     """
-    layer, inputs = call.operation, call.input_tensors
+    layer, inputs = node.operation, node.input_tensors
     name = type(layer).__name__
     if isinstance(layer, layers.Bidirectional):
         return "reads in both directions"
@@ -585,10 +594,10 @@ def _why_not_reading_on(call, steps, sequences):
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     if any(map(_is_inner_state, inputs)):
         return "takes a state that is not a layer's last output"
+    if isinstance(layer, EachStep):  # It is not Keras's, and harmless.
+        return None
     cell = getattr(layer, "cell", layer)  # An RNN of Keras may have a cell of yours.
     is_yours = _is_yours(type(layer)) or _is_yours(type(cell))
-    if isinstance(layer, EachStep):
-        return None
     if isinstance(layer, layers.Lambda) or is_yours:
         return f"is code of yours: {ASK}"  # Write a cause for one of yours above this line.
     # All below is about layers that get time steps.
@@ -596,7 +605,7 @@ def _why_not_reading_on(call, steps, sequences):
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
     if isinstance(layer, layers.RNN):
-        if _has_first_state(call):
+        if _has_first_state(node):
             return "starts from a state that another layer returns"
         # Stop here: the name ConvLSTM1D has "Conv" in it, but it convolves no time steps.
         return None
@@ -608,30 +617,29 @@ def _why_not_reading_on(call, steps, sequences):
         return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    if name == "GetItem" and _takes_numbered_steps(call.arguments.args[1]):  # its key
+    if name == "GetItem" and _takes_numbered_steps(node.arguments.args[1]):  # its key
         return "takes time steps by their numbers: take the last one as x[:, -1]"
     is_causal = getattr(layer, "padding", None) == "causal"
     if _is_convolution(layer) and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
-    if "Attention" in name and not call.arguments.kwargs.get("use_causal_mask"):
+    if "Attention" in name and not node.arguments.kwargs.get("use_causal_mask"):
         return "attends to later time steps, without use_causal_mask"
     # Operations, such as x[:, -1], and networks may leave out all steps but the last.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
-    if is_layer and call.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
+    if is_layer and node.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
     return None
 
 
-def _why_not_live(call, steps, sequences):
+def _why_not_live(node):
     """Return why a layer that reads on may not do so live, or None.
 
     This is the place for a new cause of live_of. The layers are those of the copy that reads on.
-    Neither `steps` nor `sequences` is needed here.
     """
-    layer = call.operation
+    layer = node.operation
     name = type(layer).__name__
     if isinstance(layer, layers.RNN):
-        if _has_first_state(call):
+        if _has_first_state(node):
             return "starts from a state that another layer returns"
         if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
             return "starts from another state than zero"
@@ -664,10 +672,10 @@ def _trial(failure):
 
 
 @contextlib.contextmanager
-def _naming_causes(network, why_not, steps, sequences):
+def _naming_causes(network, why_not):
     """Turn a _Failure into a ValueError of one line that names causes.
 
-    why_not: function that returns the cause of a call, or None.
+    why_not: function that returns the cause of a node, or None.
     """
     try:
         yield
@@ -675,28 +683,28 @@ def _naming_causes(network, why_not, steps, sequences):
         raise ValueError(f"{failure} (see README.md)") from failure
     except _Failure as failure:
         causes = []
-        for call in _calls(network):
-            cause = why_not(call, steps, sequences)
+        for node in _nodes(network):
+            cause = why_not(node)
             if cause:
-                causes.append(f"{call.operation.name!r} {cause}")
+                causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
         words = "; ".join(dict.fromkeys(causes)) or ASK
         raise ValueError(f"{failure}: {words} (see README.md)") from failure
 
 
-def _calls(network):
-    """Return the calls of layers in a network and in networks in it, from input to answer."""
-    calls = []
+def _nodes(network):
+    """Return the nodes of a network and of networks in it, from input to answer."""
+    nodes = []
     if not getattr(network, "inputs", None):  # a reader of another kind
-        return calls
+        return nodes
     graph = keras.Model(network.inputs, network.outputs)  # of a Sequential, too
     for depth in sorted(graph._nodes_by_depth, reverse=True):
-        for call in graph._nodes_by_depth[depth]:
-            calls.append(call)
-            if isinstance(call.operation, keras.Model):
-                calls += _calls(call.operation)
-    return [call for call in calls if call.input_tensors]  # An input has none.
+        for node in graph._nodes_by_depth[depth]:
+            nodes.append(node)
+            if isinstance(node.operation, keras.Model):
+                nodes += _nodes(node.operation)
+    return [node for node in nodes if node.input_tensors]  # An input has none.
 
 
 def _is_convolution(layer):
@@ -725,9 +733,9 @@ def _takes_numbered_steps(key):
     return isinstance(step, (int, slice)) and step not in can_be_read_on
 
 
-def _has_first_state(call):
+def _has_first_state(node):
     """Return whether a recurrent layer is called with a state to start from."""
-    arguments = call.arguments  # as of layer(x, initial_state, ...)
+    arguments = node.arguments  # as of layer(x, initial_state, ...)
     states = [*arguments.args[1:2], arguments.kwargs.get("initial_state")]
     return any(state is not None for state in states)
 
@@ -804,7 +812,7 @@ def _test_reader(model, reader, sequences, steps):
         most = min(most, MOST_BATCHES * batch_size)
 
     def parts(length):
-        """Return parts of this length, spread over all sequences that are long enough."""
+        """Return parts of this length, spread over those of all sequences, the first one too."""
         long_enough = [values for values in sequences if len(values) >= length]
         every = [part for values in long_enough for part in _windows(values, length)]
         return np.array(_some(every, most))
@@ -829,7 +837,9 @@ def _test_reader(model, reader, sequences, steps):
     # Values may follow much later: read a whole sequence, and all of it but the last value.
     values = next(values for values in sequences if len(values) >= length)
     whole = _answers_to_each_step(reader, values[np.newaxis])
-    first = of_reader[:1]  # The first of the parts is the beginning of this sequence.
+    first = of_reader[
+        :1
+    ]  # The first of the parts, which is the beginning of this sequence.
     _fail_if_different(first, whole[:, :length], of_model, LATER_VALUES)
     but_one = _answers(reader, values[np.newaxis, :-1])
     _fail_if_different(but_one, whole[:, :-1], of_model, LATER_VALUES)
@@ -897,8 +907,8 @@ def _loss(model, error, typical):
 
     typical: answers of the model.
     """
-    if callable(error):
-        return Loss(error, takes_ids=True, form=None)
+    if callable(error) and not isinstance(error, keras.losses.Loss):
+        return Loss(error, _takes_ids(error), form=None)
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
@@ -911,19 +921,21 @@ def _loss(model, error, typical):
         return keras.ops.convert_to_numpy(call(*tensors))
 
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    form = None
+    wanted = None  # any form
     if "from_logits" in signature(function).parameters:  # a loss of classes
-        form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
-        if _form(typical) != form:
-            form = None  # The network answers otherwise, too: do not compare forms.
+        wanted = "logits" if getattr(loss, "from_logits", False) else "probabilities"
+    # If the network's own answers have no such form, as those of one sigmoid, ask for none.
+    form = wanted if _form(typical) == wanted else None
     return Loss(error_of, _takes_ids(function), form)
 
 
 def _form(answers):
     """Return "probabilities" if answers are those of several classes, else "logits"."""
     rounding = 0.01  # of floats of 16 bits
-    add_up = np.allclose(answers.sum(axis=-1), 1, atol=rounding)  # to 1
-    return "probabilities" if answers.shape[-1] > 1 and add_up else "logits"
+    are_shares = answers.min() >= 0 and np.allclose(
+        answers.sum(axis=-1), 1, atol=rounding
+    )
+    return "probabilities" if answers.shape[-1] > 1 and are_shares else "logits"
 
 
 def _takes_ids(function):

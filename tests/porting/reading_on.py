@@ -299,7 +299,7 @@ def _copy_graph(model, outputs, shape, call_layer):
     """Return a network of another input shape: model as far as these outputs, not compiled.
 
     call_layer: function (layer, *args, **kwargs) that Keras calls in place of each layer, from
-        input to the outputs.
+        the input to the outputs.
     """
     name, x = _plain(model.name), model.inputs[0]
     body = keras.Model(x, _one_or_all(outputs), name=name)

@@ -317,7 +317,7 @@ def _window_copy(model):
     def call_clone(layer, *args, **kwargs):
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
             _fail_if_given_a_mask(layer, args, kwargs)
-            return call_network(layer, args)
+            return call_network(layer, *args, **kwargs)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
             _fail_if_given_a_mask(layer, args, kwargs)
             return call_at_each_step(layer, args)
@@ -337,10 +337,10 @@ def _window_copy(model):
             return _with_output_as_state(layer, answers)
         return answers
 
-    def call_network(network, args):
+    def call_network(network, inputs, **options):
         """Call the layers of a network in the network, as Keras does."""
         graph = getattr(network, "_functional", network)  # of a Sequential
-        inputs = graph._standardize_inputs(args[0])
+        inputs = graph._standardize_inputs(inputs)
         return graph._run_through_graph(
             inputs, operation_fn=lambda layer: layer, call_fn=call_clone
         )
@@ -496,11 +496,12 @@ def _clone_layer(layer, name, **options):
         if isinstance(layer, layers.Layer):
             _fail_if_shared(layer, clone)
         return clone
-    # In a config, code of yours is a name, which other code may have, too. So give an activation
-    # or a constraint itself.
+    # In a config, code is a name, or a dict with a name, by which Keras may find other code. So
+    # give an activation or a constraint itself.
     for option in config:
         value = getattr(layer, option, None)
-        if callable(value) and not isinstance(value, layers.Layer):
+        is_code = isinstance(config[option], (str, dict)) and callable(value)
+        if is_code and not isinstance(value, layers.Layer):
             config[option] = value
     # For the same reason, give copies of the layers in it, not their configs.
     if "cells" in config:
@@ -534,7 +535,8 @@ def _new_name(name, names):
 
 def _plain(name):
     """Return a name that TensorFlow can compile: without spaces, accents and signs."""
-    return re.sub("[^A-Za-z0-9_]", "_", name)
+    name = re.sub("[^A-Za-z0-9_]", "_", name)
+    return f"x{name}" if name.startswith("_") else name
 
 
 def _set_weights(copy, original):

@@ -67,7 +67,11 @@ class OwnCall(keras.Sequential):
 
 
 keras.utils.set_random_seed(1)
-CHANGED, ADAPTED, LOOKUP = Times(), layers.Normalization(), layers.IntegerLookup()
+CHANGED, ADAPTED, LOOKUP = (
+    Times(),
+    layers.Normalization(),
+    layers.IntegerLookup(output_mode="one_hot"),
+)
 CHANGED.factor = 3  # which its get_config does not know
 ADAPTED.adapt(5 + 3 * VALUES)
 LOOKUP.adapt(IDS)
@@ -127,7 +131,8 @@ def branches(x):
 
 def classes(x):
     small = layers.TimeDistributed(layers.Lambda(lambda x: x - 10**9))
-    both = [LOOKUP(x), small(x[..., np.newaxis])[..., 0]]
+    x = x[..., np.newaxis]
+    both = [ops.argmax(layers.TimeDistributed(LOOKUP)(x), -1), small(x)[..., 0]]
     x = layers.Concatenate()([layers.Embedding(10, 4)(ids) for ids in both])
     x = SimpleRNN(3)(x)
     return Dense(9000, "softmax")(x + x)

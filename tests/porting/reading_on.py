@@ -338,7 +338,10 @@ def _window_copy(model):
         return answers
 
     def call_network(network, inputs, **options):
-        """Call the layers of a network in the network, as Keras does."""
+        """Call the layers of a network in the network, as Keras does.
+
+        options: `training` and `mask`. The layers get them as they did in the network.
+        """
         graph = getattr(network, "_functional", network)  # of a Sequential
         inputs = graph._standardize_inputs(inputs)
         return graph._run_through_graph(

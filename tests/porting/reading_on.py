@@ -4,7 +4,7 @@
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
-Both are tested on your values, to 1 % of how much answers vary. A layer of your own is copied
+Both are tested on your values, in up to 1,000 windows, to 1 % of how much answers vary. A layer of your own is copied
 from its get_config. If get_config leaves out an option that matters only past a window, no test
 can see it. Copy this file, and stateful.py for live networks: see README.md.
 
@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
+from types import FunctionType
 from typing import NamedTuple
 
 import keras
@@ -38,7 +39,7 @@ ROUNDING = 1e-6
 # At most so many windows are compared. More would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
 # If a network has a fixed batch size, at most so many batches of windows are compared.
-MOST_BATCHES = 32
+MOST_BATCHES = 100
 
 # What messages say if two answers are not the same
 AFTER_A_WINDOW = "after a window, a reader answers otherwise than the network"
@@ -254,20 +255,29 @@ class EachStep(layers.Wrapper):
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
 
-    def call(self, inputs):
+    def call(self, inputs, mask=None):
         inputs = keras.tree.flatten(inputs)
+        masks = keras.tree.flatten(mask)
         batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        parts = []
+        parts, masks_of_parts = [], []
         for x, taken in zip(inputs, self.layer.inputs):
-            # All time steps become rows of one batch.
-            rows = keras.ops.reshape(x, (-1, *x.shape[2:]))
+            rows = _all_steps_as_rows(x)
             # If the network begins with x[:, -1], it takes sequences. Each row becomes a sequence
             # of one step.
             if len(taken.shape) > len(rows.shape):
                 rows = rows[:, np.newaxis]
             parts.append(rows)
-        answers = self.layer(_one_or_all(parts))
+        for x in masks:
+            # A mask of time steps says nothing within a step. One of the words of each does.
+            is_of_words = x is not None and len(x.shape) > 2
+            masks_of_parts.append(_all_steps_as_rows(x) if is_of_words else None)
+        answers = self.layer(_one_or_all(parts), mask=_one_or_all(masks_of_parts))
         return keras.ops.reshape(answers, (batch_size, steps, *answers.shape[1:]))
+
+
+def _all_steps_as_rows(x):
+    """Return (batch, time steps, ...) as (batch * time steps, ...)."""
+    return keras.ops.reshape(x, (-1, *x.shape[2:]))
 
 
 def _copies(model, shape=(None, None), stateful=False):
@@ -316,11 +326,9 @@ def _window_copy(model):
 
     def call_clone(layer, *args, **kwargs):
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            _fail_if_given_a_mask(layer, args, kwargs)
             return call_network(layer, *args, **kwargs)
         if isinstance(layer, (layers.TimeDistributed, EachStep)):
-            _fail_if_given_a_mask(layer, args, kwargs)
-            return call_at_each_step(layer, args)
+            return call_at_each_step(layer, *args, **kwargs)
         if _is_slice_of_last_step(layer, args):
             # If the number of steps is not known, Keras does not know, either, that x[:, -1:]
             # has one step.
@@ -337,44 +345,41 @@ def _window_copy(model):
             return _with_output_as_state(layer, answers)
         return answers
 
-    def call_network(network, inputs, **options):
-        """Call the layers of a network in the network, as Keras does.
-
-        options: `training` and `mask`. The layers get them as they did in the network.
-        """
+    def call_network(network, inputs, training=None, mask=None):
+        """Call the layers of a network in the network, as Keras does."""
+        _fail_if_given_a_mask(network, inputs, mask)
         graph = getattr(network, "_functional", network)  # of a Sequential
         inputs = graph._standardize_inputs(inputs)
         return graph._run_through_graph(
             inputs, operation_fn=lambda layer: layer, call_fn=call_clone
         )
 
-    def call_at_each_step(layer, args):
+    def call_at_each_step(layer, inputs, training=None, mask=None):
         """Call an EachStep in place of a TimeDistributed, which takes a fixed number of steps."""
+        _fail_if_given_a_mask(layer, inputs, mask)
+        given = keras.tree.flatten(inputs)
         if isinstance(layer, EachStep):  # The network is itself a copy of reader_of.
             # The network in the layer has inputs for one time step: (batch, ...).
             shapes = [x.shape[1:] for x in layer.layer.inputs]
         else:
             # The layer's own inputs are (batch, time steps, ...).
-            shapes = [x.shape[2:] for x in args]
-        types = [x.dtype for x in keras.tree.flatten(args)]
-        inputs = [
-            keras.Input(shape, dtype=dtype) for shape, dtype in zip(shapes, types)
-        ]
-        answer = call_clone(layer.layer, _one_or_all(inputs))
-        network = keras.Model(_one_or_all(inputs), answer)
-        return EachStep(network, name=_new_name(layer.name, names))(*args)
+            shapes = [x.shape[2:] for x in given]
+        taken = [keras.Input(shape, dtype=x.dtype) for shape, x in zip(shapes, given)]
+        answer = call_clone(layer.layer, _one_or_all(taken))
+        network = keras.Model(_one_or_all(taken), answer)
+        return EachStep(network, name=_new_name(layer.name, names))(inputs)
 
     return _copy_graph(model, model.outputs, (None, None), call_clone)
 
 
-def _fail_if_given_a_mask(layer, args, kwargs):
+def _fail_if_given_a_mask(layer, inputs, mask):
     """Fail if a layer is given a mask with a tensor that has none: its copy would not get it.
 
     A mask that a tensor has is no harm: Keras gives it to the inner layers by itself.
     """
-    masks = keras.tree.flatten(kwargs.get("mask"))
-    for x, mask in zip(keras.tree.flatten(args), masks):
-        if mask is not None and getattr(x, "_keras_mask", None) is None:
+    masks = keras.tree.flatten(mask)
+    for x, given in zip(keras.tree.flatten(inputs), masks):
+        if given is not None and getattr(x, "_keras_mask", None) is None:
             raise _KnownCause(f"{layer.name!r} cannot be given a mask of its own")
 
 
@@ -387,6 +392,8 @@ def _with_output_as_state(layer, answers):
     cell = getattr(layer, "cell", None)  # A Bidirectional has none.
     if cell is None or hasattr(cell, "cells") or _is_yours(type(cell)):
         return answers  # They may not be equal.
+    if layer.zero_output_for_mask:
+        return answers  # The output of a masked step is 0, and the state is not.
     output, _, *states = answers
     last = output[:, -1] if layer.return_sequences else output
     return [output, last, *states]
@@ -491,40 +498,42 @@ def _clone_layer(layer, name, **options):
     config.update({key: options[key] for key in options if key in config})
     if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
-    if isinstance(layer, layers.Reshape) and -1 not in layer.target_shape:
+    if isinstance(layer, layers.Reshape):
         # The first size may be the number of time steps: let Keras find it.
-        config["target_shape"] = (-1, *layer.target_shape[1:])
+        shape = layer._inbound_nodes[0].output_tensors[0].shape
+        if None not in shape[2:]:
+            config["target_shape"] = (-1, *shape[2:])
     if _is_yours(type(layer)):
         clone = type(layer).from_config(config)
         if isinstance(layer, layers.Layer):
             _fail_if_shared(layer, clone)
         return clone
-    # In a config, code is a name, or a dict with a name, by which Keras may find other code. So
-    # give an activation or a constraint itself.
+    if isinstance(layer, layers.Bidirectional):
+        return type(layer).from_config(config)
+    # In a config, code of yours is a name, by which Keras may find other code. So give an activation
+    # or a constraint itself, and copies of the layers in it.
     for option in config:
         value = getattr(layer, option, None)
-        is_code = isinstance(config[option], (str, dict)) and callable(value)
-        if is_code and not isinstance(value, layers.Layer):
+        is_code = isinstance(value, FunctionType) or _is_yours(type(value))
+        if isinstance(value, layers.Layer):
+            config[option] = _clone_layer(value, value.name)
+        elif callable(value) and is_code:
             config[option] = value
-    # For the same reason, give copies of the layers in it, not their configs.
     if "cells" in config:
         config["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
-    elif "cell" in config:
-        config["cell"] = _clone_layer(layer.cell, layer.cell.name)
-    elif isinstance(layer, layers.Wrapper):
-        config["layer"] = _clone_layer(layer.layer, layer.layer.name)
-    else:
-        return type(layer).from_config(config)
-    return type(layer)(**config)  # from_config would want their configs.
+    if isinstance(layer, (layers.RNN, layers.StackedRNNCells, layers.Wrapper)):
+        return type(layer)(
+            **config
+        )  # from_config would want configs of the layers in it.
+    return type(layer).from_config(config)
 
 
 def _fail_if_shared(layer, clone):
-    """Fail if a copy of a layer of yours has a part of the layer itself."""
-    parts = layer._flatten_layers()
-    for part in clone._flatten_layers():
-        if part in parts:
-            found = "its get_config gives the layer itself, not a config"
-            raise _KnownCause(f"{part.name!r} cannot be copied: {found}")
+    """Fail if a copy of a layer of yours has a variable of the layer itself."""
+    variables = {id(variable) for variable in layer.variables}
+    if any(id(variable) in variables for variable in clone.variables):
+        found = "its get_config gives a layer or a variable itself, not a config"
+        raise _KnownCause(f"{layer.name!r} cannot be copied: {found}")
 
 
 def _new_name(name, names):
@@ -622,8 +631,10 @@ def _why_not_reading_on(node, steps, sequences):
         return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
+    if isinstance(layer, layers.GroupNormalization):
+        return "takes means over time steps"
     if name == "GetItem" and _takes_numbered_steps(node.arguments.args[1]):  # its key
-        return "takes time steps by their numbers: take the last one as x[:, -1]"
+        return "takes time steps by their numbers (x[:, -1] is for the last one)"
     is_causal = getattr(layer, "padding", None) == "causal"
     if _is_convolution(layer) and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
@@ -651,9 +662,11 @@ def _why_not_live(node):
         return None
     if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
         return "masks time steps: leave these out of the values"
-    convolves = _is_convolution(layer) and _sees_several_steps(layer)
-    if convolves or "Attention" in name:
+    looks_around = _is_convolution(layer) or "Pooling" in name
+    if (looks_around and _sees_several_steps(layer)) or "Attention" in name:
         return "reads several time steps"
+    if _is_yours(type(layer)) and not isinstance(layer, EachStep):
+        return f"is code of yours: {ASK}"
     return None
 
 
@@ -919,6 +932,8 @@ def _loss(model, error, typical):
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
+    if getattr(loss, "ignore_class", None) is not None:
+        raise ValueError("the loss leaves out a class, and so time steps: give error=")
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
     def error_of(right, answers):

@@ -4,9 +4,10 @@
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
 After a window, a copy answers as the network, and no answer changes when more values follow.
-Both are tested on your values, in up to 1,000 windows, to 1 % of how much answers vary. A layer of your own is copied
-from its get_config. If get_config leaves out an option that matters only past a window, no test
-can see it. Copy this file, and stateful.py for live networks: see README.md.
+Both are tested on your values, in up to 1,000 windows, to 1 % of how much answers vary. A layer
+of your own is copied from its get_config. If get_config leaves out an option that matters only
+past a window, no test can see it. Copy this file, and stateful.py for live networks: see
+README.md.
 
 Sections of this file: these four functions; what they are given; copies; causes of failures;
 comparisons; errors of answers.
@@ -77,12 +78,13 @@ def check(
         (time steps, outputs), in the form of the model's. It may return fewer: those to the last
         time steps.
     steps: of the training's windows; needed if the model takes any length.
-    error: a loss's name, or a function (right, answers): an error per time step. Else the model's.
+    error: a loss of Keras, its name, or a function (right, answers): an error per time step. Else
+        the model's.
     reader: network for any length that answers each time step; it gets the model's weights.
     by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
         second half of what follows the first window. +/-: standard error of reading on. NaN: no
-        answer, or only one stretch.
+        answer (to windows, none comes before `steps` values), or only one stretch.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
     steps = _steps(model, steps)
@@ -95,7 +97,7 @@ def check(
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            window_copy = reader
+            window_copy = reader  # It reads windows, too.
         else:
             # A copy reads the windows, as the model may take only a fixed batch size.
             window_copy, reader = _copies(model)
@@ -103,7 +105,7 @@ def check(
         loss = _loss(model, error, of_model)
         for values, right in stretches:
             windows = _windows(values, steps)
-            # All of them, in batches of about this size
+            # Read all windows, in batches of at most MOST_WINDOWS.
             batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
             on_windows = np.concatenate([_answers(window_copy, X) for X in batches])
             reading_on = _answers_to_each_step(reader, values[np.newaxis])
@@ -150,7 +152,7 @@ def live_of(model, values, steps=None, batch_size=1):
     """Return a copy that reads one time step per call, and keeps its state between calls.
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
-    sequence, call reset_states of stateful.py (with TensorFlow).
+    sequence, call reset_states of stateful.py (for TensorFlow only).
     values, steps: as for reader_of. Leave out masked time steps, here and live.
     batch_size: how many sequences are read at the same time.
     Raises: ValueError if it answers otherwise than the copy of reader_of, and where reader_of
@@ -161,8 +163,8 @@ def live_of(model, values, steps=None, batch_size=1):
     steps = _steps(model, steps)
     reader = reader_of(model, values, steps)
     X = np.stack([values] * batch_size)
-    expected = _answers(reader, X)
     with _naming_causes(reader, _why_not_live):
+        expected = _answers(reader, X)
         _, live = _copies(model, (batch_size, 1), stateful=True)
         # After reset_states, each state is zero. Start from zeros here, too. If a cell asks for
         # another state to start from, the comparison below fails, as it should.
@@ -268,9 +270,10 @@ class EachStep(layers.Wrapper):
                 rows = rows[:, np.newaxis]
             parts.append(rows)
         for x in masks:
-            # A mask of time steps says nothing within a step. One of the words of each does.
-            is_of_words = x is not None and len(x.shape) > 2
-            masks_of_parts.append(_all_steps_as_rows(x) if is_of_words else None)
+            # The network for one step needs no mask of time steps, (batch, steps). It needs one of
+            # what is within each step, such as its words, (batch, steps, words).
+            is_within_steps = x is not None and len(x.shape) > 2
+            masks_of_parts.append(_all_steps_as_rows(x) if is_within_steps else None)
         answers = self.layer(_one_or_all(parts), mask=_one_or_all(masks_of_parts))
         return keras.ops.reshape(answers, (batch_size, steps, *answers.shape[1:]))
 
@@ -300,7 +303,7 @@ def _copies(model, shape=(None, None), stateful=False):
 
 
 def _is_yours(code):
-    """Return whether a class or a function is code of yours: not Keras's, not Python's."""
+    """Return whether a class or a function is code of yours: not Keras's, not built in."""
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
 
@@ -342,11 +345,15 @@ def _window_copy(model):
             answers = clones[layer](*args, **kwargs)
         _set_weights(clones[layer], layer)
         if getattr(layer, "return_state", False):
+            # This changes no answer here, but a reader has outputs after each step, not states.
             return _with_output_as_state(layer, answers)
         return answers
 
     def call_network(network, inputs, training=None, mask=None):
-        """Call the layers of a network in the network, as Keras does."""
+        """Call the layers of a network in the network, as Keras does.
+
+        training: not needed: Keras gives it to each layer.
+        """
         _fail_if_given_a_mask(network, inputs, mask)
         graph = getattr(network, "_functional", network)  # of a Sequential
         inputs = graph._standardize_inputs(inputs)
@@ -355,14 +362,15 @@ def _window_copy(model):
         )
 
     def call_at_each_step(layer, inputs, training=None, mask=None):
-        """Call an EachStep in place of a TimeDistributed, which takes a fixed number of steps."""
+        """Call a new EachStep in place of an EachStep, or of a TimeDistributed.
+
+        A TimeDistributed takes a fixed number of time steps.
+        """
         _fail_if_given_a_mask(layer, inputs, mask)
         given = keras.tree.flatten(inputs)
-        if isinstance(layer, EachStep):  # The network is itself a copy of reader_of.
-            # The network in the layer has inputs for one time step: (batch, ...).
+        if isinstance(layer, EachStep):  # The model is itself a copy of reader_of.
             shapes = [x.shape[1:] for x in layer.layer.inputs]
-        else:
-            # The layer's own inputs are (batch, time steps, ...).
+        else:  # The inner layer takes one time step of (batch, time steps, ...).
             shapes = [x.shape[2:] for x in given]
         taken = [keras.Input(shape, dtype=x.dtype) for shape, x in zip(shapes, given)]
         answer = call_clone(layer.layer, _one_or_all(taken))
@@ -386,8 +394,8 @@ def _fail_if_given_a_mask(layer, inputs, mask):
 def _with_output_as_state(layer, answers):
     """Return answers of a recurrent layer, with its last output in place of its first state (h).
 
-    In a layer of Keras with one cell, the two are equal. The reader needs this state after each
-    time step. But Keras returns states only after the last one, and outputs after each.
+    In a layer of Keras with one cell, the two are equal. But Keras returns an output after each
+    time step, and a state only after the last one.
     """
     cell = getattr(layer, "cell", None)  # A Bidirectional has none.
     if cell is None or hasattr(cell, "cells") or _is_yours(type(cell)):
@@ -485,7 +493,7 @@ def _clone_layer(layer, name, **options):
 
     options: they take the place of those of the layer, if it has them.
     """
-    if isinstance(layer, layers.Lambda):
+    if isinstance(layer, layers.Lambda):  # Keras finds the shape of its output.
         return layers.Lambda(
             layer.function,
             name=name,
@@ -499,7 +507,7 @@ def _clone_layer(layer, name, **options):
     if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
         config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
     if isinstance(layer, layers.Reshape):
-        # The first size may be the number of time steps: let Keras find it.
+        # shape[1] may be the number of time steps: let Keras find it.
         shape = layer._inbound_nodes[0].output_tensors[0].shape
         if None not in shape[2:]:
             config["target_shape"] = (-1, *shape[2:])
@@ -508,24 +516,33 @@ def _clone_layer(layer, name, **options):
         if isinstance(layer, layers.Layer):
             _fail_if_shared(layer, clone)
         return clone
-    if isinstance(layer, layers.Bidirectional):
+    if isinstance(layer, layers.Bidirectional):  # Keras makes its two layers of one.
         return type(layer).from_config(config)
-    # In a config, code of yours is a name, by which Keras may find other code. So give an activation
-    # or a constraint itself, and copies of the layers in it.
-    for option in config:
-        value = getattr(layer, option, None)
-        is_code = isinstance(value, FunctionType) or _is_yours(type(value))
-        if isinstance(value, layers.Layer):
-            config[option] = _clone_layer(value, value.name)
-        elif callable(value) and is_code:
-            config[option] = value
-    if "cells" in config:
-        config["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
+    config.update(_code_of(layer, config))
     if isinstance(layer, (layers.RNN, layers.StackedRNNCells, layers.Wrapper)):
         return type(layer)(
             **config
         )  # from_config would want configs of the layers in it.
     return type(layer).from_config(config)
+
+
+def _code_of(layer, config):
+    """Return the options of a layer of Keras that are code, by their names in its config.
+
+    In the config, they are names, by which Keras may find other code, or none.
+    """
+    code = {}
+    for option in config:
+        value = getattr(layer, option, None)
+        is_function = isinstance(value, FunctionType)  # such as an activation
+        is_yours = callable(value) and _is_yours(type(value))  # such as a constraint
+        if isinstance(value, layers.Layer):  # such as a cell
+            code[option] = _clone_layer(value, value.name)
+        elif is_function or is_yours:
+            code[option] = value
+    if "cells" in config:
+        code["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
+    return code
 
 
 def _fail_if_shared(layer, clone):
@@ -608,12 +625,14 @@ def _why_not_reading_on(node, steps, sequences):
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     if any(map(_is_inner_state, inputs)):
         return "takes a state that is not a layer's last output"
+    # Causes of layers of your own belong above this line.
     if isinstance(layer, EachStep):  # It is not Keras's, and harmless.
         return None
-    cell = getattr(layer, "cell", layer)  # An RNN of Keras may have a cell of yours.
-    is_yours = _is_yours(type(layer)) or _is_yours(type(cell))
+    cell = getattr(layer, "cell", layer)  # An RNN of Keras may have cells of yours.
+    cells = getattr(cell, "cells", [cell])
+    is_yours = any(_is_yours(type(part)) for part in (layer, *cells))
     if isinstance(layer, layers.Lambda) or is_yours:
-        return f"is code of yours: {ASK}"  # Write a cause for one of yours above this line.
+        return f"is code of yours: {ASK}"
     # All below is about layers that get time steps.
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
@@ -830,7 +849,10 @@ def _test_reader(model, reader, sequences, steps):
         most = min(most, MOST_BATCHES * batch_size)
 
     def parts(length):
-        """Return parts of this length, spread over those of all sequences, the first one too."""
+        """Return parts of this length, spread over those of all sequences.
+
+        The first one begins the first sequence that is long enough.
+        """
         long_enough = [values for values in sequences if len(values) >= length]
         every = [part for values in long_enough for part in _windows(values, length)]
         return np.array(_some(every, most))
@@ -855,9 +877,8 @@ def _test_reader(model, reader, sequences, steps):
     # Values may follow much later: read a whole sequence, and all of it but the last value.
     values = next(values for values in sequences if len(values) >= length)
     whole = _answers_to_each_step(reader, values[np.newaxis])
-    first = of_reader[
-        :1
-    ]  # The first of the parts, which is the beginning of this sequence.
+    # The first of the parts above begins this sequence.
+    first = of_reader[:1]
     _fail_if_different(first, whole[:, :length], of_model, LATER_VALUES)
     but_one = _answers(reader, values[np.newaxis, :-1])
     _fail_if_different(but_one, whole[:, :-1], of_model, LATER_VALUES)
@@ -941,21 +962,20 @@ def _loss(model, error, typical):
         return keras.ops.convert_to_numpy(call(*tensors))
 
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    wanted = None  # any form
+    form = None
     if "from_logits" in signature(function).parameters:  # a loss of classes
-        wanted = "logits" if getattr(loss, "from_logits", False) else "probabilities"
-    # If the network's own answers have no such form, as those of one sigmoid, ask for none.
-    form = wanted if _form(typical) == wanted else None
+        form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
+        # Ask naive answers for no form that the network's own do not have, as one sigmoid's.
+        if _are_probabilities(typical) != (form == "probabilities"):
+            form = None
     return Loss(error_of, _takes_ids(function), form)
 
 
-def _form(answers):
-    """Return "probabilities" if answers are those of several classes, else "logits"."""
+def _are_probabilities(answers):
+    """Return whether answers are the probabilities of two or more classes."""
     rounding = 0.01  # of floats of 16 bits
-    are_shares = answers.min() >= 0 and np.allclose(
-        answers.sum(axis=-1), 1, atol=rounding
-    )
-    return "probabilities" if answers.shape[-1] > 1 and are_shares else "logits"
+    add_up_to_1 = np.allclose(answers.sum(axis=-1), 1, atol=rounding)
+    return answers.shape[-1] > 1 and answers.min() >= 0 and add_up_to_1
 
 
 def _takes_ids(function):
@@ -975,10 +995,11 @@ def _errors(loss, right, answers, name):
     right = right[n_missing:].copy()  # A function may write into it.
     # Right answers are class ids if there is one for each step, but several outputs. Refuse them
     # if the loss takes none: it would compare each output with the id, without a word.
-    are_ids = right.size == len(answers) and answers.size > len(answers)
+    is_one_each_step = right.size == len(right) == len(answers)
+    are_ids = is_one_each_step and answers.size > len(answers)
     if right.shape != answers.shape and not (loss.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    if loss.form and _form(answers) != loss.form:
+    if loss.form and _are_probabilities(answers) != (loss.form == "probabilities"):
         raise ValueError(f"{name}: give {loss.form}, as the network answers")
     errors = np.asarray(loss.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:

@@ -70,7 +70,7 @@ keras.utils.set_random_seed(1)
 CHANGED, ADAPTED, LOOKUP = (
     Times(),
     layers.Normalization(),
-    layers.IntegerLookup(output_mode="one_hot"),
+    layers.IntegerLookup(),
 )
 CHANGED.factor = 3  # which its get_config does not know
 ADAPTED.adapt(5 + 3 * VALUES)
@@ -117,7 +117,7 @@ THREE_TIMES = layers.Lambda(lambda x, by: by * x, arguments={"by": 3})
 
 
 def branches(x):
-    x = layers.Reshape((STEPS, 1))(x)
+    x = layers.Reshape((STEPS, -1))(x)
     x = sequential(ADAPTED, THREE_TIMES, shape=(None, None, 1))(x)
     all_of_it = SimpleRNN(3, ops.sin, **MANY)(x)
     last = layers.Lambda(lambda x: x[:, -1])(all_of_it)
@@ -130,10 +130,13 @@ def branches(x):
 
 
 def classes(x):
-    small = layers.TimeDistributed(layers.Lambda(lambda x: x - 10**9))
-    x = x[..., np.newaxis]
-    both = [ops.argmax(layers.TimeDistributed(LOOKUP)(x), -1), small(x)[..., 0]]
-    x = layers.Concatenate()([layers.Embedding(10, 4)(ids) for ids in both])
+    small = layers.TimeDistributed(layers.Lambda(lambda x: x - 10**9 - 1))
+    word = small(x[..., np.newaxis])  # one at each step
+    both = [LOOKUP(x), word[..., 0]]
+    words = layers.Embedding(10, 4, mask_zero=True)(word)
+    both = [layers.Embedding(10, 4)(ids) for ids in both]
+    both.append(ops.tanh(layers.TimeDistributed(SimpleRNN(2))(words)))
+    x = layers.Concatenate()(both)
     x = SimpleRNN(3)(x)
     return Dense(9000, "softmax")(x + x)
 

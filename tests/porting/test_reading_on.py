@@ -150,6 +150,7 @@ ALMOST_300 = Dense(
 NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
 EACH = layers.Masking(-9), layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
 NAMES = Times(name="each_step"), Dense(6, name="a b"), layers.PReLU(name="a_b")
+NAMES += (layers.PReLU(name="a-b"),)
 AHEAD = layers.Flatten(), *NAMES, OwnCall([Dense(6)]), layers.Reshape((2, -1))
 RIGHT = {
     "layers": lambda: functional(many_layers),
@@ -485,7 +486,12 @@ def test_errors_are_those_of_each_answer_at_the_same_time_steps(each_step):
     errors = check(model, stretches, naive, steps=STEPS, by_number=True)
     assert errors.index.tolist() == [1, 2, 3, 4, 5]  # as many as all stretches have
     np.testing.assert_allclose(errors, np.mean(by_number, axis=0), rtol=1e-4)
-    errors = check(model, stretches, naive, steps=np.int64(STEPS))
+
+    def error(right, answers):
+        right -= answers  # A function may write into its arrays.
+        return right**2
+
+    errors = check(model, stretches, naive, steps=np.int64(STEPS), error=error)
     assert errors.index.tolist() == ["after 1 to 5", "late"]
     spread = np.std(found, axis=0, ddof=1)[:, 1] / np.sqrt(3)
     np.testing.assert_allclose(errors.pop("+/-"), spread, rtol=1e-4)

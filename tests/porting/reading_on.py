@@ -256,6 +256,7 @@ class EachStep(layers.Wrapper):
         # autocast: the network in it has types of its own.
         super().__init__(layer, autocast=False, **options)
         self.supports_masking = True
+        layer.supports_masking = True  # Else, Keras warns that masks end in it.
 
     def call(self, inputs, mask=None):
         inputs = keras.tree.flatten(inputs)

@@ -176,7 +176,7 @@ def assert_near(answers, others):
     assert np.abs(answers - others).max() < 1e-3 * others.std(axis=0).max()
 
 
-@pytest.mark.filterwarnings("error:.*EachStep.*destroy the mask")
+@pytest.mark.filterwarnings("error:.*(EachStep|Functional).*destroy the mask")
 @pytest.mark.parametrize("kind", RIGHT)
 def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model = RIGHT[kind]()

@@ -136,7 +136,8 @@ def reader_of(model, values, steps=None):
 
     values: a sequence of your data, (time steps, ...), best of more than two windows' length.
     steps: of the training's windows; needed if the model takes any length.
-    Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
+    Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs). A
+        layer that is used both up to the last recurrent layer and after it becomes two.
     Raises: ValueError if a copy answers otherwise than the model, or depends on later values.
     """
     steps = _steps(model, steps)

@@ -198,6 +198,9 @@ def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     live = live_of(reader if kind == "branches" else model, values[:4], STEPS, 2)
     assert all_of_it() == before
     assert not (reader.compiled or live.compiled)
+    # A layer that is called twice stays one, unless it is both in the body and in the head.
+    n_twice = 2 if kind == "layers" else 0
+    assert len(reader.get_weights()) == len(model.get_weights()) + n_twice
     assert_near(last_of(reader, X), last_of(model, X))
     both = np.stack([values[:5], values[4:]])
     answers = np.array(reader(both), "float64")
@@ -375,6 +378,12 @@ NOT_LIVE = {
         chain(*EACH, layers.Lambda(ops.tanh, mask=lambda x, mask: mask), SimpleRNN(2)),
         "'masking.* leave these out",
     ),
+    "masked ids": (
+        functional(
+            lambda x: GRU(2)(layers.Embedding(9, 2, mask_zero=True)(x)), (STEPS,)
+        ),
+        "'embedding.* leave these out",
+    ),
     "from the first step": (
         functional(lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 0]))),
         "'simple_rnn.* starts from a state",
@@ -400,6 +409,7 @@ def test_a_copy_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     # If 3 or 4 steps are not enough, 7 show it, too, where there are pairs.
     values = MASKED[:7] if "pairs" in kind else MASKED
     values = IDS - 10**9 if kind == "ids" else values
+    values = np.insert(IDS - 10**9, 4, 0) if kind == "masked ids" else values
     values = MASKED[3:] if kind == "mask" else values  # in a window, too
     if kind in NOT_LIVE:
         refuses = live_of
@@ -416,8 +426,8 @@ def test_few_windows_are_those_of_the_whole_sequence():
     ahead = layers.Conv1D(2, 3, padding="same", activation="relu")
     model = chain(ahead, SimpleRNN(2), batch_size=1)
     ahead.set_weights([np.ones((3, 1, 2)), np.full(2, -9)])
-    values = RNG.normal(size=(100, 1))
-    values[55] = 300  # Only this value shows it.
+    values = RNG.normal(size=(300, 1))
+    values[200:250] = 300  # Only these values show it.
     with pytest.raises(ValueError, match="'conv1d.* causal"):
         reader_of(model, values)
 
@@ -552,6 +562,8 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     softmax = of_last_value(Dense(3, "softmax"))
     softmax.compile("adam", "CategoricalCrossentropy")
     fails("often.*probabilities", softmax, naive={"often": lambda values: 3 * shares})
+    softmax.compile("adam", losses.SparseCategoricalCrossentropy(ignore_class=0))
+    fails("leaves out a class", softmax, [(VALUES, IDS % 3)])
     # Numbers of a regression may add up to 1.
     regression = of_last_value(Dense(3))
     regression.compile("adam", "mse")
@@ -563,6 +575,9 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))
     fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
+    flat = [(VALUES, VALUES[:, 0])]  # not (9, 1)
+    one = of_last_value(Dense(1))
+    fails(r"\(7, 1\).*\(7,\)", one, flat, error=lambda right, answers: right - answers)
     far = [(VALUES[:n], wide[:n]) for n in (7, 9)]  # One is too short to show it.
     fails("later values", REFUSED["far ahead"][0], far, error="mse")
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])

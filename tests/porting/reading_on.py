@@ -955,7 +955,8 @@ def _loss(model, error, typical):
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
-    if getattr(loss, "ignore_class", None) is not None:
+    options = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    if options.get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
 
@@ -966,7 +967,7 @@ def _loss(model, error, typical):
     function = getattr(loss, "fn", loss)  # of a class of Keras, its function
     form = None
     if "from_logits" in signature(function).parameters:  # a loss of classes
-        form = "logits" if getattr(loss, "from_logits", False) else "probabilities"
+        form = "logits" if options.get("from_logits") else "probabilities"
         # Ask naive answers for no form that the network's own do not have, as one sigmoid's.
         if _are_probabilities(typical) != (form == "probabilities"):
             form = None

@@ -432,6 +432,15 @@ def test_few_windows_are_those_of_the_whole_sequence():
         reader_of(model, values)
 
 
+def test_many_recordings_that_begin_alike_are_compared_where_they_differ():
+    model = chain(SimpleRNN(2), batch_size=1)
+    recordings = [
+        np.append(np.zeros(STEPS), VALUES[n % 8 : n % 8 + 2]) for n in range(40)
+    ]
+    pairs = [(values[:, np.newaxis], np.ones((5, 2))) for values in recordings]
+    assert np.isfinite(check(model, pairs, {}, error="mse").loc["late", "on windows"])
+
+
 def burn_in(x):
     layer, x = GRU(2, return_state=True), ADAPTED(x)
     _, state = layer(x[:, :2])

@@ -1,25 +1,21 @@
 """May a recurrent network of Keras read on, past the length of its windows?
 
-`windows_and_answers` makes training data, `check` compares errors, `reader_of` returns a copy
+`windows_and_answers` makes training data, `check` compares errors, `reader_of` returns a network
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
-After a window, a copy answers as the network, and no answer changes when more values follow.
-Both are tested on your values, in up to 1,000 windows, to 1 % of how much answers vary. A layer
-of your own is copied from its get_config. If get_config leaves out an option that matters only
-past a window, no test can see it. Copy this file, and stateful.py for live networks: see
-README.md.
+Both share the layers of your network, and run them on one time step after the other. So no
+answer can depend on later values. On your values, in up to 1,000 windows, they must answer as
+your network, to 1 % of how much its answers vary. Copy this file, and stateful.py for live
+networks: see README.md.
 
-Sections of this file: these four functions; what they are given; copies; causes of failures;
-comparisons; errors of answers.
+Sections of this file: these four functions; what they are given; one time step; comparisons;
+causes of failures; errors of answers.
 """
 
 import contextlib
-import random
 import re
 from collections.abc import Callable
-from functools import partial
 from inspect import signature
-from types import FunctionType
 from typing import NamedTuple
 
 import keras
@@ -41,11 +37,6 @@ ROUNDING = 1e-6
 MOST_WINDOWS = 1000
 # If a network has a fixed batch size, at most so many batches of windows are compared.
 MOST_BATCHES = 100
-
-# What messages say if two answers are not the same
-AFTER_A_WINDOW = "after a window, a reader answers otherwise than the network"
-LATER_VALUES = "answers change when later values follow"
-ONE_BY_ONE = "one value at a time, a copy answers otherwise than it does on the whole"
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -91,40 +82,37 @@ def check(
     stretches = _arrays(stretches)
     _check_naive(naive)
     sequences = [values for values, _ in stretches]
-    tables = []
-    why_not = partial(_why_not_reading_on, steps=steps, sequences=sequences)
-    with _naming_causes(reader or model, why_not):
+    for values in sequences:
+        _windows(values, steps + 1)  # raises ValueError for one that is too short
+    with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            window_copy = reader  # It reads windows, too.
+            of_model = _compare_on_windows(model, reader, sequences, steps)
+            _fail_if_it_reads_ahead(reader, sequences, steps, of_model)
         else:
-            # A copy reads the windows, as the model may take only a fixed batch size.
-            window_copy, reader = _copies(model)
-        of_model = _test_reader(model, reader, sequences, steps)
-        loss = _loss(model, error, of_model)
-        for values, right in stretches:
-            windows = _windows(values, steps)
-            # Read all windows, in batches of at most MOST_WINDOWS.
-            batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
-            on_windows = np.concatenate([_answers(window_copy, X) for X in batches])
-            reading_on = _answers_to_each_step(reader, values[np.newaxis])
-            on_windows = _to_last_steps(on_windows, reading_on)
-            reading_on = reading_on[0]  # of one sequence
-            # What follows the first window must not change the answer to it. _test_reader has
-            # read only one of the stretches as a whole, so look at each one here.
-            after_window = reading_on[steps - 1]
-            _fail_if_different(after_window, on_windows[0], of_model, LATER_VALUES)
-            ways = {"on windows": on_windows, "reading on": reading_on}
-            for name in naive:
-                copied = values.copy()  # A function may write into its values.
-                answers = naive[name](copied)
-                # A single number becomes an array, so that _errors can refuse its shape.
-                ways[name] = np.atleast_1d(answers)
-            errors = {}
-            for way, answers in ways.items():
-                errors[way] = _errors(loss, right, answers, way)
-            tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
+            reader = _network_of(_one_step(model))
+            of_model = _compare_on_windows(model, reader, sequences, steps)
+    loss = _loss(model, error, of_model)
+    tables = []
+    for values, right in stretches:
+        windows = _windows(values, steps)
+        # Read all windows, in batches of at most MOST_WINDOWS.
+        batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
+        on_windows = [_answers(reader, X)[:, -1] for X in batches]
+        ways = {
+            "on windows": np.concatenate(on_windows),
+            "reading on": _answers(reader, values[np.newaxis])[0],
+        }
+        for name in naive:
+            copied = values.copy()  # A function may write into its values.
+            answers = naive[name](copied)
+            # A single number becomes an array, so that _errors can refuse its shape.
+            ways[name] = np.atleast_1d(answers)
+        errors = {}
+        for way, answers in ways.items():
+            errors[way] = _errors(loss, right, answers, way)
+        tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
         return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
@@ -132,50 +120,36 @@ def check(
 
 
 def reader_of(model, values, steps=None):
-    """Return a copy that reads sequences of any length, and answers at each time step.
+    """Return a network that reads sequences of any length, and answers at each time step.
 
-    values: a sequence of your data, (time steps, ...), best of more than two windows' length.
+    It shares the layers of the model: to train one is to train both.
+
+    values: a sequence of your data, (time steps, ...), as long as many windows if you can.
     steps: of the training's windows; needed if the model takes any length.
-    Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs). A
-        layer that is used both up to the last recurrent layer and after it becomes two.
-    Raises: ValueError if a copy answers otherwise than the model, or depends on later values.
+    Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
+    Raises: ValueError if it would answer otherwise than the model, after a window.
     """
-    steps = _steps(model, steps)
-    sequences = [np.asarray(values)]
-    why_not = partial(_why_not_reading_on, steps=steps, sequences=sequences)
-    with _naming_causes(model, why_not):
-        _, reader = _copies(model)
-        _test_reader(model, reader, sequences, steps)
-    return reader
+    return _network_of(_compared(model, values, steps))
 
 
 def live_of(model, values, steps=None, batch_size=1):
-    """Return a copy that reads one time step per call, and keeps its state between calls.
+    """Return a network that reads one time step per call, and keeps its state between calls.
 
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
     sequence, call reset_states of stateful.py (for TensorFlow only).
-    values, steps: as for reader_of. Leave out masked time steps, here and live.
+
+    It shares the layers of the model. If the model is stateful, too, reset_states resets both.
+
+    values, steps: as for reader_of.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if it answers otherwise than the copy of reader_of, and where reader_of
-        does.
+    Raises: ValueError where reader_of does, and if a layer starts from another state than zero.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    steps = _steps(model, steps)
-    reader = reader_of(model, values, steps)
-    X = np.stack([values] * batch_size)
-    with _naming_causes(reader, _why_not_live):
-        expected = _answers(reader, X)
-        _, live = _copies(model, (batch_size, 1), stateful=True)
-        # After reset_states, each state is zero. Start from zeros here, too. If a cell asks for
-        # another state to start from, the comparison below fails, as it should.
-        _set_states_to_zero(live)
-        answers = [_answers(live, X[:, [step]]) for step in range(len(values))]
-        answers = np.concatenate(answers, axis=1)
-        typical = expected[0]  # All rows are alike.
-        _fail_if_different(answers, expected, typical, ONE_BY_ONE)
-    _set_states_to_zero(live)
-    return live
+    one_step = _compared(model, values, steps)
+    if any(map(np.any, one_step.get_initial_state(1))):  # reset_states would lose it.
+        raise ValueError("a layer starts from another state than zero (see README.md)")
+    return _network_of(one_step, (int(batch_size), 1), stateful=True)
 
 
 # ---- What is given: pairs, windows, steps
@@ -232,76 +206,195 @@ def _steps(model, steps):
     return steps
 
 
-# ---- Copies
+# ---- One time step
 #
-# A network is copied twice. The window copy answers windows of any length. If there are networks
-# in the network, the copy has their layers in their place.
+# A network for windows becomes a cell, as LSTMCell is the cell of an LSTM:
 #
-# The reader is made of the window copy, and answers each time step. For this, the window copy is
-# cut in two. From the answer back, the cut is at the first tensors that still have time steps, or
-# that a recurrent layer has made of time steps:
+#     network:  all time steps                 -> LSTM     -> Dense -> answer
+#     cell:     one time step, earlier states  -> LSTMCell -> Dense -> answer, new states
 #
-#     LSTM -> LSTM | Dense                   The second LSTM returns its last output.
-#     LSTM -> LSTM | x[:, -1] -> Dense       Both LSTMs return all of them.
-#     LSTM -> LSTM -> Dense |                The same, and an answer at each step.
-#
-# In the reader, all that is before the cut, the body, returns each time step. What follows the
-# cut, the head, is applied to each of them by a layer EachStep.
+# Keras's layer RNN runs a cell on each time step of a sequence, and hands on the states. With
+# stateful=True, it keeps the last ones for the next call.
 
 
 @keras.saving.register_keras_serializable("reading_on")
-class EachStep(layers.Wrapper):
-    """Applies a network for one time step to every time step of a sequence."""
+class OneStep(layers.Wrapper):
+    """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # autocast: the network in it has types of its own.
+        options.setdefault("dtype", keras.config.floatx())
+        # autocast: the layers of the network have types of their own.
         super().__init__(layer, autocast=False, **options)
-        self.supports_masking = True
-        layer.supports_masking = True  # Else, Keras warns that masks end in it.
+        # Run it on the shape of a time step, to see which states there are.
+        values = layer.inputs[0]
+        step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
+        answer, states = self.compute_output_spec(step)
+        # RNN needs a whole number, so answers are vectors for it.
+        self.output_size = int(np.prod(answer.shape[1:]))
+        self.answer_shape = answer.shape[1:]
+        self.state_size = [state.shape[1:] for state in states]
 
-    def call(self, inputs, mask=None):
-        inputs = keras.tree.flatten(inputs)
-        masks = keras.tree.flatten(mask)
-        batch_size, steps, *_ = keras.ops.shape(inputs[0])
-        parts, masks_of_parts = [], []
-        for x, taken in zip(inputs, self.layer.inputs):
-            rows = _all_steps_as_rows(x)
-            # If the network begins with x[:, -1], it takes sequences. Each row becomes a sequence
-            # of one step.
-            if len(taken.shape) > len(rows.shape):
-                rows = rows[:, np.newaxis]
-            parts.append(rows)
-        for x in masks:
-            # The network for one step needs no mask of time steps, (batch, steps). It needs one of
-            # what is within each step, such as its words, (batch, steps, words).
-            is_within_steps = x is not None and len(x.shape) > 2
-            masks_of_parts.append(_all_steps_as_rows(x) if is_within_steps else None)
-        answers = self.layer(_one_or_all(parts), mask=_one_or_all(masks_of_parts))
-        return keras.ops.reshape(answers, (batch_size, steps, *answers.shape[1:]))
+    def get_initial_state(self, batch_size=None):
+        """Return the states before the first time step."""
+        states = [state for first in self.first_states for state in first(batch_size)]
+        return [keras.ops.cast(state, self.compute_dtype) for state in states]
+
+    def call(self, step, earlier=None):
+        """Return the answer to a time step, and the new states.
+
+        step: values of a time step, (batch, ...); single values as (batch, 1).
+        earlier: states after the time step before. None: only look which states there are.
+        """
+        states = _States(earlier)
+        shape = (-1, 1, *self.layer.inputs[0].shape[2:])
+        answers = _call_network(states, self.layer, keras.ops.reshape(step, shape))
+        (answer,) = keras.tree.flatten(answers)  # It may be in a list.
+        # A network that answers each time step has one answer here.
+        has_steps = answer.shape[1:2] == (1,)
+        if has_steps and self.layer.outputs[0].shape[1:2] != (1,):
+            answer = answer[:, 0]
+        if not states.new:  # RNN needs a state.
+            states.new += states.of_next(lambda n: [keras.ops.zeros((n, 1))])
+        if earlier is None:
+            self.first_states = states.first
+            return answer, states.new
+        vectors = (keras.ops.shape(step)[0], self.output_size)
+        new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
+        return keras.ops.reshape(answer, vectors), new
 
 
-def _all_steps_as_rows(x):
-    """Return (batch, time steps, ...) as (batch * time steps, ...)."""
-    return keras.ops.reshape(x, (-1, *x.shape[2:]))
+class _States:
+    """The states of a network at one time step, in the order in which layers are called.
 
-
-def _copies(model, shape=(None, None), stateful=False):
-    """Return two copies, not compiled: the window copy, and the reader.
-
-    shape: of the reader's input, its batch size and its number of time steps.
-    stateful: whether the reader keeps its state.
+    earlier: after the time step before, or None.
+    new: after this one.
+    first: of each layer that keeps states, a function of the batch size. It returns a list of
+        its states before the first time step.
     """
-    # Keras draws seeds of new layers. What you draw later must not change.
-    before = random.getstate()
-    try:
-        with _trial("the network cannot be copied"):
-            if _is_yours(type(model).call):
-                advice = "give keras.Model(inputs, yours.call(inputs))"
-                raise _KnownCause(f"the network has a call of yours: {advice}")
-            window_copy = _window_copy(model)
-            return window_copy, _reader(window_copy, shape, stateful)
-    finally:
-        random.setstate(before)
+
+    def __init__(self, earlier):
+        self.earlier, self.new, self.first = earlier, [], []
+
+    def of_next(self, first):
+        """Return the earlier states of the layer that is called next.
+
+        Its new states must be added to `new` before the states of another one are asked for.
+        """
+        self.first.append(first)
+        if self.earlier is None:
+            return first(1)
+        n_done = len(self.new)
+        return self.earlier[n_done : n_done + len(first(1))]
+
+
+def _call_network(states, network, inputs, training=None, mask=None):
+    """Call the layers of a network on one time step, one after the other.
+
+    training: not needed, as Keras gives it to each layer by itself.
+    """
+    graph = getattr(network, "_functional", network)  # of a Sequential
+    inputs = graph._standardize_inputs(inputs)
+    for tensor, of_tensor in zip(inputs, keras.tree.flatten(mask)):
+        if of_tensor is not None:
+            tensor._keras_mask = of_tensor
+
+    def call_layer(layer, *args, **kwargs):
+        return _call_layer(states, layer, *args, **kwargs)
+
+    return graph._run_through_graph(inputs, call_fn=call_layer)
+
+
+def _call_layer(states, layer, *args, **kwargs):
+    """Call a layer, or an operation such as +, on one time step."""
+    if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
+        return _call_network(states, layer, *args, **kwargs)
+    # In other parts of a network, such as a decoder, axis 1 is not that of time steps.
+    has_steps = getattr(args[0], "shape", ())[1:2] == (1,)
+    if has_steps and isinstance(layer, layers.RNN):
+        return _call_cell(states, layer, *args, **kwargs)
+    if has_steps and getattr(layer, "padding", None) == "causal":
+        return _call_convolution(states, layer, *args)
+    if has_steps and isinstance(layer, layers.Reshape):
+        n_steps, *shape = layer.target_shape
+        if n_steps == layer.input.shape[1]:  # It leaves the time steps as they are.
+            options = {"name": layer.name, "dtype": layer.dtype_policy}
+            layer = layers.Reshape((1, *shape), **options)
+    return layer(*args, **kwargs)
+
+
+def _call_cell(states, layer, x, initial_state=None, training=None, mask=None):
+    """Call the cell of a recurrent layer on one time step.
+
+    initial_state: not used. A network that needs it is refused, as it answers otherwise.
+    """
+    # States may be in lists of lists, if there are several cells.
+    structure = layer.get_initial_state(1)
+    earlier = states.of_next(lambda n: keras.tree.flatten(layer.get_initial_state(n)))
+    one_step = layers.RNN(
+        layer.cell,
+        return_state=True,
+        unroll=True,
+        dtype=layer.dtype_policy,
+        name=layer.name,
+    )
+    if mask is None:
+        mask = getattr(x, "_keras_mask", None)
+    output, *new = one_step(
+        x, initial_state=keras.tree.pack_sequence_as(structure, earlier), mask=mask
+    )
+    states.new += keras.tree.flatten(new)
+    if mask is not None:
+        # The output to a masked time step is that to the one before it. It is zero at first.
+        shape = output.shape[1:]
+        (last_output,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
+        last_output = keras.ops.cast(last_output, output.dtype)
+        is_new = keras.ops.reshape(mask, (-1, *np.ones_like(shape)))
+        output = keras.ops.where(is_new, output, last_output)
+        states.new.append(output)
+    if layer.return_sequences:
+        output = output[:, np.newaxis]
+        if layer.supports_masking:
+            output._keras_mask = mask
+    return (output, *new) if layer.return_state else output
+
+
+def _call_convolution(states, layer, x):
+    """Call a causal convolution on one time step. Its states are the values before it."""
+    n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+    shape = (n_before, *x.shape[2:])
+    (before,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
+    seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
+    states.new.append(seen[:, 1:])
+    return layer(seen)[:, -1:]
+
+
+def _one_step(model):
+    """Return a network as a cell, or fail."""
+    if _is_yours(type(model).call):
+        advice = "give keras.Model(inputs, yours.call(inputs))"
+        raise ValueError(f"the network has a call of yours: {advice}")
+    # Without what compile has added: saving that may need code of yours.
+    network = keras.Model(model.inputs, model.outputs, name=model.name)
+    with _trial("the network cannot read one time step at a time"):
+        return OneStep(network)
+
+
+def _network_of(one_step, shape=(None, None), stateful=False):
+    """Return a network that runs a cell through sequences.
+
+    shape: of its input, batch size and number of time steps.
+    """
+    values = one_step.layer.inputs[0]
+    inputs = keras.Input(batch_shape=(*shape, *values.shape[2:]), dtype=values.dtype)
+    steps = inputs
+    if len(inputs.shape) == 2:  # Single values, such as ids: RNN needs vectors.
+        steps = inputs[:, :, np.newaxis]
+    options = {"stateful": stateful, "dtype": one_step.dtype_policy}
+    answers = layers.RNN(one_step, return_sequences=True, **options)(steps)
+    if len(one_step.answer_shape) != 1:
+        each_step = (-1, *one_step.answer_shape)
+        answers = layers.Reshape(each_step, dtype=one_step.dtype_policy)(answers)
+    return keras.Model(inputs, answers)
 
 
 def _is_yours(code):
@@ -310,280 +403,94 @@ def _is_yours(code):
     return module != "builtins" and not module.startswith("keras.")
 
 
-def _copy_graph(model, outputs, shape, call_layer):
-    """Return a network of another input shape: model as far as these outputs, not compiled.
-
-    call_layer: function (layer, *args, **kwargs) that Keras calls in place of each layer, from
-        the input to the outputs.
-    """
-    name, x = _plain(model.name), model.inputs[0]
-    body = keras.Model(x, _one_or_all(outputs), name=name)
-    inputs = keras.Input(batch_shape=(*shape, *x.shape[2:]), dtype=x.dtype)
-    # clone_function would copy each layer. Here, `call_layer` does.
-    return keras.models.clone_model(
-        body, inputs, clone_function=lambda layer: layer, call_function=call_layer
-    )
-
-
-def _window_copy(model):
-    """Return a copy for windows of any length."""
-    clones, names = {}, []
-
-    def call_clone(layer, *args, **kwargs):
-        if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            return call_network(layer, *args, **kwargs)
-        if isinstance(layer, (layers.TimeDistributed, EachStep)):
-            return call_at_each_step(layer, *args, **kwargs)
-        if _is_slice_of_last_step(layer, args):
-            # If the number of steps is not known, Keras does not know, either, that x[:, -1:]
-            # has one step.
-            x, key = args
-            last_step = x[(slice(None), -1, *key[2:])]
-            return keras.ops.expand_dims(last_step, 1)
-        with _trial(f"{layer.name!r} cannot be copied for any number of time steps"):
-            if layer not in clones:
-                name = _new_name(layer.name, names)
-                clones[layer] = _clone_layer(layer, name, stateful=False, unroll=False)
-            answers = clones[layer](*args, **kwargs)
-        _set_weights(clones[layer], layer)
-        if getattr(layer, "return_state", False):
-            # This changes no answer here, but a reader has outputs after each step, not states.
-            return _with_output_as_state(layer, answers)
-        return answers
-
-    def call_network(network, inputs, training=None, mask=None):
-        """Call the layers of a network in the network, as Keras does.
-
-        training: not needed: Keras gives it to each layer.
-        """
-        _fail_if_given_a_mask(network, inputs, mask)
-        graph = getattr(network, "_functional", network)  # of a Sequential
-        inputs = graph._standardize_inputs(inputs)
-        return graph._run_through_graph(
-            inputs, operation_fn=lambda layer: layer, call_fn=call_clone
-        )
-
-    def call_at_each_step(layer, inputs, training=None, mask=None):
-        """Call a new EachStep in place of an EachStep, or of a TimeDistributed.
-
-        A TimeDistributed takes a fixed number of time steps.
-        """
-        _fail_if_given_a_mask(layer, inputs, mask)
-        given = keras.tree.flatten(inputs)
-        if isinstance(layer, EachStep):  # The model is itself a copy of reader_of.
-            shapes = [x.shape[1:] for x in layer.layer.inputs]
-        else:  # The inner layer takes one time step of (batch, time steps, ...).
-            shapes = [x.shape[2:] for x in given]
-        taken = [keras.Input(shape, dtype=x.dtype) for shape, x in zip(shapes, given)]
-        answer = call_clone(layer.layer, _one_or_all(taken))
-        network = keras.Model(_one_or_all(taken), answer)
-        return EachStep(network, name=_new_name(layer.name, names))(inputs)
-
-    return _copy_graph(model, model.outputs, (None, None), call_clone)
-
-
-def _fail_if_given_a_mask(layer, inputs, mask):
-    """Fail if a layer is given a mask with a tensor that has none: its copy would not get it.
-
-    A mask that a tensor has is no harm: Keras gives it to the inner layers by itself.
-    """
-    masks = keras.tree.flatten(mask)
-    for x, given in zip(keras.tree.flatten(inputs), masks):
-        if given is not None and getattr(x, "_keras_mask", None) is None:
-            raise _KnownCause(f"{layer.name!r} cannot be given a mask of its own")
-
-
-def _with_output_as_state(layer, answers):
-    """Return answers of a recurrent layer, with its last output in place of its first state (h).
-
-    In a layer of Keras with one cell, the two are equal. But Keras returns an output after each
-    time step, and a state only after the last one.
-    """
-    cell = getattr(layer, "cell", None)  # A Bidirectional has none.
-    if cell is None or hasattr(cell, "cells") or _is_yours(type(cell)):
-        return answers  # They may not be equal.
-    if layer.zero_output_for_mask:
-        return answers  # The output of a masked step is 0, and the state is not.
-    output, _, *states = answers
-    last = output[:, -1] if layer.return_sequences else output
-    return [output, last, *states]
-
-
-def _reader(window_copy, shape, stateful):
-    """Return a network that answers each time step, made of the window copy."""
-    clones, names = {}, []
-
-    def call_clone(layer, *args, **kwargs):
-        if isinstance(layer, EachStep):  # It needs no change: share it.
-            return layer(*args, **kwargs)
-        # If a stateful layer is called twice, each call needs a state of its own, so a copy.
-        if stateful or layer not in clones:
-            options = {"return_sequences": True, "stateful": stateful}
-            name = _new_name(layer.name, names)
-            clones[layer] = _clone_layer(layer, name, **options)
-        answers = clones[layer](*args, **kwargs)
-        _set_weights(clones[layer], layer)
-        return answers
-
-    ends, head = _split(window_copy)
-    body = _copy_graph(window_copy, ends, shape, call_clone)
-    if not head:
-        return body
-    name = _new_name("each_step", [layer.name for layer in body.layers])
-    answer = EachStep(head, name=name)(body.outputs)
-    return keras.Model(body.input, answer, name=body.name)
-
-
-def _split(model):
-    """Return the tensors at the cut, and the head, a network; None if nothing follows."""
-    answer = model.outputs[0]
-    if _is_at_the_cut(answer):
-        return [answer], None
-    ends, waiting, seen = [], [answer], {answer}
-    while waiting:  # back from the answer
-        tensor = waiting.pop()
-        if _is_at_the_cut(tensor):
-            ends.append(tensor)
-            continue
-        for x in _node_of(tensor).input_tensors:
-            if x not in seen:
-                waiting.append(x)
-                seen.add(x)
-    return ends, keras.Model(_one_or_all(ends), answer)
-
-
-def _is_at_the_cut(tensor):
-    """Return whether a tensor has time steps, or a recurrent layer has made it of them."""
-    node = _node_of(tensor)
-    made_of_steps = any(map(_has_steps, node.input_tensors))
-    return _has_steps(tensor) or (_is_recurrent(node.operation) and made_of_steps)
-
-
-def _node_of(tensor):
-    """Return the call of a layer that has made a tensor, a Node of Keras."""
-    operation, number, _ = tensor._keras_history
-    return operation._inbound_nodes[number]
-
-
-def _one_or_all(tensors):
-    """Return the only tensor of a list, or the list, as a network of Keras takes them."""
-    return tensors if len(tensors) > 1 else tensors[0]
-
-
-def _has_steps(tensor):
-    """Return whether a tensor has time steps, in a network for any number of them."""
-    return tensor.shape[1:2] == (None,)
-
-
-def _is_recurrent(operation):
-    """Return whether an operation is a recurrent layer, or has one in it."""
-    if not isinstance(operation, layers.Layer):
-        return False
-    return any(isinstance(part, layers.RNN) for part in operation._flatten_layers())
-
-
-def _is_slice_of_last_step(operation, args):
-    """Return whether an operation is x[:, -1:], or x[:, -1:, ...]."""
-    if type(operation).__name__ != "GetItem":
-        return False
-    _, key = args
-    return isinstance(key, tuple) and key[:2] == (slice(None), slice(-1, None))
-
-
-def _clone_layer(layer, name, **options):
-    """Return a new layer of this name, without weights.
-
-    options: they take the place of those of the layer, if it has them.
-    """
-    if isinstance(layer, layers.Lambda):  # Keras finds the shape of its output.
-        return layers.Lambda(
-            layer.function,
-            name=name,
-            mask=layer.mask,
-            arguments=layer.arguments,
-            dtype=layer.dtype_policy,
-        )
-    config = layer.get_config()
-    options["name"] = name
-    config.update({key: options[key] for key in options if key in config})
-    if hasattr(layer, "get_vocabulary"):  # get_config leaves out one that was adapted.
-        config["vocabulary"] = layer.get_vocabulary(include_special_tokens=False)
-    if isinstance(layer, layers.Reshape):
-        # shape[1] may be the number of time steps: let Keras find it.
-        shape = layer._inbound_nodes[0].output_tensors[0].shape
-        if None not in shape[2:]:
-            config["target_shape"] = (-1, *shape[2:])
-    if _is_yours(type(layer)):
-        clone = type(layer).from_config(config)
-        if isinstance(layer, layers.Layer):
-            _fail_if_shared(layer, clone)
-        return clone
-    if isinstance(layer, layers.Bidirectional):  # Keras makes its two layers of one.
-        return type(layer).from_config(config)
-    config.update(_code_of(layer, config))
-    if isinstance(layer, (layers.RNN, layers.StackedRNNCells, layers.Wrapper)):
-        return type(layer)(
-            **config
-        )  # from_config would want configs of the layers in it.
-    return type(layer).from_config(config)
-
-
-def _code_of(layer, config):
-    """Return the options of a layer of Keras that are code, by their names in its config.
-
-    In the config, they are names, by which Keras may find other code, or none.
-    """
-    code = {}
-    for option in config:
-        value = getattr(layer, option, None)
-        is_function = isinstance(value, FunctionType)  # such as an activation
-        is_yours = callable(value) and _is_yours(type(value))  # such as a constraint
-        if isinstance(value, layers.Layer):  # such as a cell
-            code[option] = _clone_layer(value, value.name)
-        elif is_function or is_yours:
-            code[option] = value
-    if "cells" in config:
-        code["cells"] = [_clone_layer(cell, cell.name) for cell in layer.cells]
-    return code
-
-
-def _fail_if_shared(layer, clone):
-    """Fail if a copy of a layer of yours has a variable of the layer itself."""
-    variables = {id(variable) for variable in layer.variables}
-    if any(id(variable) in variables for variable in clone.variables):
-        found = "its get_config gives a layer or a variable itself, not a config"
-        raise _KnownCause(f"{layer.name!r} cannot be copied: {found}")
-
-
-def _new_name(name, names):
-    """Return a name that is not one of `names` yet, and add it to them."""
-    name = _plain(name)
-    while name in names:
-        name += "_"
-    names.append(name)
-    return name
-
-
-def _plain(name):
-    """Return a name that TensorFlow can compile: without spaces, accents and signs."""
-    name = re.sub("[^A-Za-z0-9_]", "_", name)
-    return f"x{name}" if name.startswith("_") else name
-
-
-def _set_weights(copy, original):
-    """Give a network, a layer or an operation the weights of another one."""
-    if not isinstance(copy, layers.Layer):  # An operation such as + has no weights.
-        return
-    copy.set_weights(original.get_weights())
-    for layer in copy._flatten_layers():
+def _set_weights(reader, model):
+    """Give a reader the weights of a model."""
+    reader.set_weights(model.get_weights())
+    for layer in reader._flatten_layers():
         if isinstance(layer, layers.Normalization):
             layer.finalize_state()  # It computes what it uses from its weights.
 
 
-def _set_states_to_zero(network):
-    """Set the states of recurrent layers to zero, as reset_states of stateful.py does."""
-    for state, zeros in _states_and_zeros(network):
-        state.assign(zeros)
+# ---- Comparisons
+
+
+def _compared(model, values, steps):
+    """Return a network as a cell. It has been compared with the network, on windows."""
+    steps = _steps(model, steps)
+    sequences = [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        one_step = _one_step(model)
+        _compare_on_windows(model, _network_of(one_step), sequences, steps)
+    return one_step
+
+
+def _compare_on_windows(model, reader, sequences, steps):
+    """Fail unless a reader answers after windows as a model does.
+
+    Returns: the model's answers to windows, (windows, outputs).
+    """
+    every = [window for values in sequences for window in _windows(values, steps)]
+    fixed = model.inputs[0].shape[0]
+    most = min(MOST_WINDOWS, MOST_BATCHES * fixed) if fixed else MOST_WINDOWS
+    X = np.array(_some(every, most))
+    of_reader = _answers(reader, X)
+    if of_reader.shape[1:2] != X.shape[1:2]:
+        raise _Failure(f"a reader answers {of_reader.shape} to {X.shape}")
+    # The model reads half of them at once. So if it mixes rows of a batch, answers differ.
+    of_model = _answers_to_windows(model, X, fixed or -(-len(X) // 2))
+    if of_model.ndim == of_reader.ndim:  # It answers each time step.
+        of_model = of_model[:, -1]
+    failure = "after a window, a reader answers otherwise than the network"
+    _fail_if_different(of_reader[:, -1], of_model, of_model, failure)
+    return of_model
+
+
+def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
+    """Fail if an answer of a reader changes when more values follow. Each sequence is tried.
+
+    of_model: the model's answers to windows.
+    """
+    for values in sequences:
+        whole = _answers(reader, values[np.newaxis])
+        # 1 finds a first answer that needs the second value. If a layer reads values in pairs,
+        # either `steps` or `steps + 1` ends within a pair. The last one leaves out one value.
+        for seen in 1, steps, steps + 1, len(values) - 1:
+            first = _answers(reader, values[np.newaxis, :seen])
+            failure = "answers of the reader change when later values follow"
+            _fail_if_different(first, whole[:, :seen], of_model, failure)
+
+
+def _answers(network, X):
+    """Return the answers of a network to an array."""
+    takes = getattr(network, "input_shape", None)
+    # A layer of yours may change variables when it is called. Set them back.
+    before = [
+        (variable, np.array(variable)) for variable in network.non_trainable_variables
+    ]
+    with _trial(f"a network of shape {takes} cannot read {X.shape}"):
+        answers = np.asarray(network.predict_on_batch(X), "float64")
+    for variable, value in before:
+        variable.assign(value)
+    if np.isnan(answers).any():
+        raise ValueError("the network answers nan: are values missing?")
+    return answers
+
+
+def _answers_to_windows(model, X, batch_size):
+    """Return the answers of a model to windows, each from a zero state.
+
+    States that the model has kept are left as they are.
+    """
+    answers = []
+    for start in range(0, len(X), batch_size):
+        batch = X[start : start + batch_size]
+        # The last batch may have fewer windows: repeat them.
+        batch = np.resize(batch, (batch_size, *X.shape[1:]))
+        with keras.StatelessScope(_states_and_zeros(model)):
+            answer = model(keras.ops.convert_to_tensor(batch), training=False)
+            (answer,) = keras.tree.flatten(answer)
+            answers.append(keras.ops.convert_to_numpy(answer))
+    return np.concatenate(answers)[: len(X)].astype("float64")
 
 
 def _states_and_zeros(network):
@@ -594,16 +501,41 @@ def _states_and_zeros(network):
     return [(state, keras.ops.zeros_like(state)) for state in states]
 
 
+def _fail_if_different(answers, expected, typical, failure):
+    """Fail if an output differs by more than 1 % of how much it varies.
+
+    Rounding is allowed, too, if it is more.
+
+    typical: answers that show how much each output varies, (answers, outputs).
+    failure: what the message says.
+    """
+    if answers.shape != expected.shape:
+        shapes = f"{answers.shape}, not {expected.shape}"
+        raise _Failure(f"a reader answers {shapes}")
+    typical = typical.reshape(len(typical), -1)  # a column for each output
+    varies = typical.std(axis=0)
+    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
+    rounding = ROUNDING * largest
+    if (SAME * varies <= rounding).all():  # No difference can be told from rounding.
+        scale = "scale values to about -1 to 1, in training, too"
+        raise ValueError(f"the answers hardly vary: {scale}, or give other values")
+    allowed = np.maximum(SAME * varies, rounding)
+    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
+    if (differs <= allowed).all():
+        return
+    allowed[allowed == 0] = 1e-9  # An output is always 0: do not divide by 0.
+    worst = (differs / allowed).argmax()
+    numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
+    raise _Failure(f"{failure}, output {worst} {numbers}")
+
+
 # ---- Causes: what the message says when a trial has failed
 #
-# The functions _why_not_... are asked only after a trial has failed. They make none fail: a layer
-# of which they give a cause may be harmless where it stands.
-
-# This is asked if nothing more is known.
-ASK = "does a layer need later values, several at a time, or a complete get_config?"
+# A cause is looked for only after a trial has failed. No layer is refused for its kind: it may be
+# harmless where it stands.
 
 
-def _why_not_reading_on(node, steps, sequences):
+def _why_not(node, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
     Of each layer, the first cause that fits is given.
@@ -625,16 +557,9 @@ def _why_not_reading_on(node, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    if any(map(_is_inner_state, inputs)):
-        return "takes a state that is not a layer's last output"
     # Causes of layers of your own belong above this line.
-    if isinstance(layer, EachStep):  # It is not Keras's, and harmless.
-        return None
-    cell = getattr(layer, "cell", layer)  # An RNN of Keras may have cells of yours.
-    cells = getattr(cell, "cells", [cell])
-    is_yours = any(_is_yours(type(part)) for part in (layer, *cells))
-    if isinstance(layer, layers.Lambda) or is_yours:
-        return f"is code of yours: {ASK}"
+    if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
+        return "is code of yours: does it need several time steps at once?"
     # All below is about layers that get time steps.
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
@@ -659,8 +584,8 @@ def _why_not_reading_on(node, steps, sequences):
     is_causal = getattr(layer, "padding", None) == "causal"
     if _is_convolution(layer) and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
-    if "Attention" in name and not node.arguments.kwargs.get("use_causal_mask"):
-        return "attends to later time steps, without use_causal_mask"
+    if "Attention" in name:
+        return "attends to other time steps"
     # Operations, such as x[:, -1], and networks may leave out all steps but the last.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
     if is_layer and node.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
@@ -668,67 +593,34 @@ def _why_not_reading_on(node, steps, sequences):
     return None
 
 
-def _why_not_live(node):
-    """Return why a layer that reads on may not do so live, or None.
-
-    This is the place for a new cause of live_of. The layers are those of the copy that reads on.
-    """
-    layer = node.operation
-    name = type(layer).__name__
-    if isinstance(layer, layers.RNN):
-        if _has_first_state(node):
-            return "starts from a state that another layer returns"
-        if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
-            return "starts from another state than zero"
-        return None
-    if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
-        return "masks time steps: leave these out of the values"
-    looks_around = _is_convolution(layer) or "Pooling" in name
-    if (looks_around and _sees_several_steps(layer)) or "Attention" in name:
-        return "reads several time steps"
-    if _is_yours(type(layer)) and not isinstance(layer, EachStep):
-        return f"is code of yours: {ASK}"
-    return None
-
-
 class _Failure(Exception):
-    """A trial has failed: copying, reading or comparing."""
-
-
-class _KnownCause(_Failure):
-    """A trial has failed, and the message says why."""
+    """A trial has failed: running a network, reading or comparing."""
 
 
 @contextlib.contextmanager
 def _trial(failure):
-    """Turn an error into a _Failure of these words. One that is a _Failure keeps its own."""
+    """Turn an error into a _Failure of these words."""
     try:
         yield
-    except _Failure:
-        raise
     except Exception as error:
         raise _Failure(failure) from error
 
 
 @contextlib.contextmanager
-def _naming_causes(network, why_not):
-    """Turn a _Failure into a ValueError of one line that names causes.
-
-    why_not: function that returns the cause of a node, or None.
-    """
+def _naming_causes(network, steps, sequences):
+    """Turn a _Failure into a ValueError of one line that names causes."""
     try:
         yield
-    except _KnownCause as failure:
-        raise ValueError(f"{failure} (see README.md)") from failure
     except _Failure as failure:
         causes = []
         for node in _nodes(network):
-            cause = why_not(node)
+            cause = _why_not(node, steps, sequences)
             if cause:
                 causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
-        words = "; ".join(dict.fromkeys(causes)) or ASK
+        unknown = "does a layer need several time steps at once?"
+        words = "; ".join(dict.fromkeys(causes)) or unknown
         raise ValueError(f"{failure}: {words} (see README.md)") from failure
 
 
@@ -779,15 +671,6 @@ def _has_first_state(node):
     return any(state is not None for state in states)
 
 
-def _is_inner_state(tensor):
-    """Return whether a tensor is a state that is no output, such as c of an LSTM."""
-    operation, _, number = tensor._keras_history  # 0: the output, 1: the first state
-    if not isinstance(operation, layers.RNN) or number == 0:
-        return False
-    # If the layer has several cells, the first state is that of the first one.
-    return number > 1 or hasattr(operation.cell, "cells")
-
-
 def _words_of(error):
     """Return what an error of Keras or TensorFlow says, without the place in the code."""
     words = str(error)
@@ -805,131 +688,6 @@ def _words_of(error):
         words = lines[-1] if lines else ""
         words = re.sub(r"{{function_node .*?}}", "", words)
     return f"Keras says: {' '.join(words.split())[:200]}"
-
-
-# ---- Comparisons
-
-
-def _answers(network, X):
-    """Return the answers of a network to an array."""
-    takes = getattr(network, "input_shape", None)
-    with _trial(f"a network of shape {takes} cannot read {X.shape}"):
-        answers = np.asarray(network.predict_on_batch(X), "float64")
-    if np.isnan(answers).any():
-        raise ValueError("the network answers nan: are values missing?")
-    return answers
-
-
-def _to_last_steps(of_windows, of_reader):
-    """Return the answers to the last time steps of windows, (windows, outputs).
-
-    of_windows: answers of a network to windows: one, or one at each time step.
-    of_reader: answers of a reader, (sequences, time steps, outputs).
-    """
-    answers_each_step = of_windows.ndim == of_reader.ndim
-    return of_windows[:, -1] if answers_each_step else of_windows
-
-
-def _answers_to_each_step(reader, X):
-    """Return the answers of a reader, one for each time step, or fail."""
-    answers = _answers(reader, X)
-    if answers.shape[1:2] != X.shape[1:2]:
-        raise _Failure(f"a reader answers {answers.shape} to {X.shape}")
-    return answers
-
-
-def _test_reader(model, reader, sequences, steps):
-    """Fail unless a reader answers windows as a model does, and does not read ahead.
-
-    Returns: the model's answers to windows, (windows, outputs).
-    """
-    for values in sequences:
-        _windows(values, steps + 1)  # raises ValueError for one that is too short
-    batch_size = model.inputs[0].shape[0]
-    most = MOST_WINDOWS
-    if batch_size:
-        most = min(most, MOST_BATCHES * batch_size)
-
-    def parts(length):
-        """Return parts of this length, spread over those of all sequences.
-
-        The first one begins the first sequence that is long enough.
-        """
-        long_enough = [values for values in sequences if len(values) >= length]
-        every = [part for values in long_enough for part in _windows(values, length)]
-        return np.array(_some(every, most))
-
-    # Does it answer windows as the model does?
-    X = parts(steps)
-    of_reader = _answers_to_each_step(reader, X)
-    of_model = _answers_to_windows(model, X, batch_size or len(X))
-    of_model = _to_last_steps(of_model, of_reader)
-    _fail_if_different(of_reader[:, -1], of_model, of_model, AFTER_A_WINDOW)
-
-    # Does an answer change if more values follow? Read parts of two windows' length.
-    length = min(2 * steps, max(map(len, sequences)))
-    X = parts(length)
-    of_reader = _answers_to_each_step(reader, X)
-    # 1 finds a first answer that needs the second value. If a layer reads values in pairs,
-    # either `steps` or `steps + 1` ends within a pair.
-    for seen in 1, steps, steps + 1:
-        first = _answers(reader, X[:, :seen])
-        _fail_if_different(first, of_reader[:, :seen], of_model, LATER_VALUES)
-
-    # Values may follow much later: read a whole sequence, and all of it but the last value.
-    values = next(values for values in sequences if len(values) >= length)
-    whole = _answers_to_each_step(reader, values[np.newaxis])
-    # The first of the parts above begins this sequence.
-    first = of_reader[:1]
-    _fail_if_different(first, whole[:, :length], of_model, LATER_VALUES)
-    but_one = _answers(reader, values[np.newaxis, :-1])
-    _fail_if_different(but_one, whole[:, :-1], of_model, LATER_VALUES)
-    return of_model
-
-
-def _answers_to_windows(model, X, batch_size):
-    """Return the answers of a model to windows, each from a zero state.
-
-    States that the model has kept are left as they are.
-    """
-    answers = []
-    for start in range(0, len(X), batch_size):
-        batch = X[start : start + batch_size]
-        # The last batch may have fewer windows: repeat them.
-        batch = np.resize(batch, (batch_size, *X.shape[1:]))
-        with keras.StatelessScope(_states_and_zeros(model)):
-            answer = model(keras.ops.convert_to_tensor(batch), training=False)
-            (answer,) = keras.tree.flatten(answer)
-            answers.append(keras.ops.convert_to_numpy(answer))
-    return np.concatenate(answers)[: len(X)].astype("float64")
-
-
-def _fail_if_different(answers, expected, typical, failure):
-    """Fail if an output differs by more than 1 % of how much it varies.
-
-    Rounding is allowed, too, if it is more.
-
-    typical: answers that show how much each output varies, (answers, outputs).
-    failure: what the message says.
-    """
-    if answers.shape != expected.shape:
-        shapes = f"{answers.shape}, not {expected.shape}"
-        raise _Failure(f"a copy or reader answers {shapes}")
-    typical = typical.reshape(len(typical), -1)  # a column for each output
-    varies = typical.std(axis=0)
-    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
-    rounding = ROUNDING * largest
-    if (SAME * varies <= rounding).all():  # No difference can be told from rounding.
-        scale = "scale values to about -1 to 1, in training, too"
-        raise ValueError(f"the answers hardly vary: {scale}, or give other values")
-    allowed = np.maximum(SAME * varies, rounding)
-    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
-    if (differs <= allowed).all():
-        return
-    allowed[allowed == 0] = 1e-9  # An output is always 0: do not divide by 0.
-    worst = (differs / allowed).argmax()
-    numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
-    raise _Failure(f"{failure}, output {worst} {numbers}")
 
 
 # ---- Errors of answers

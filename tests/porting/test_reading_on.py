@@ -18,6 +18,8 @@ from tests.shared import eagerly, sequential, states
 STEPS, RNG = 3, np.random.default_rng(5)
 VALUES = RNG.normal(size=(9, 1))
 IDS = 10**9 + RNG.integers(1, 9, 9)
+MASKED = VALUES.copy()
+MASKED[[0, 3, 5]] = -9
 MANY = {"return_sequences": True}
 
 pytestmark = pytest.mark.usefixtures("seed", "eager")
@@ -72,7 +74,7 @@ CHANGED, ADAPTED, LOOKUP = (
     layers.Normalization(),
     layers.IntegerLookup(),
 )
-CHANGED.factor = 3  # which its get_config does not know
+CHANGED.factor = 3
 ADAPTED.adapt(5 + 3 * VALUES)
 LOOKUP.adapt(IDS)
 
@@ -107,7 +109,9 @@ def many_layers(x):
     x = Dense(3)(layers.LayerNormalization()(coded["steps"]))
     layer = SimpleRNN(3, return_state=True, **MANY)
     all_of_it, state = layer(layer(x)[0])
-    both = layers.Concatenate()([all_of_it[:, -1], coded["last"]])
+    *_, second_state = LSTM(2, return_state=True)(x)
+    both = [all_of_it[:, -1], coded["last"], second_state]
+    both = layers.Concatenate()(both)
     both_ways = layers.Bidirectional(SimpleRNN(2, **MANY))
     decoder = both_ways(layers.RepeatVector(2)(both))
     return Dense(2)(SimpleRNN(3, **MANY)(decoder, initial_state=state))
@@ -148,13 +152,48 @@ ALMOST_300 = Dense(
     bias_initializer=keras.initializers.Constant(-300),
 )
 NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
-EACH = layers.Masking(-9), layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
-NAMES = Times(name="each_step"), Dense(6, name="a b"), layers.PReLU(name="a_b")
-NAMES += (layers.PReLU(name="a-b"),)
-AHEAD = layers.Flatten(), *NAMES, OwnCall([Dense(6)]), layers.Reshape((2, -1))
+EACH = layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
+AHEAD = (
+    layers.Flatten(),
+    CHANGED,
+    Dense(6),
+    OwnCall([Dense(6)]),
+    layers.Reshape((2, -1)),
+)
+
+
+class NoConfig(layers.Layer):
+    def __init__(self, function):
+        super().__init__()
+        self.call = function
+
+
+class Doubles(layers.SimpleRNNCell):
+    def call(self, x, states, training=False):
+        output, states = super().call(x, states)
+        return 2 * output, states
+
+
+def masks(x):
+    inner = sequential(SimpleRNN(2, **MANY), GRU(2), shape=(None, None, 1))
+    inner.supports_masking = True
+    own = inner(NoConfig(ops.negative)(x), mask=x[..., 0] < 1)
+    x = layers.Masking(-9)(x)
+    x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)
+    x = layers.RNN(Doubles(2), return_state=True)(LSTM(2, **MANY)(x))
+    return layers.Concatenate()([own, *x])
+
+
+def convolutions(x):
+    x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
+    return SimpleRNN(2)(layers.Conv1D(2, 1, padding="causal")(x))
+
+
 RIGHT = {
     "layers": lambda: functional(many_layers),
-    "steps ahead": lambda: chain(*EACH, LSTM(3, unroll=True), *AHEAD),
+    "steps ahead": lambda: chain(EACH, LSTM(3, unroll=True), *AHEAD),
+    "masks": lambda: functional(masks),
+    "convolutions": lambda: functional(convolutions),
     "branches": lambda: functional(branches, (STEPS,)),
     "classes": lambda: functional(classes, (STEPS,), "int64"),
     "stateful": lambda: chain(*STATEFUL, NEAR_300, batch_size=4),
@@ -180,7 +219,8 @@ def assert_near(answers, others):
 @pytest.mark.parametrize("kind", RIGHT)
 def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model = RIGHT[kind]()
-    values = {"classes": IDS, "branches": VALUES[:, 0]}.get(kind, VALUES)
+    values = {"classes": IDS, "branches": VALUES[:, 0], "masks": MASKED}
+    values = values.get(kind, VALUES)
     X = windows_and_answers([(values, values)], STEPS)[0][:4]
     # Keras 3.15 would need this loss to be registered, if copies were compiled.
     model.compile("adam", lambda right, answers: ops.mean((right - answers) ** 2, -1))
@@ -198,9 +238,7 @@ def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     live = live_of(reader if kind == "branches" else model, values[:4], STEPS, 2)
     assert all_of_it() == before
     assert not (reader.compiled or live.compiled)
-    # A layer that is called twice stays one, unless it is both in the body and in the head.
-    n_twice = 2 if kind == "layers" else 0
-    assert len(reader.get_weights()) == len(model.get_weights()) + n_twice
+    assert len(reader.get_weights()) == len(model.get_weights())
     assert_near(last_of(reader, X), last_of(model, X))
     both = np.stack([values[:5], values[4:]])
     answers = np.array(reader(both), "float64")
@@ -209,15 +247,16 @@ def test_copies_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
         found = [live.predict_on_batch(both[:, [step]]) for step in range(seen)]
         assert_near(np.concatenate(found, axis=1), answers[:, :seen])
         reset_states(live)
-    if kind == "stateful":  # A copy trains on,
+    if kind == "stateful":  # A reader trains on, and the model with it,
         reader.compile("sgd", "mse")
         reader.train_on_batch(both, answers + 1)
         assert np.array(reader(both)).mean() > answers.mean()
+        assert_near(last_of(reader, X), last_of(model, X))
     if kind == "layers":  # and is saved.
         reader.save(tmp_path / "reader.keras")
         loaded = keras.models.load_model(tmp_path / "reader.keras")
         assert_near(np.array(loaded(both)), np.array(reader(both), "float64"))
-    if kind == "steps ahead":  # Compiled, a copy must take any length, too.
+    if kind == "steps ahead":  # Compiled, a reader must take any length, too.
         tf.config.run_functions_eagerly(False)
         for seen in 5, 4:
             assert_near(reader.predict_on_batch(both[:, :seen]), answers[:, :seen])
@@ -236,24 +275,6 @@ def test_a_copy_is_as_exact_as_the_network():
 def after(first):
     """Return a network of a first layer and a SimpleRNN."""
     return functional(lambda x: SimpleRNN(2)(first(x)))
-
-
-def masked(x):
-    inner = sequential(SimpleRNN(2), shape=(None, None, 1))
-    inner.supports_masking = True
-    return inner(x, mask=x[..., 0] < 3)
-
-
-class Doubles(layers.SimpleRNNCell):
-    def call(self, x, states, training=False):
-        output, states = super().call(x, states)
-        return 2 * output, states
-
-
-class NoConfig(layers.Layer):
-    def __init__(self, function):
-        super().__init__()
-        self.call = function
 
 
 def in_pairs(x):
@@ -276,24 +297,19 @@ REFUSED = {
         after(SimpleRNN(2, go_backwards=True, **MANY)),
         "'simple_rnn.* backwards",
     ),
-    "far ahead": (
-        after(lambda x: x - ops.sum(x[:, 7:8], axis=1, keepdims=True)),
-        "later values follow, output.* 'get_item.* by their numbers",
-    ),
     "ahead in a block": (
         chain(
             layers.AveragePooling1D(2), layers.UpSampling1D(2), SimpleRNN(2), steps=4
         ),
         "'average_pooling.* pools",
     ),
-    "pairs, 3 steps": (after(layers.Lambda(in_pairs)), "'lambda.* code of yours"),
-    "pairs, 4 steps": (
-        chain(layers.Lambda(in_pairs), SimpleRNN(2), steps=4),
-        "later values follow, output.* 'lambda.* code of yours",
+    "pairs": (
+        after(layers.Lambda(in_pairs)),
+        "after a window, .* output.* 'lambda.* code of yours",
     ),
     "all steps": (
         chain(layers.TimeDistributed(layers.Flatten()), layers.Flatten(), Dense(2)),
-        "^'dense[^']*' cannot [^']* 'flatten[^']*' flattens [^']*Keras says: Shapes",
+        "^[^']* cannot [^']* 'flatten[^']*' flattens [^']*Keras says: Input",
     ),
     "convolution": (
         after(functional(layers.Conv1D(2, 2, padding="same"))),
@@ -305,7 +321,7 @@ REFUSED = {
                 SimpleRNN(2, return_state=True)(layers.Attention()([x, x]))[1]
             )
         ),
-        "^(?!.*dense).*'attention.* without use_causal_mask",
+        "^(?!.*dense).*'attention.* attends",
     ),
     "fewer steps": (  # What is harmless is not named.
         after(
@@ -319,16 +335,6 @@ REFUSED = {
         functional(lambda x: SimpleRNN(2, **MANY)(x)[:, STEPS - 1]),
         "'get_item.* by their numbers.*Keras says: slice",
     ),
-    "first steps": (
-        functional(lambda x: SimpleRNN(2, **MANY)(x[:, :5])),
-        r"answers \(\d+, 5, 2\) to \(\d+, 6, 1\): 'get_item.* by their numbers",
-    ),
-    "a little ahead": (
-        functional(lambda x: x + ops.mean(x, axis=1, keepdims=True) / 40),
-        "later values follow, output.* 'mean.* along axis 1",
-    ),
-    "no config": (after(NoConfig(lambda x: -x)), "'no_config.* get_config"),
-    "changed later": (after(CHANGED), "after a window.* 'times.* get_config"),
     "faint output": (
         functional(
             lambda x: ops.concatenate(
@@ -340,15 +346,11 @@ REFUSED = {
                 axis=-1,
             )
         ),
-        r"output 2 by \S+, where it varies by 0\.000",
+        r"output 2 by \S+, where it varies by \S+e-05",
     ),
     "from a later step": (
         functional(lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 1]))),
         "'simple_rnn.* starts from a state",
-    ),
-    "second state": (
-        functional(lambda x: Dense(2)(LSTM(2, return_state=True)(x)[2])),
-        "'dense.* takes a state",
     ),
     "ids": (
         functional(lambda x: SimpleRNN(2)(layers.Embedding(SMALL, 2)(x)), (STEPS,)),
@@ -357,69 +359,27 @@ REFUSED = {
     "hardly varies": (chain(SimpleRNN(2), ALMOST_300), "scale"),
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
-    "own mask": (functional(masked), "'sequential.* mask of its own"),
-    "another state": (
-        functional(lambda x: layers.RNN(Doubles(2), return_state=True)(x)[1] + 0),
-        "'rnn.* code of yours",
-    ),
-    "rows": (after(lambda x: x - ops.mean(x, axis=0)), "later values follow"),
-    "late": (
-        after(lambda x: ops.concatenate([x[:, :6], ops.flip(x[:, 6:], 1)], axis=1)),
-        "later values follow",
-    ),
-}
-MASKED = np.where(VALUES == VALUES[7], -9, VALUES)
-NOT_LIVE = {
+    "rows": (after(lambda x: x - ops.mean(x, axis=0)), "after a window, a reader"),
+    "name": (chain(layers.GRU(2, name="a b")), "Keras says: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),
-        "'rnn.* another state than zero",
-    ),
-    "mask": (
-        chain(*EACH, layers.Lambda(ops.tanh, mask=lambda x, mask: mask), SimpleRNN(2)),
-        "'masking.* leave these out",
-    ),
-    "masked ids": (
-        functional(
-            lambda x: GRU(2)(layers.Embedding(9, 2, mask_zero=True)(x)), (STEPS,)
-        ),
-        "'embedding.* leave these out",
-    ),
-    "from the first step": (
-        functional(lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 0]))),
-        "'simple_rnn.* starts from a state",
-    ),
-    "dilated": (
-        after(layers.Conv1D(2, 2, dilation_rate=5, padding="causal")),
-        "'conv1d.* several time steps",
-    ),
-    "causal attention": (
-        after(lambda x: layers.Attention()([x, x], use_causal_mask=True)),
-        "'attention.* several time steps",
+        "^a layer starts from another state than zero",
     ),
 }
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # of one time step
-@pytest.mark.parametrize("kind", REFUSED | NOT_LIVE)
-def test_a_copy_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
-    if kind == "mask" and not SimpleRNN(2).supports_masking:
-        pytest.skip("this version of Keras lets no SimpleRNN pass a mask on")
-    network, reason = (REFUSED | NOT_LIVE)[kind]
-    refuses = reader_of
-    # If 3 or 4 steps are not enough, 7 show it, too, where there are pairs.
-    values = MASKED[:7] if "pairs" in kind else MASKED
-    values = IDS - 10**9 if kind == "ids" else values
-    values = np.insert(IDS - 10**9, 4, 0) if kind == "masked ids" else values
-    values = MASKED[3:] if kind == "mask" else values  # in a window, too
-    if kind in NOT_LIVE:
-        refuses = live_of
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_reader_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
+    network, reason = REFUSED[kind]
+    values = IDS - 10**9 if kind == "ids" else VALUES
     if kind == "ids":  # Compiled, TensorFlow says more of where it was.
         tf.config.run_functions_eagerly(False)
+    if kind == "another first state":  # Only live, it would be wrong.
+        reader_of(network, values)
     with pytest.raises(ValueError, match="^.+$") as refusal:
-        refuses(network, values)
+        live_of(network, values)
     assert re.search(reason, str(refusal.value))
-    if kind in NOT_LIVE:  # The reader was right.
-        assert not re.match("after a window|answers change", str(refusal.value))
 
 
 def test_few_windows_are_those_of_the_whole_sequence():
@@ -459,7 +419,10 @@ def test_a_reader_by_hand_gets_the_weights_and_is_compared():
     options = {"reset_after": False}, {"activation": "relu"}, {"go_backwards": True}
     wrong = [chain(scale, GRU(2, **kind, **MANY), steps=None) for kind in options]
     wrong.append(keras.Sequential([GRU(2)]))  # It has no weights yet.
+    late = layers.Lambda(lambda x: x * ops.cast(ops.shape(x)[1] < len(VALUES), x.dtype))
+    wrong.append(chain(scale, GRU(2, **MANY), late, steps=None))
     reasons = "cannot take", "answers otherwise", "'gru.* backwards", "cannot take"
+    reasons += ("later values follow.* 'lambda",)
     for reader, reason in zip(wrong, reasons):
         with pytest.raises(ValueError, match=f"^.* reader .*{reason}.*$"):
             check(model, pairs, {}, reader=reader)
@@ -578,8 +541,6 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     flat = [(VALUES, VALUES[:, 0])]  # not (9, 1)
     one = of_last_value(Dense(1))
     fails(r"\(7, 1\).*\(7,\)", one, flat, error=lambda right, answers: right - answers)
-    far = [(VALUES[:n], wide[:n]) for n in (7, 9)]  # One is too short to show it.
-    fails("later values", REFUSED["far ahead"][0], far, error="mse")
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
 
 

@@ -15,6 +15,7 @@ causes of failures; errors of answers.
 import contextlib
 import re
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from typing import NamedTuple
 
@@ -122,7 +123,9 @@ def check(
 def reader_of(model, values, steps=None):
     """Return a network that reads sequences of any length, and answers at each time step.
 
-    It shares the layers of the model: to train one is to train both.
+    It shares the layers of the model: to train one is to train both. It trains one time step at a
+    time, so Dropout is drawn anew at each, and BatchNormalization takes the means of each. To load
+    a saved reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), as long as many windows if you can.
     steps: of the training's windows; needed if the model takes any length.
@@ -297,19 +300,19 @@ def _call_network(states, network, inputs, training=None, mask=None):
     for tensor, of_tensor in zip(inputs, keras.tree.flatten(mask)):
         if of_tensor is not None:
             tensor._keras_mask = of_tensor
-
-    def call_layer(layer, *args, **kwargs):
-        return _call_layer(states, layer, *args, **kwargs)
-
-    return graph._run_through_graph(inputs, call_fn=call_layer)
+    # Keras would call `layer(...)`. Instead, it calls `_call_layer(states, layer, ...)`.
+    return graph._run_through_graph(
+        inputs, operation_fn=lambda layer: partial(_call_layer, states, layer)
+    )
 
 
 def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
     if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
         return _call_network(states, layer, *args, **kwargs)
+    x = args[0] if args else None
     # In other parts of a network, such as a decoder, axis 1 is not that of time steps.
-    has_steps = getattr(args[0], "shape", ())[1:2] == (1,)
+    has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         return _call_cell(states, layer, *args, **kwargs)
     if has_steps and getattr(layer, "padding", None) == "causal":
@@ -322,33 +325,26 @@ def _call_layer(states, layer, *args, **kwargs):
     return layer(*args, **kwargs)
 
 
-def _call_cell(states, layer, x, initial_state=None, training=None, mask=None):
+def _call_cell(states, layer, x, initial_state=None, mask=None, training=None):
     """Call the cell of a recurrent layer on one time step.
 
     initial_state: not used. A network that needs it is refused, as it answers otherwise.
     """
-    # States may be in lists of lists, if there are several cells.
-    structure = layer.get_initial_state(1)
-    earlier = states.of_next(lambda n: keras.tree.flatten(layer.get_initial_state(n)))
-    one_step = layers.RNN(
-        layer.cell,
-        return_state=True,
-        unroll=True,
-        dtype=layer.dtype_policy,
-        name=layer.name,
-    )
     if mask is None:
         mask = getattr(x, "_keras_mask", None)
-    output, *new = one_step(
-        x, initial_state=keras.tree.pack_sequence_as(structure, earlier), mask=mask
-    )
+    earlier = states.of_next(lambda n: keras.tree.flatten(layer.get_initial_state(n)))
+    # If there are several cells, a layer takes its states in lists of lists.
+    earlier = keras.tree.pack_sequence_as(layer.get_initial_state(1), earlier)
+    options = {"dtype": layer.dtype_policy, "name": layer.name}
+    one_step = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
+    output, *new = one_step(x, initial_state=earlier, mask=mask)
     states.new += keras.tree.flatten(new)
     if mask is not None:
         # The output to a masked time step is that to the one before it. It is zero at first.
         shape = output.shape[1:]
         (last_output,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
         last_output = keras.ops.cast(last_output, output.dtype)
-        is_new = keras.ops.reshape(mask, (-1, *np.ones_like(shape)))
+        is_new = keras.ops.reshape(mask, (-1, *[1] * len(shape)))
         output = keras.ops.where(is_new, output, last_output)
         states.new.append(output)
     if layer.return_sequences:
@@ -464,13 +460,11 @@ def _answers(network, X):
     """Return the answers of a network to an array."""
     takes = getattr(network, "input_shape", None)
     # A layer of yours may change variables when it is called. Set them back.
-    before = [
-        (variable, np.array(variable)) for variable in network.non_trainable_variables
-    ]
+    before = [(part, np.array(part)) for part in network.non_trainable_variables]
     with _trial(f"a network of shape {takes} cannot read {X.shape}"):
         answers = np.asarray(network.predict_on_batch(X), "float64")
-    for variable, value in before:
-        variable.assign(value)
+    for part, value in before:
+        part.assign(value)
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing?")
     return answers

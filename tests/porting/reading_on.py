@@ -3,10 +3,10 @@
 `windows_and_answers` makes training data, `check` compares errors, `reader_of` returns a network
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
-Both share the layers of your network, and run them on one time step after the other. So no
-answer can depend on later values. On your values, in up to 1,000 windows, they must answer as
-your network, to 1 % of how much its answers vary. Copy this file, and stateful.py for live
-networks: see README.md.
+The last two share the layers of your network, and run them on one time step after the other. So
+no answer can depend on later values. On your values, in up to 1,000 windows, they must answer
+as your network does, to 1 % of how much its answers vary. Copy this file, and stateful.py for
+live networks: see README.md.
 
 Sections of this file: these four functions; what they are given; one time step; comparisons;
 causes of failures; errors of answers.
@@ -94,11 +94,11 @@ def check(
         else:
             reader = _network_of(_one_step(model))
             of_model = _compare_on_windows(model, reader, sequences, steps)
-    loss = _loss(model, error, of_model)
+    loss = _loss(model, error)
     tables = []
     for values, right in stretches:
+        # The reader answers to windows as the model does: they have been compared.
         windows = _windows(values, steps)
-        # Read all windows, in batches of at most MOST_WINDOWS.
         batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
         on_windows = [_answers(reader, X)[:, -1] for X in batches]
         ways = {
@@ -113,6 +113,8 @@ def check(
         errors = {}
         for way, answers in ways.items():
             errors[way] = _errors(loss, right, answers, way)
+            if loss.of_classes and way in naive:
+                _fail_if_of_another_form(answers, of_model, way)
         tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
@@ -172,7 +174,7 @@ def _arrays(pairs):
 
 
 def _check_naive(naive):
-    """Raise ValueError for what is no dict of functions, by names that are not taken."""
+    """Raise ValueError unless this is a dict of functions. Three names are taken."""
     is_dict = isinstance(naive, dict) and all(map(callable, naive.values()))
     taken = ["on windows", "reading on", "+/-"]
     if not is_dict or any(name in taken for name in naive):
@@ -228,66 +230,79 @@ class OneStep(layers.Wrapper):
         options.setdefault("dtype", keras.config.floatx())
         # autocast: the layers of the network have types of their own.
         super().__init__(layer, autocast=False, **options)
-        # Run it on the shape of a time step, to see which states there are.
+        # RNN asks for the sizes of outputs and states. Find them by a first call, on the shape of
+        # a time step.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        answer, states = self.compute_output_spec(step)
-        # RNN needs a whole number, so answers are vectors for it.
-        self.output_size = int(np.prod(answer.shape[1:]))
-        self.answer_shape = answer.shape[1:]
+        vectors, states = self.compute_output_spec(step)
+        self.output_size = vectors.shape[1]
         self.state_size = [state.shape[1:] for state in states]
 
     def get_initial_state(self, batch_size=None):
         """Return the states before the first time step."""
-        states = [state for first in self.first_states for state in first(batch_size)]
+        states = []
+        for make in self.make_first_states:
+            states += make(batch_size)
         return [keras.ops.cast(state, self.compute_dtype) for state in states]
 
     def call(self, step, earlier=None):
-        """Return the answer to a time step, and the new states.
+        """Return the answer to a time step, as vectors, and the new states.
 
         step: values of a time step, (batch, ...); single values as (batch, 1).
-        earlier: states after the time step before. None: only look which states there are.
+        earlier: states after the time step before; None in the first call, by __init__.
         """
         states = _States(earlier)
-        shape = (-1, 1, *self.layer.inputs[0].shape[2:])
-        answers = _call_network(states, self.layer, keras.ops.reshape(step, shape))
+        batch_size = keras.ops.shape(step)[0]
+        x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
+        answers = _call_network(states, self.layer, x)
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
-        # A network that answers each time step has one answer here.
-        has_steps = answer.shape[1:2] == (1,)
-        if has_steps and self.layer.outputs[0].shape[1:2] != (1,):
+        if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
-        if not states.new:  # RNN needs a state.
-            states.new += states.of_next(lambda n: [keras.ops.zeros((n, 1))])
+        if not states.new:  # RNN needs a state. This one stays zero.
+            states.new = states.of_next(lambda n: [keras.ops.zeros((n, 1))])
         if earlier is None:
-            self.first_states = states.first
-            return answer, states.new
-        vectors = (keras.ops.shape(step)[0], self.output_size)
+            self.answer_shape = answer.shape[1:]
+            self.make_first_states = states.make_first
+        vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
-        return keras.ops.reshape(answer, vectors), new
+        return vectors, new
 
 
 class _States:
     """The states of a network at one time step, in the order in which layers are called.
 
-    earlier: after the time step before, or None.
-    new: after this one.
-    first: of each layer that keeps states, a function of the batch size. It returns a list of
-        its states before the first time step.
+    earlier: after the time step before, or None in a first call.
+    new: after this time step.
+    make_first: functions of the batch size, one for each layer that keeps states. They return
+        lists of its states before the first time step.
     """
 
     def __init__(self, earlier):
-        self.earlier, self.new, self.first = earlier, [], []
+        self.earlier = None if earlier is None else iter(earlier)
+        self.new, self.make_first = [], []
 
-    def of_next(self, first):
-        """Return the earlier states of the layer that is called next.
+    def of_next(self, make_first):
+        """Return the earlier states of the layer that is called next, or its first ones.
 
-        Its new states must be added to `new` before the states of another one are asked for.
+        make_first: one of the functions above.
         """
-        self.first.append(first)
+        self.make_first.append(make_first)
+        first = make_first(1)
         if self.earlier is None:
-            return first(1)
-        n_done = len(self.new)
-        return self.earlier[n_done : n_done + len(first(1))]
+            return first
+        return [next(self.earlier) for _ in first]
+
+
+def _answers_each_step(network, answer):
+    """Return whether a network answers each time step of a window.
+
+    answer: to one time step.
+    """
+    n_steps, n_answers = network.inputs[0].shape[1], network.outputs[0].shape[1:2]
+    if n_answers != (n_steps,) or answer.shape[1:2] != (1,):
+        return False
+    # If a window has one time step, (batch, 1) is one output after it.
+    return n_steps != 1 or len(answer.shape) > 2
 
 
 def _call_network(states, network, inputs, training=None, mask=None):
@@ -297,9 +312,10 @@ def _call_network(states, network, inputs, training=None, mask=None):
     """
     graph = getattr(network, "_functional", network)  # of a Sequential
     inputs = graph._standardize_inputs(inputs)
-    for tensor, of_tensor in zip(inputs, keras.tree.flatten(mask)):
-        if of_tensor is not None:
-            tensor._keras_mask = of_tensor
+    masks = keras.tree.flatten(mask)  # [None] if there is no mask
+    for tensor, mask_of_tensor in zip(inputs, masks):
+        if mask_of_tensor is not None:
+            tensor._keras_mask = mask_of_tensor
     # Keras would call `layer(...)`. Instead, it calls `_call_layer(states, layer, ...)`.
     return graph._run_through_graph(
         inputs, operation_fn=lambda layer: partial(_call_layer, states, layer)
@@ -311,7 +327,8 @@ def _call_layer(states, layer, *args, **kwargs):
     if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
         return _call_network(states, layer, *args, **kwargs)
     x = args[0] if args else None
-    # In other parts of a network, such as a decoder, axis 1 is not that of time steps.
+    # If axis 1 is that of time steps, it has one. In other parts of a network, such as a decoder,
+    # it has more.
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         return _call_cell(states, layer, *args, **kwargs)
@@ -328,22 +345,24 @@ def _call_layer(states, layer, *args, **kwargs):
 def _call_cell(states, layer, x, initial_state=None, mask=None, training=None):
     """Call the cell of a recurrent layer on one time step.
 
-    initial_state: not used. A network that needs it is refused, as it answers otherwise.
+    initial_state: not used. The comparison on windows refuses a network that needs it.
     """
     if mask is None:
         mask = getattr(x, "_keras_mask", None)
+    # A layer of several cells has its states in lists of lists, and OneStep in one list.
     earlier = states.of_next(lambda n: keras.tree.flatten(layer.get_initial_state(n)))
-    # If there are several cells, a layer takes its states in lists of lists.
     earlier = keras.tree.pack_sequence_as(layer.get_initial_state(1), earlier)
     options = {"dtype": layer.dtype_policy, "name": layer.name}
     one_step = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
     output, *new = one_step(x, initial_state=earlier, mask=mask)
     states.new += keras.tree.flatten(new)
     if mask is not None:
-        # The output to a masked time step is that to the one before it. It is zero at first.
+        # The output to a masked time step is that to the one before it, and zero at first.
         shape = output.shape[1:]
         (last_output,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
         last_output = keras.ops.cast(last_output, output.dtype)
+        if layer.zero_output_for_mask:
+            last_output = keras.ops.zeros_like(output)
         is_new = keras.ops.reshape(mask, (-1, *[1] * len(shape)))
         output = keras.ops.where(is_new, output, last_output)
         states.new.append(output)
@@ -361,6 +380,7 @@ def _call_convolution(states, layer, x):
     (before,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
     seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
     states.new.append(seen[:, 1:])
+    # The layer puts zeros before `seen`, but its last answer does not reach back to them.
     return layer(seen)[:, -1:]
 
 
@@ -369,7 +389,7 @@ def _one_step(model):
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
-    # Without what compile has added: saving that may need code of yours.
+    # This network is not compiled. To save a loss of yours with it, Keras would need its code.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
     with _trial("the network cannot read one time step at a time"):
         return OneStep(network)
@@ -382,15 +402,15 @@ def _network_of(one_step, shape=(None, None), stateful=False):
     """
     values = one_step.layer.inputs[0]
     inputs = keras.Input(batch_shape=(*shape, *values.shape[2:]), dtype=values.dtype)
-    steps = inputs
-    if len(inputs.shape) == 2:  # Single values, such as ids: RNN needs vectors.
-        steps = inputs[:, :, np.newaxis]
+    x = inputs
+    if len(x.shape) == 2:  # RNN takes no single values, such as ids, but vectors.
+        x = x[:, :, np.newaxis]
     options = {"stateful": stateful, "dtype": one_step.dtype_policy}
-    answers = layers.RNN(one_step, return_sequences=True, **options)(steps)
-    if len(one_step.answer_shape) != 1:
-        each_step = (-1, *one_step.answer_shape)
-        answers = layers.Reshape(each_step, dtype=one_step.dtype_policy)(answers)
-    return keras.Model(inputs, answers)
+    x = layers.RNN(one_step, return_sequences=True, **options)(x)
+    if len(one_step.answer_shape) != 1:  # Its outputs are vectors, too.
+        of_answers = (-1, *one_step.answer_shape)
+        x = layers.Reshape(of_answers, dtype=one_step.dtype_policy)(x)
+    return keras.Model(inputs, x)
 
 
 def _is_yours(code):
@@ -426,15 +446,19 @@ def _compare_on_windows(model, reader, sequences, steps):
     Returns: the model's answers to windows, (windows, outputs).
     """
     every = [window for values in sequences for window in _windows(values, steps)]
-    fixed = model.inputs[0].shape[0]
-    most = min(MOST_WINDOWS, MOST_BATCHES * fixed) if fixed else MOST_WINDOWS
+    batch_size = model.inputs[0].shape[0]  # None: any
+    most = MOST_WINDOWS
+    if batch_size:
+        most = min(most, MOST_BATCHES * batch_size)
     X = np.array(_some(every, most))
-    of_reader = _answers(reader, X)
+    # The reader reads the first window alone. So if a layer mixes rows of a batch, it answers
+    # otherwise than the model.
+    of_reader = [_answers(reader, rows) for rows in (X[:1], X[1:]) if len(rows)]
+    of_reader = np.concatenate(of_reader)
     if of_reader.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {of_reader.shape} to {X.shape}")
-    # The model reads half of them at once. So if it mixes rows of a batch, answers differ.
-    of_model = _answers_to_windows(model, X, fixed or -(-len(X) // 2))
-    if of_model.ndim == of_reader.ndim:  # It answers each time step.
+    of_model = _answers_to_windows(model, X, batch_size or len(X))
+    if of_model.ndim == of_reader.ndim:  # The model answers each time step, too.
         of_model = of_model[:, -1]
     failure = "after a window, a reader answers otherwise than the network"
     _fail_if_different(of_reader[:, -1], of_model, of_model, failure)
@@ -448,8 +472,8 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
     """
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # 1 finds a first answer that needs the second value. If a layer reads values in pairs,
-        # either `steps` or `steps + 1` ends within a pair. The last one leaves out one value.
+        # The reader sees only the first value; a window; one value more, as a layer may read
+        # values in pairs; all but the last value.
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
@@ -461,10 +485,12 @@ def _answers(network, X):
     takes = getattr(network, "input_shape", None)
     # A layer of yours may change variables when it is called. Set them back.
     before = [(part, np.array(part)) for part in network.non_trainable_variables]
-    with _trial(f"a network of shape {takes} cannot read {X.shape}"):
-        answers = np.asarray(network.predict_on_batch(X), "float64")
-    for part, value in before:
-        part.assign(value)
+    try:
+        with _trial(f"a network of shape {takes} cannot read {X.shape}"):
+            answers = np.asarray(network.predict_on_batch(X), "float64")
+    finally:
+        for part, value in before:
+            part.assign(value)
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing?")
     return answers
@@ -506,15 +532,16 @@ def _fail_if_different(answers, expected, typical, failure):
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a reader answers {shapes}")
-    typical = typical.reshape(len(typical), -1)  # a column for each output
-    varies = typical.std(axis=0)
+    # Of each output: how much it varies, its largest value, and the largest difference.
+    varies = typical.reshape(len(typical), -1).std(axis=0)
     largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
+    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     rounding = ROUNDING * largest
-    if (SAME * varies <= rounding).all():  # No difference can be told from rounding.
+    # If no output varies by more than rounding, equal answers say nothing.
+    if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     allowed = np.maximum(SAME * varies, rounding)
-    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     if (differs <= allowed).all():
         return
     allowed[allowed == 0] = 1e-9  # An output is always 0: do not divide by 0.
@@ -529,13 +556,14 @@ def _fail_if_different(answers, expected, typical, failure):
 # harmless where it stands.
 
 
-def _why_not(node, steps, sequences):
+def _why_not(node, network, steps, sequences):
     """Return why a layer may not read on, or None. This is the place for a new cause.
 
     Of each layer, the first cause that fits is given.
 
     node: a Node of Keras, which is one call of a layer, the operation. It has input_tensors,
         outputs and arguments.
+    network: of which the layer is a part.
     steps: of a window.
     sequences: the values that were given.
     """
@@ -545,7 +573,7 @@ def _why_not(node, steps, sequences):
         return "reads in both directions"
     if getattr(layer, "go_backwards", False):
         return "reads backwards"
-    if isinstance(layer, layers.Embedding) and _is_input(inputs[0]):
+    if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
         ids = np.concatenate([np.ravel(values) for values in sequences])
         are_numbers = ids.dtype.kind in "iuf"
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
@@ -558,6 +586,7 @@ def _why_not(node, steps, sequences):
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
+    # First, causes of one kind of layer.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node):
             return "starts from a state that another layer returns"
@@ -565,10 +594,6 @@ def _why_not(node, steps, sequences):
         return None
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
-    axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    counted_from_the_end = 1 - rank  # of (batch, steps, outputs), axis 1 is axis -2
-    if 1 in axes or counted_from_the_end in axes:
-        return "works along axis 1, that of time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
     if isinstance(layer, layers.GroupNormalization):
@@ -580,7 +605,12 @@ def _why_not(node, steps, sequences):
         return "is a convolution that is not causal"
     if "Attention" in name:
         return "attends to other time steps"
-    # Operations, such as x[:, -1], and networks may leave out all steps but the last.
+    # Then, causes of any kind of layer.
+    axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
+    counted_from_the_end = 1 - rank  # of (batch, steps, outputs), axis 1 is axis -2
+    if 1 in axes or counted_from_the_end in axes:
+        return "works along axis 1, that of time steps"
+    # An operation, such as x[:, -1], or a network may leave out all steps but the last one.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
     if is_layer and node.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
@@ -608,7 +638,7 @@ def _naming_causes(network, steps, sequences):
     except _Failure as failure:
         causes = []
         for node in _nodes(network):
-            cause = _why_not(node, steps, sequences)
+            cause = _why_not(node, network, steps, sequences)
             if cause:
                 causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
@@ -641,11 +671,6 @@ def _sees_several_steps(layer):
     """Return whether a convolution or a pooling sees several time steps at once."""
     sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     return sizes is None or np.ravel(sizes)[0] > 1  # None: it pools all of them
-
-
-def _is_input(tensor):
-    """Return whether a tensor is an input of a network."""
-    return isinstance(tensor._keras_history.operation, layers.InputLayer)
 
 
 def _takes_numbered_steps(key):
@@ -692,16 +717,13 @@ class Loss(NamedTuple):
 
     error: Callable  # (right, answers): an error per time step
     takes_ids: bool  # whether right answers may be class ids
-    form: str | None  # of answers: "probabilities", "logits", or None, any numbers
+    of_classes: bool  # whether answers are probabilities or logits
 
 
-def _loss(model, error, typical):
-    """Return the Loss that is asked for by `error`, or that of the model.
-
-    typical: answers of the model.
-    """
+def _loss(model, error):
+    """Return the Loss that is asked for by `error`, or that of the model."""
     if callable(error) and not isinstance(error, keras.losses.Loss):
-        return Loss(error, _takes_ids(error), form=None)
+        return Loss(error, _takes_ids(error), of_classes=False)
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
@@ -710,27 +732,24 @@ def _loss(model, error, typical):
     options = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
     if options.get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
-    call = getattr(loss, "call", loss)  # A loss as an object would return the mean.
+    # A loss of Keras is a function, or an object. The object would return the mean, its method
+    # `call` an error per time step. Its attribute `fn` is the function.
+    error_of_tensors = getattr(loss, "call", loss)
+    function = getattr(loss, "fn", loss)
 
     def error_of(right, answers):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
-        return keras.ops.convert_to_numpy(call(*tensors))
+        return keras.ops.convert_to_numpy(error_of_tensors(*tensors))
 
-    function = getattr(loss, "fn", loss)  # of a class of Keras, its function
-    form = None
-    if "from_logits" in signature(function).parameters:  # a loss of classes
-        form = "logits" if options.get("from_logits") else "probabilities"
-        # Ask naive answers for no form that the network's own do not have, as one sigmoid's.
-        if _are_probabilities(typical) != (form == "probabilities"):
-            form = None
-    return Loss(error_of, _takes_ids(function), form)
+    of_classes = "from_logits" in signature(function).parameters
+    return Loss(error_of, _takes_ids(function), of_classes)
 
 
 def _are_probabilities(answers):
     """Return whether answers are the probabilities of two or more classes."""
     rounding = 0.01  # of floats of 16 bits
     add_up_to_1 = np.allclose(answers.sum(axis=-1), 1, atol=rounding)
-    return answers.shape[-1] > 1 and answers.min() >= 0 and add_up_to_1
+    return answers.shape[-1] > 1 and (answers >= 0).all() and add_up_to_1
 
 
 def _takes_ids(function):
@@ -750,17 +769,26 @@ def _errors(loss, right, answers, name):
     right = right[n_missing:].copy()  # A function may write into it.
     # Right answers are class ids if there is one for each step, but several outputs. Refuse them
     # if the loss takes none: it would compare each output with the id, without a word.
-    is_one_each_step = right.size == len(right) == len(answers)
+    is_one_each_step = len(right) == len(answers) and right.size == len(right)
     are_ids = is_one_each_step and answers.size > len(answers)
     if right.shape != answers.shape and not (loss.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    if loss.form and _are_probabilities(answers) != (loss.form == "probabilities"):
-        raise ValueError(f"{name}: give {loss.form}, as the network answers")
     errors = np.asarray(loss.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
     return np.append(missing, means)
+
+
+def _fail_if_of_another_form(answers, of_model, name):
+    """Raise ValueError if a model answers with probabilities, and `name` with logits, or the
+    other way round.
+    """
+    if _are_probabilities(of_model) and not _are_probabilities(answers):
+        raise ValueError(f"{name}: give probabilities, as the network answers")
+    are_logits = of_model.min() < 0 or of_model.max() > 1
+    if are_logits and _are_probabilities(answers):
+        raise ValueError(f"{name}: give logits, as the network answers")
 
 
 def _early_and_late(tables, steps):

@@ -147,13 +147,11 @@ def live_of(model, values, steps=None, batch_size=1):
 
     values, steps: as for reader_of.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError where reader_of does, and if a layer starts from another state than zero.
+    Raises: ValueError where reader_of does.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     one_step = _compared(model, values, steps)
-    if any(map(np.any, one_step.get_initial_state(1))):  # reset_states would lose it.
-        raise ValueError("a layer starts from another state than zero (see README.md)")
     return _network_of(one_step, (int(batch_size), 1), stateful=True)
 
 
@@ -239,11 +237,9 @@ class OneStep(layers.Wrapper):
         self.state_size = [state.shape[1:] for state in states]
 
     def get_initial_state(self, batch_size=None):
-        """Return the states before the first time step."""
-        states = []
-        for make in self.make_first_states:
-            states += make(batch_size)
-        return [keras.ops.cast(state, self.compute_dtype) for state in states]
+        """Return the states before the first time step: zeros."""
+        shapes = [(batch_size, *shape) for shape in self.state_size]
+        return [keras.ops.zeros(shape, self.compute_dtype) for shape in shapes]
 
     def call(self, step, earlier=None):
         """Return the answer to a time step, as vectors, and the new states.
@@ -259,35 +255,31 @@ class OneStep(layers.Wrapper):
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:  # RNN needs a state. This one stays zero.
-            states.new = states.of_next(lambda n: [keras.ops.zeros((n, 1))])
+            states.new = states.of_next([keras.ops.zeros((1, 1))])
         if earlier is None:
             self.answer_shape = answer.shape[1:]
-            self.make_first_states = states.make_first
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
         return vectors, new
 
 
 class _States:
-    """The states of a network at one time step, in the order in which layers are called.
+    """The states of a network, in the order in which its layers are called.
 
     earlier: after the time step before, or None in a first call.
     new: after this time step.
-    make_first: functions of the batch size, one for each layer that keeps states. They return
-        lists of its states before the first time step.
     """
 
     def __init__(self, earlier):
         self.earlier = None if earlier is None else iter(earlier)
-        self.new, self.make_first = [], []
+        self.new = []
 
-    def of_next(self, make_first):
-        """Return the earlier states of the layer that is called next, or its first ones.
+    def of_next(self, first):
+        """Return the earlier states of the layer that is called next.
 
-        make_first: one of the functions above.
+        first: its states before the first time step, for a batch of one: they say how many
+            states it has. In a first call, these are returned.
         """
-        self.make_first.append(make_first)
-        first = make_first(1)
         if self.earlier is None:
             return first
         return [next(self.earlier) for _ in first]
@@ -350,8 +342,9 @@ def _call_cell(states, layer, x, initial_state=None, mask=None, training=None):
     if mask is None:
         mask = getattr(x, "_keras_mask", None)
     # A layer of several cells has its states in lists of lists, and OneStep in one list.
-    earlier = states.of_next(lambda n: keras.tree.flatten(layer.get_initial_state(n)))
-    earlier = keras.tree.pack_sequence_as(layer.get_initial_state(1), earlier)
+    first = layer.get_initial_state(1)
+    earlier = states.of_next(keras.tree.flatten(first))
+    earlier = keras.tree.pack_sequence_as(first, earlier)
     options = {"dtype": layer.dtype_policy, "name": layer.name}
     one_step = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
     output, *new = one_step(x, initial_state=earlier, mask=mask)
@@ -359,7 +352,7 @@ def _call_cell(states, layer, x, initial_state=None, mask=None, training=None):
     if mask is not None:
         # The output to a masked time step is that to the one before it, and zero at first.
         shape = output.shape[1:]
-        (last_output,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
+        (last_output,) = states.of_next([keras.ops.zeros((1, *shape))])
         last_output = keras.ops.cast(last_output, output.dtype)
         if layer.zero_output_for_mask:
             last_output = keras.ops.zeros_like(output)
@@ -376,8 +369,7 @@ def _call_cell(states, layer, x, initial_state=None, mask=None, training=None):
 def _call_convolution(states, layer, x):
     """Call a causal convolution on one time step. Its states are the values before it."""
     n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-    shape = (n_before, *x.shape[2:])
-    (before,) = states.of_next(lambda n: [keras.ops.zeros((n, *shape))])
+    (before,) = states.of_next([keras.ops.zeros((1, n_before, *x.shape[2:]))])
     seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
     states.new.append(seen[:, 1:])
     # The layer puts zeros before `seen`, but its last answer does not reach back to them.
@@ -590,6 +582,8 @@ def _why_not(node, network, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(node):
             return "starts from a state that another layer returns"
+        if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
+            return "starts from another state than zero"
         # Stop here: the name ConvLSTM1D has "Conv" in it, but it convolves no time steps.
         return None
     if "Pooling" in name and _sees_several_steps(layer):

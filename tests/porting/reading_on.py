@@ -318,14 +318,16 @@ def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
     if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
         return _call_network(states, layer, *args, **kwargs)
-    x = args[0] if args else None
+    x = [*args, *kwargs.values()][
+        0
+    ]  # the first argument, also if it is given by its name
     # If axis 1 is that of time steps, it has one. In other parts of a network, such as a decoder,
     # it has more.
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         return _call_cell(states, layer, *args, **kwargs)
     if has_steps and getattr(layer, "padding", None) == "causal":
-        return _call_convolution(states, layer, *args)
+        return _call_convolution(states, layer, x)
     if has_steps and isinstance(layer, layers.Reshape):
         n_steps, *shape = layer.target_shape
         if n_steps == layer.input.shape[1]:  # It leaves the time steps as they are.
@@ -334,20 +336,21 @@ def _call_layer(states, layer, *args, **kwargs):
     return layer(*args, **kwargs)
 
 
-def _call_cell(states, layer, x, initial_state=None, mask=None, training=None):
+def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
     """Call the cell of a recurrent layer on one time step.
 
+    sequences: of one time step.
     initial_state: not used. The comparison on windows refuses a network that needs it.
     """
     if mask is None:
-        mask = getattr(x, "_keras_mask", None)
+        mask = getattr(sequences, "_keras_mask", None)
     # A layer of several cells has its states in lists of lists, and OneStep in one list.
     first = layer.get_initial_state(1)
     earlier = states.of_next(keras.tree.flatten(first))
     earlier = keras.tree.pack_sequence_as(first, earlier)
     options = {"dtype": layer.dtype_policy, "name": layer.name}
     one_step = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
-    output, *new = one_step(x, initial_state=earlier, mask=mask)
+    output, *new = one_step(sequences, initial_state=earlier, mask=mask)
     states.new += keras.tree.flatten(new)
     if mask is not None:
         # The output to a masked time step is that to the one before it, and zero at first.

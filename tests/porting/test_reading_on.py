@@ -186,7 +186,7 @@ def masks(x):
 
 def convolutions(x):
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
-    return SimpleRNN(2)(layers.Conv1D(2, 1, padding="causal")(x))
+    return SimpleRNN(2)(sequences=layers.Conv1D(2, 1, padding="causal")(inputs=x))
 
 
 RIGHT = {

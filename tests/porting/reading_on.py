@@ -16,7 +16,6 @@ import contextlib
 import re
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
 from typing import NamedTuple
 
 import keras
@@ -24,7 +23,8 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-# The losses of Keras that compare the outputs of a time step with a class id.
+# The losses of Keras that compare the outputs of a time step with a class id. (The second one
+# does, too, though its name does not say so.)
 TAKE_IDS = (
     "sparse_categorical_crossentropy",
     "categorical_generalized_cross_entropy",
@@ -67,8 +67,8 @@ def check(
     model: trained. Its windows start from a zero state, also if it is stateful.
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs), in the form of the model's. It may return fewer: those to the last
-        time steps.
+        (time steps, outputs). It may return fewer: those to the last time steps. If the model
+        answers with logits, so must it, which is not checked.
     steps: of the training's windows; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step. Else
         the model's.
@@ -85,6 +85,7 @@ def check(
     sequences = [values for values, _ in stretches]
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
+    # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
@@ -93,11 +94,12 @@ def check(
             _fail_if_it_reads_ahead(reader, sequences, steps, of_model)
         else:
             reader = _network_of(_one_step(model))
-            of_model = _compare_on_windows(model, reader, sequences, steps)
+            _compare_on_windows(model, reader, sequences, steps)
     loss = _loss(model, error)
     tables = []
     for values, right in stretches:
-        # The reader answers to windows as the model does: they have been compared.
+        # Let the reader answer to windows, too: it takes any batch size, and has just been
+        # compared with the model.
         windows = _windows(values, steps)
         batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
         on_windows = [_answers(reader, X)[:, -1] for X in batches]
@@ -113,8 +115,6 @@ def check(
         errors = {}
         for way, answers in ways.items():
             errors[way] = _errors(loss, right, answers, way)
-            if loss.of_classes and way in naive:
-                _fail_if_of_another_form(answers, of_model, way)
         tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
@@ -225,13 +225,15 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
+        # Its states are floats of the usual type. The layers of the network have types of their
+        # own, so Keras must not change that of its values (autocast).
         options.setdefault("dtype", keras.config.floatx())
-        # autocast: the layers of the network have types of their own.
         super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of outputs and states. Find them by a first call, on the shape of
-        # a time step.
+        # RNN asks for the sizes of outputs and states. To find them, compute_output_spec runs
+        # `call` on the shape of a time step, and returns the shapes of what that returns.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
+        self.answer_shape = None  # `call` finds it.
         vectors, states = self.compute_output_spec(step)
         self.output_size = vectors.shape[1]
         self.state_size = [state.shape[1:] for state in states]
@@ -244,8 +246,8 @@ class OneStep(layers.Wrapper):
     def call(self, step, earlier=None):
         """Return the answer to a time step, as vectors, and the new states.
 
-        step: values of a time step, (batch, ...); single values as (batch, 1).
-        earlier: states after the time step before; None in the first call, by __init__.
+        step: values of a time step, (batch, ...).
+        earlier: states after the time step before, or None if __init__ looks for their shapes.
         """
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
@@ -254,10 +256,10 @@ class OneStep(layers.Wrapper):
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
-        if not states.new:  # RNN needs a state. This one stays zero.
+        if not states.new:
+            # RNN needs a state, and without recurrent layers there is none: hand on a zero.
             states.new = states.of_next([keras.ops.zeros((1, 1))])
-        if earlier is None:
-            self.answer_shape = answer.shape[1:]
+        self.answer_shape = self.answer_shape or answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
         return vectors, new
@@ -266,7 +268,7 @@ class OneStep(layers.Wrapper):
 class _States:
     """The states of a network, in the order in which its layers are called.
 
-    earlier: after the time step before, or None in a first call.
+    earlier: after the time step before. None: take zeros, to find the shapes of the states.
     new: after this time step.
     """
 
@@ -274,15 +276,14 @@ class _States:
         self.earlier = None if earlier is None else iter(earlier)
         self.new = []
 
-    def of_next(self, first):
-        """Return the earlier states of the layer that is called next.
+    def of_next(self, zeros):
+        """Return the earlier states of the layer that is called next. Each call is for another.
 
-        first: its states before the first time step, for a batch of one: they say how many
-            states it has. In a first call, these are returned.
+        zeros: as many as the layer has states, of their shapes, for a batch of one.
         """
         if self.earlier is None:
-            return first
-        return [next(self.earlier) for _ in first]
+            return zeros
+        return [next(self.earlier) for _ in zeros]
 
 
 def _answers_each_step(network, answer):
@@ -290,11 +291,14 @@ def _answers_each_step(network, answer):
 
     answer: to one time step.
     """
-    n_steps, n_answers = network.inputs[0].shape[1], network.outputs[0].shape[1:2]
-    if n_answers != (n_steps,) or answer.shape[1:2] != (1,):
-        return False
-    # If a window has one time step, (batch, 1) is one output after it.
-    return n_steps != 1 or len(answer.shape) > 2
+    n_steps = network.inputs[0].shape[1]
+    # If so, axis 1 of its answers is as long as the window: as the whole one, and as one of one
+    # time step. (A forecast of 24 values has 24 for both.)
+    as_long_as_window = network.outputs[0].shape[1:2] == (n_steps,)
+    as_long_as_one_step = answer.shape[1:2] == (1,)
+    if n_steps == 1 and len(answer.shape) == 2:
+        return False  # This is one output, (batch, 1).
+    return as_long_as_window and as_long_as_one_step
 
 
 def _call_network(states, network, inputs, training=None, mask=None):
@@ -318,11 +322,10 @@ def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
     if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
         return _call_network(states, layer, *args, **kwargs)
-    x = [*args, *kwargs.values()][
-        0
-    ]  # the first argument, also if it is given by its name
-    # If axis 1 is that of time steps, it has one. In other parts of a network, such as a decoder,
-    # it has more.
+    # The first argument may be given by its name.
+    x = [*args, *kwargs.values()][0]
+    # Here, a tensor that has time steps has one, in axis 1. (In a decoder, axis 1 is another one,
+    # and longer.)
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         return _call_cell(states, layer, *args, **kwargs)
@@ -345,28 +348,36 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
     # A layer of several cells has its states in lists of lists, and OneStep in one list.
-    first = layer.get_initial_state(1)
-    earlier = states.of_next(keras.tree.flatten(first))
-    earlier = keras.tree.pack_sequence_as(first, earlier)
+    zeros = layer.get_initial_state(1)
+    earlier = states.of_next(keras.tree.flatten(zeros))
+    earlier = keras.tree.pack_sequence_as(zeros, earlier)
+    # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
     options = {"dtype": layer.dtype_policy, "name": layer.name}
-    one_step = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
-    output, *new = one_step(sequences, initial_state=earlier, mask=mask)
+    rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
+    output, *new = rnn(sequences, initial_state=earlier, mask=mask)
     states.new += keras.tree.flatten(new)
     if mask is not None:
-        # The output to a masked time step is that to the one before it, and zero at first.
-        shape = output.shape[1:]
-        (last_output,) = states.of_next([keras.ops.zeros((1, *shape))])
-        last_output = keras.ops.cast(last_output, output.dtype)
-        if layer.zero_output_for_mask:
-            last_output = keras.ops.zeros_like(output)
-        is_new = keras.ops.reshape(mask, (-1, *[1] * len(shape)))
-        output = keras.ops.where(is_new, output, last_output)
-        states.new.append(output)
+        output = _masked_output(states, layer, output, mask)
     if layer.return_sequences:
         output = output[:, np.newaxis]
-        if layer.supports_masking:
+        if layer.supports_masking:  # In Keras 3.8, a SimpleRNN passes no mask on.
             output._keras_mask = mask
     return (output, *new) if layer.return_state else output
+
+
+def _masked_output(states, layer, output, mask):
+    """Return the output of a recurrent layer to a time step that may be masked.
+
+    To a masked one, it is the output to the time step before, which is zero at first.
+    """
+    ones = [1] * len(output.shape[1:])
+    is_seen = keras.ops.reshape(mask, (-1, *ones))
+    if layer.zero_output_for_mask:
+        return keras.ops.where(is_seen, output, 0)
+    (before,) = states.of_next([keras.ops.zeros((1, *output.shape[1:]))])
+    output = keras.ops.where(is_seen, output, keras.ops.cast(before, output.dtype))
+    states.new.append(output)
+    return output
 
 
 def _call_convolution(states, layer, x):
@@ -384,7 +395,7 @@ def _one_step(model):
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
-    # This network is not compiled. To save a loss of yours with it, Keras would need its code.
+    # Take the layers without what `compile` has added: a loss of yours could not be saved.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
     with _trial("the network cannot read one time step at a time"):
         return OneStep(network)
@@ -402,7 +413,7 @@ def _network_of(one_step, shape=(None, None), stateful=False):
         x = x[:, :, np.newaxis]
     options = {"stateful": stateful, "dtype": one_step.dtype_policy}
     x = layers.RNN(one_step, return_sequences=True, **options)(x)
-    if len(one_step.answer_shape) != 1:  # Its outputs are vectors, too.
+    if len(one_step.answer_shape) != 1:  # RNN has returned vectors.
         of_answers = (-1, *one_step.answer_shape)
         x = layers.Reshape(of_answers, dtype=one_step.dtype_policy)(x)
     return keras.Model(inputs, x)
@@ -456,7 +467,7 @@ def _compare_on_windows(model, reader, sequences, steps):
     if of_model.ndim == of_reader.ndim:  # The model answers each time step, too.
         of_model = of_model[:, -1]
     failure = "after a window, a reader answers otherwise than the network"
-    _fail_if_different(of_reader[:, -1], of_model, of_model, failure)
+    _fail_if_different(of_reader[:, -1], of_model, typical=of_model, failure=failure)
     return of_model
 
 
@@ -472,7 +483,9 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
-            _fail_if_different(first, whole[:, :seen], of_model, failure)
+            _fail_if_different(
+                first, whole[:, :seen], typical=of_model, failure=failure
+            )
 
 
 def _answers(network, X):
@@ -501,6 +514,7 @@ def _answers_to_windows(model, X, batch_size):
         batch = X[start : start + batch_size]
         # The last batch may have fewer windows: repeat them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
+        # In this scope, states read as zeros, and nothing is written to them.
         with keras.StatelessScope(_states_and_zeros(model)):
             answer = model(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
@@ -532,7 +546,7 @@ def _fail_if_different(answers, expected, typical, failure):
     largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     rounding = ROUNDING * largest
-    # If no output varies by more than rounding, equal answers say nothing.
+    # If 1 % of how much outputs vary is no more than rounding, equal answers say nothing.
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
@@ -568,13 +582,14 @@ def _why_not(node, network, steps, sequences):
         return "reads in both directions"
     if getattr(layer, "go_backwards", False):
         return "reads backwards"
+    # Only an embedding of the network's own input takes its values as ids.
     if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
         ids = np.concatenate([np.ravel(values) for values in sequences])
         are_numbers = ids.dtype.kind in "iuf"
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Causes of layers of your own belong above this line.
+    # Add a cause of a layer of your own above this line.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
     # All below is about layers that get time steps.
@@ -604,10 +619,11 @@ def _why_not(node, network, steps, sequences):
         return "attends to other time steps"
     # Then, causes of any kind of layer.
     axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    counted_from_the_end = 1 - rank  # of (batch, steps, outputs), axis 1 is axis -2
-    if 1 in axes or counted_from_the_end in axes:
+    axis_1_from_the_end = 1 - rank  # Of (batch, steps, outputs), axis 1 is axis -2.
+    if 1 in axes or axis_1_from_the_end in axes:
         return "works along axis 1, that of time steps"
-    # An operation, such as x[:, -1], or a network may leave out all steps but the last one.
+    # This is asked of layers only. Operations, such as x[:, -1], and networks may leave out all
+    # steps but the last one.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
     if is_layer and node.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
@@ -714,39 +730,31 @@ class Loss(NamedTuple):
 
     error: Callable  # (right, answers): an error per time step
     takes_ids: bool  # whether right answers may be class ids
-    of_classes: bool  # whether answers are probabilities or logits
 
 
 def _loss(model, error):
     """Return the Loss that is asked for by `error`, or that of the model."""
     if callable(error) and not isinstance(error, keras.losses.Loss):
-        return Loss(error, _takes_ids(error), of_classes=False)
+        return Loss(error, _takes_ids(error))
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
-    options = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    if options.get("ignore_class") is not None:
+    if not isinstance(loss, keras.losses.Loss):  # a function
+        return Loss(partial(_error_of_tensors, loss), _takes_ids(loss))
+    if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
-    # A loss of Keras is a function, or an object. The object would return the mean, its method
-    # `call` an error per time step. Its attribute `fn` is the function.
-    error_of_tensors = getattr(loss, "call", loss)
+    # An object of Keras's losses has a function `fn`. The object returns the mean of all errors,
+    # its method `call` an error per time step.
     function = getattr(loss, "fn", loss)
-
-    def error_of(right, answers):
-        tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
-        return keras.ops.convert_to_numpy(error_of_tensors(*tensors))
-
-    of_classes = "from_logits" in signature(function).parameters
-    return Loss(error_of, _takes_ids(function), of_classes)
+    return Loss(partial(_error_of_tensors, loss.call), _takes_ids(function))
 
 
-def _are_probabilities(answers):
-    """Return whether answers are the probabilities of two or more classes."""
-    rounding = 0.01  # of floats of 16 bits
-    add_up_to_1 = np.allclose(answers.sum(axis=-1), 1, atol=rounding)
-    return answers.shape[-1] > 1 and (answers >= 0).all() and add_up_to_1
+def _error_of_tensors(error, right, answers):
+    """Return errors of arrays, by a function of tensors."""
+    tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
+    return keras.ops.convert_to_numpy(error(*tensors))
 
 
 def _takes_ids(function):
@@ -764,10 +772,10 @@ def _errors(loss, right, answers, name):
     if n_missing == len(right):  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # Right answers are class ids if there is one for each step, but several outputs. Refuse them
-    # if the loss takes none: it would compare each output with the id, without a word.
-    is_one_each_step = len(right) == len(answers) and right.size == len(right)
-    are_ids = is_one_each_step and answers.size > len(answers)
+    # Right answers are class ids if each time step has one number, but several outputs. A loss
+    # that takes no ids would compare each output with the id, without a word.
+    steps = len(right)
+    are_ids = right.size == steps and len(answers) == steps and answers.size > steps
     if right.shape != answers.shape and not (loss.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(loss.error(right, answers))
@@ -775,17 +783,6 @@ def _errors(loss, right, answers, name):
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
     return np.append(missing, means)
-
-
-def _fail_if_of_another_form(answers, of_model, name):
-    """Raise ValueError if a model answers with probabilities, and `name` with logits, or the
-    other way round.
-    """
-    if _are_probabilities(of_model) and not _are_probabilities(answers):
-        raise ValueError(f"{name}: give probabilities, as the network answers")
-    are_logits = of_model.min() < 0 or of_model.max() > 1
-    if are_logits and _are_probabilities(answers):
-        raise ValueError(f"{name}: give logits, as the network answers")
 
 
 def _early_and_late(tables, steps):

@@ -507,7 +507,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
         with pytest.raises(ValueError, match=f"^.*{says}.*$"):
             check(network, pairs, naive or {}, **options)
 
-    wide, shares = np.repeat(VALUES, 2, axis=1), np.full((9, 3), 0.333)
+    wide = np.repeat(VALUES, 2, axis=1)
     fails("list of pairs", pairs=pair)
     fails("list of pairs", pairs=[])
     fails(r"\(9, 1\).*\(8, 3\)", pairs=[(VALUES, ONE_HOT[1:])])
@@ -519,16 +519,9 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
         fails("naive: a dict", naive=wrong)
     fails(r"last.*\(1,\)", naive={"last": lambda values: None})
-    fails("often.*logits", naive={"often": lambda values: shares})
     softmax = of_last_value(Dense(3, "softmax"))
-    softmax.compile("adam", "CategoricalCrossentropy")
-    fails("often.*probabilities", softmax, naive={"often": lambda values: 3 * shares})
     softmax.compile("adam", losses.SparseCategoricalCrossentropy(ignore_class=0))
     fails("leaves out a class", softmax, [(VALUES, IDS % 3)])
-    # Numbers of a regression may add up to 1.
-    regression = of_last_value(Dense(3))
-    regression.compile("adam", "mse")
-    check(regression, [pair], {"often": lambda values: shares})
     fails("steps=9: 3 ", steps=9)
     ahead = chain(layers.Conv1D(2, 2, padding="same"), SimpleRNN(3), steps=None)
     fails("'conv1d.* causal", ahead, steps=3, error="mse")
@@ -552,10 +545,6 @@ def test_what_is_unusual_is_no_mistake():
     assert np.isnan(errors.loc["late"]).tolist() == [False, False, False, True, False]
     expected = check(model, stretches, naive, error=losses.mean_absolute_error)
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
-
-    hinge = of_last_value(Dense(3))
-    hinge.compile("adam", "categorical_hinge")  # It asks for no probabilities.
-    check(hinge, [(VALUES, ONE_HOT)], {"often": lambda values: ONE_HOT})
 
 
 def test_recordings_give_windows_of_their_own():

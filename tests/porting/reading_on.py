@@ -5,7 +5,7 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 
 The last two share the layers of your network, and run them on one time step after the other. So
 no answer can depend on later values. On your values, in up to 1,000 windows, they must answer
-as your network does, to 1 % of how much its answers vary. Copy this file, and stateful.py for
+as your network does, to 1 % of how much its answers vary; in longer windows, too, if it takes any. Copy this file, and stateful.py for
 live networks: see README.md.
 
 Sections of this file: these four functions; what they are given; one time step; comparisons;
@@ -38,6 +38,8 @@ ROUNDING = 1e-6
 MOST_WINDOWS = 1000
 # If a network has a fixed batch size, at most so many batches of windows are compared.
 MOST_BATCHES = 100
+# At most so many longer windows are compared. They show how layers work, not rare values.
+MOST_LONGER = 32
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -93,8 +95,7 @@ def check(
             of_model = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, of_model)
         else:
-            reader = _network_of(_one_step(model))
-            _compare_on_windows(model, reader, sequences, steps)
+            reader = _network_of(_one_step_of(model, sequences, steps))
     loss = _loss(model, error)
     tables = []
     for values, right in stretches:
@@ -134,7 +135,9 @@ def reader_of(model, values, steps=None):
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model, after a window.
     """
-    return _network_of(_compared(model, values, steps))
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        return _network_of(_one_step_of(model, sequences, steps))
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -151,8 +154,10 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    one_step = _compared(model, values, steps)
-    return _network_of(one_step, (int(batch_size), 1), stateful=True)
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    shape = (int(batch_size), 1)
+    with _naming_causes(model, steps, sequences):
+        return _network_of(_one_step_of(model, sequences, steps), shape, stateful=True)
 
 
 # ---- What is given: pairs, windows, steps
@@ -225,9 +230,10 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # Its states are floats of the usual type. The layers of the network have types of their
-        # own, so Keras must not change that of its values (autocast).
-        options.setdefault("dtype", keras.config.floatx())
+        # Its states are floats of 32 bits, or of 64 if the answers are. The layers of the network
+        # have types of their own, so Keras must not change that of its values (autocast).
+        floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
+        options.setdefault("dtype", floats)
         super().__init__(layer, autocast=False, **options)
         # RNN asks for the sizes of outputs and states. To find them, compute_output_spec runs
         # `call` on the shape of a time step, and returns the shapes of what that returns.
@@ -252,7 +258,7 @@ class OneStep(layers.Wrapper):
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        answers = _call_network(states, self.layer, x)
+        answers = _run(self.layer, partial(_call_layer, states), x)
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
@@ -301,33 +307,42 @@ def _answers_each_step(network, answer):
     return as_long_as_window and as_long_as_one_step
 
 
-def _call_network(states, network, inputs, training=None, mask=None):
-    """Call the layers of a network on one time step, one after the other.
+def _run(network, call_layer, inputs, training=None, mask=None):
+    """Call the layers of a network, and of networks in it, one after the other.
 
+    call_layer: function of a layer and its arguments, which calls it.
     training: not needed, as Keras gives it to each layer by itself.
     """
     graph = getattr(network, "_functional", network)  # of a Sequential
+    given = keras.tree.flatten(inputs)
+    masks = keras.tree.flatten(mask)
+    if mask is None:
+        masks = [getattr(x, "_keras_mask", None) for x in given]
     inputs = graph._standardize_inputs(inputs)
-    masks = keras.tree.flatten(mask)  # [None] if there is no mask
-    for tensor, mask_of_tensor in zip(inputs, masks):
-        if mask_of_tensor is not None:
-            tensor._keras_mask = mask_of_tensor
-    # Keras would call `layer(...)`. Instead, it calls `_call_layer(states, layer, ...)`.
+    for x, mask_of_x in zip(inputs, masks):
+        if mask_of_x is not None:
+            x._keras_mask = mask_of_x
+
+    def call(layer, *args, **kwargs):
+        if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
+            return _run(layer, call_layer, *args, **kwargs)
+        return call_layer(layer, *args, **kwargs)
+
+    # Keras would call `layer(...)`. Instead, it calls `call(layer, ...)`.
     return graph._run_through_graph(
-        inputs, operation_fn=lambda layer: partial(_call_layer, states, layer)
+        inputs, operation_fn=lambda layer: partial(call, layer)
     )
 
 
 def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
-    if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-        return _call_network(states, layer, *args, **kwargs)
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
     # Here, a tensor that has time steps has one, in axis 1. (In a decoder, axis 1 is another one,
     # and longer.)
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
-    if has_steps and isinstance(layer, layers.RNN):
+    has_first_state = len(args) > 1 or kwargs.get("initial_state") is not None
+    if has_steps and isinstance(layer, layers.RNN) and not has_first_state:
         return _call_cell(states, layer, *args, **kwargs)
     if has_steps and getattr(layer, "padding", None) == "causal":
         return _call_convolution(states, layer, x)
@@ -342,8 +357,7 @@ def _call_layer(states, layer, *args, **kwargs):
 def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
     """Call the cell of a recurrent layer on one time step.
 
-    sequences: of one time step.
-    initial_state: not used. The comparison on windows refuses a network that needs it.
+    sequences: of one time step. initial_state: None.
     """
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
@@ -390,15 +404,25 @@ def _call_convolution(states, layer, x):
     return layer(seen)[:, -1:]
 
 
-def _one_step(model):
-    """Return a network as a cell, or fail."""
+def _one_step_of(model, sequences, steps):
+    """Return a network as a cell, which has been compared with the network, or fail."""
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
     # Take the layers without what `compile` has added: a loss of yours could not be saved.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
-    with _trial("the network cannot read one time step at a time"):
-        return OneStep(network)
+    failure = "the network cannot read one time step at a time"
+    with _trial(failure):
+        one_step = OneStep(network)
+    recurrent = [
+        part for part in network._flatten_layers() if isinstance(part, layers.RNN)
+    ]
+    if any(map(_starts_from_other_states, recurrent)):
+        raise _Failure(failure)
+    reader = _network_of(one_step)
+    of_model = _compare_on_windows(model, reader, sequences, steps)
+    _compare_on_longer_windows(network, reader, sequences, steps, of_model)
+    return one_step
 
 
 def _network_of(one_step, shape=(None, None), stateful=False):
@@ -436,39 +460,73 @@ def _set_weights(reader, model):
 # ---- Comparisons
 
 
-def _compared(model, values, steps):
-    """Return a network as a cell. It has been compared with the network, on windows."""
-    steps = _steps(model, steps)
-    sequences = [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        one_step = _one_step(model)
-        _compare_on_windows(model, _network_of(one_step), sequences, steps)
-    return one_step
-
-
 def _compare_on_windows(model, reader, sequences, steps):
-    """Fail unless a reader answers after windows as a model does.
+    """Fail unless a reader answers windows as a model does.
 
-    Returns: the model's answers to windows, (windows, outputs).
+    Returns: the model's answers, (answers, outputs).
     """
-    every = [window for values in sequences for window in _windows(values, steps)]
     batch_size = model.inputs[0].shape[0]  # None: any
     most = MOST_WINDOWS
     if batch_size:
         most = min(most, MOST_BATCHES * batch_size)
-    X = np.array(_some(every, most))
+    X = _some_windows(sequences, steps, most)
     # The reader reads the first window alone. So if a layer mixes rows of a batch, it answers
     # otherwise than the model.
     of_reader = [_answers(reader, rows) for rows in (X[:1], X[1:]) if len(rows)]
     of_reader = np.concatenate(of_reader)
     if of_reader.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {of_reader.shape} to {X.shape}")
-    of_model = _answers_to_windows(model, X, batch_size or len(X))
-    if of_model.ndim == of_reader.ndim:  # The model answers each time step, too.
-        of_model = of_model[:, -1]
-    failure = "after a window, a reader answers otherwise than the network"
-    _fail_if_different(of_reader[:, -1], of_model, typical=of_model, failure=failure)
+    of_model = _answers_from_zeros(model, model, X, batch_size or len(X))
+    of_reader, of_model = _to_compare(of_reader, of_model)
+    failure = "on windows, a reader answers otherwise than the network"
+    _fail_if_different(of_reader, of_model, typical=of_model, failure=failure)
     return of_model
+
+
+def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
+    """Fail if the layers of a network, when they read longer windows, answer otherwise.
+
+    This finds layers that are right only at the end of windows of this length, as one that takes
+    every second time step. If a layer takes windows of one length only, nothing is compared.
+
+    of_model: the model's answers to windows.
+    """
+
+    def call_layer(layer, *args, **kwargs):
+        return layer(*args, **kwargs)
+
+    for length in steps + 1, 2 * steps:
+        if length > max(map(len, sequences)):
+            return
+        X = _some_windows(sequences, length, MOST_LONGER)
+        batch_size = network.inputs[0].shape[0] or len(X)
+        try:
+            with _trial("the layers take no longer windows"):
+                call = partial(_run, network, call_layer)
+                of_network = _answers_from_zeros(network, call, X, batch_size)
+        except _Failure:
+            return
+        of_reader, of_network = _to_compare(_answers(reader, X), of_network)
+        failure = "on longer windows, a reader answers otherwise than the network"
+        _fail_if_different(of_reader, of_network, typical=of_model, failure=failure)
+
+
+def _some_windows(sequences, length, most):
+    """Return at most so many windows, spread over those of all sequences."""
+    long_enough = [values for values in sequences if len(values) >= length]
+    every = [window for values in long_enough for window in _windows(values, length)]
+    return np.array(_some(every, most))
+
+
+def _to_compare(of_reader, of_network):
+    """Return the answers of a reader and of a network to the same time steps, (answers, outputs).
+
+    of_reader: (windows, time steps, outputs).
+    of_network: the same, or answers after windows, (windows, outputs).
+    """
+    if of_network.ndim < of_reader.ndim:
+        return of_reader[:, -1], of_network
+    return [part.reshape(-1, *part.shape[2:]) for part in (of_reader, of_network)]
 
 
 def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
@@ -491,8 +549,11 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
 def _answers(network, X):
     """Return the answers of a network to an array."""
     takes = getattr(network, "input_shape", None)
-    # A layer of yours may change variables when it is called. Set them back.
-    before = [(part, np.array(part)) for part in network.non_trainable_variables]
+    # A layer may change variables when it is called, or its states. Set them back.
+    states = [state for state, _ in _states_and_zeros(network)]
+    before = [
+        (part, np.array(part)) for part in network.non_trainable_variables + states
+    ]
     try:
         with _trial(f"a network of shape {takes} cannot read {X.shape}"):
             answers = np.asarray(network.predict_on_batch(X), "float64")
@@ -504,10 +565,11 @@ def _answers(network, X):
     return answers
 
 
-def _answers_to_windows(model, X, batch_size):
-    """Return the answers of a model to windows, each from a zero state.
+def _answers_from_zeros(network, call, X, batch_size):
+    """Return answers to windows, each from a zero state.
 
-    States that the model has kept are left as they are.
+    network: its states are left as they are.
+    call: function of a batch, which returns the answers of the network or of its layers.
     """
     answers = []
     for start in range(0, len(X), batch_size):
@@ -515,8 +577,8 @@ def _answers_to_windows(model, X, batch_size):
         # The last batch may have fewer windows: repeat them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
         # In this scope, states read as zeros, and nothing is written to them.
-        with keras.StatelessScope(_states_and_zeros(model)):
-            answer = model(keras.ops.convert_to_tensor(batch), training=False)
+        with keras.StatelessScope(_states_and_zeros(network)):
+            answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
             answers.append(keras.ops.convert_to_numpy(answer))
     return np.concatenate(answers)[: len(X)].astype("float64")
@@ -524,8 +586,9 @@ def _answers_to_windows(model, X, batch_size):
 
 def _states_and_zeros(network):
     """Return pairs of the states of recurrent layers, and zeros for each."""
-    parts = network._flatten_layers()
-    recurrent = [part for part in parts if isinstance(part, layers.RNN)]
+    recurrent = [
+        part for part in network._flatten_layers() if isinstance(part, layers.RNN)
+    ]
     states = keras.tree.flatten([layer.states or [] for layer in recurrent])
     return [(state, keras.ops.zeros_like(state)) for state in states]
 
@@ -582,6 +645,8 @@ def _why_not(node, network, steps, sequences):
         return "reads in both directions"
     if getattr(layer, "go_backwards", False):
         return "reads backwards"
+    if isinstance(layer, layers.RNN) and _starts_from_other_states(layer):
+        return "starts from another state than zero"
     # Only an embedding of the network's own input takes its values as ids.
     if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
         ids = np.concatenate([np.ravel(values) for values in sequences])
@@ -600,8 +665,6 @@ def _why_not(node, network, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(node):
             return "starts from a state that another layer returns"
-        if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
-            return "starts from another state than zero"
         # Stop here: the name ConvLSTM1D has "Conv" in it, but it convolves no time steps.
         return None
     if "Pooling" in name and _sees_several_steps(layer):
@@ -628,6 +691,11 @@ def _why_not(node, network, steps, sequences):
     if is_layer and node.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
         return "changes the number of time steps"
     return None
+
+
+def _starts_from_other_states(layer):
+    """Return whether a recurrent layer starts from another state than zero."""
+    return any(map(np.any, keras.tree.flatten(layer.get_initial_state(1))))
 
 
 class _Failure(Exception):
@@ -719,7 +787,7 @@ def _words_of(error):
         lines = [line for line in lines if "{{node" not in line]
         words = lines[-1] if lines else ""
         words = re.sub(r"{{function_node .*?}}", "", words)
-    return f"Keras says: {' '.join(words.split())[:200]}"
+    return f"error: {' '.join(words.split())[:200]}"
 
 
 # ---- Errors of answers

@@ -310,11 +310,11 @@ REFUSED = {
     ),
     "pairs": (
         after(layers.Lambda(in_pairs)),
-        "after a window, .* output.* 'lambda.* code of yours",
+        "on windows, .* output.* 'lambda.* code of yours",
     ),
     "all steps": (
         chain(layers.TimeDistributed(layers.Flatten()), layers.Flatten(), Dense(2)),
-        "^[^']* cannot [^']* 'flatten[^']*' flattens [^']*Keras says: Input",
+        "^[^']* cannot [^']* 'flatten[^']*' flattens [^']*error: Input",
     ),
     "convolution": (
         after(functional(layers.Conv1D(2, 2, padding="same"))),
@@ -338,7 +338,7 @@ REFUSED = {
     ),
     "step by number": (
         functional(lambda x: SimpleRNN(2, **MANY)(x)[:, STEPS - 1]),
-        "'get_item.* by their numbers.*Keras says: slice",
+        "'get_item.* by their numbers.*error: slice",
     ),
     "faint output": (
         functional(
@@ -359,13 +359,25 @@ REFUSED = {
     ),
     "ids": (
         functional(lambda x: SimpleRNN(2)(layers.Embedding(SMALL, 2)(x)), (STEPS,)),
-        f"'embedding.* 0 to {SMALL - 1}, .* to {SMALL}; Keras says: indices",
+        f"'embedding.* 0 to {SMALL - 1}, .* to {SMALL}; error: indices",
     ),
     "hardly varies": (chain(SimpleRNN(2), ALMOST_300), "scale"),
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
-    "rows": (after(lambda x: x - ops.mean(x, axis=0)), "after a window, a reader"),
-    "name": (chain(layers.GRU(2, name="a b")), "Keras says: 'a b' is not a valid"),
+    "rows": (after(lambda x: x - ops.mean(x, axis=0)), "on windows, a reader"),
+    "strides": (
+        functional(
+            lambda x: layers.Conv1D(2, 2, 2, padding="causal")(SimpleRNN(2, **MANY)(x))[
+                :, -1
+            ]
+        ),
+        "on longer windows, .* 'conv1d.* changes the number",
+    ),
+    "answers of each step": (
+        chain(SimpleRNN(2, **MANY), layers.Conv1D(2, 2, padding="same")),
+        "'conv1d.* causal",
+    ),
+    "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),
         "'rnn.* another state than zero",

@@ -365,13 +365,11 @@ REFUSED = {
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
     "rows": (after(lambda x: x - ops.mean(x, axis=0)), "on windows, a reader"),
-    "strides": (
+    "every second step": (
         functional(
-            lambda x: layers.Conv1D(2, 2, 2, padding="causal")(SimpleRNN(2, **MANY)(x))[
-                :, -1
-            ]
+            lambda x: layers.Lambda(lambda x: x[:, ::2])(SimpleRNN(2, **MANY)(x))[:, -1]
         ),
-        "on longer windows, .* 'conv1d.* changes the number",
+        "on longer windows, .* 'lambda.* code of yours",
     ),
     "answers of each step": (
         chain(SimpleRNN(2, **MANY), layers.Conv1D(2, 2, padding="same")),

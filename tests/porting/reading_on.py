@@ -192,13 +192,6 @@ def _windows(array, steps):
     return np.moveaxis(windows, -1, 1)
 
 
-def _some(items, most):
-    """Return at most so many items of a list, spread over it."""
-    if len(items) <= most:
-        return items
-    return [items[n] for n in np.linspace(0, len(items) - 1, most).astype(int)]
-
-
 def _steps(model, steps):
     """Return how many time steps a window of a model has."""
     inputs = getattr(model, "inputs", None) or []  # None if it has no keras.Input
@@ -341,8 +334,9 @@ def _call_layer(states, layer, *args, **kwargs):
     # Here, a tensor that has time steps has one, in axis 1. (In a decoder, axis 1 is another one,
     # and longer.)
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
-    has_first_state = len(args) > 1 or kwargs.get("initial_state") is not None
-    if has_steps and isinstance(layer, layers.RNN) and not has_first_state:
+    if has_steps and isinstance(layer, layers.RNN):
+        if _has_first_state(args, kwargs):
+            return layer(*args, **kwargs)  # It starts anew at each step.
         return _call_cell(states, layer, *args, **kwargs)
     if has_steps and getattr(layer, "padding", None) == "causal":
         return _call_convolution(states, layer, x)
@@ -515,7 +509,8 @@ def _some_windows(sequences, length, most):
     """Return at most so many windows, spread over those of all sequences."""
     long_enough = [values for values in sequences if len(values) >= length]
     every = [window for values in long_enough for window in _windows(values, length)]
-    return np.array(_some(every, most))
+    spread = np.linspace(0, len(every) - 1, min(most, len(every)))
+    return np.array([every[int(n)] for n in spread])
 
 
 def _to_compare(of_reader, of_network):
@@ -663,7 +658,7 @@ def _why_not(node, network, steps, sequences):
         return None
     # First, causes of one kind of layer.
     if isinstance(layer, layers.RNN):
-        if _has_first_state(node):
+        if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
         # Stop here: the name ConvLSTM1D has "Conv" in it, but it convolves no time steps.
         return None
@@ -764,10 +759,9 @@ def _takes_numbered_steps(key):
     return isinstance(step, (int, slice)) and step not in can_be_read_on
 
 
-def _has_first_state(node):
+def _has_first_state(args, kwargs):
     """Return whether a recurrent layer is called with a state to start from."""
-    arguments = node.arguments  # as of layer(x, initial_state, ...)
-    states = [*arguments.args[1:2], arguments.kwargs.get("initial_state")]
+    states = [*args[1:2], kwargs.get("initial_state")]
     return any(state is not None for state in states)
 
 

@@ -5,8 +5,8 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 
 The last two share the layers of your network, and run them on one time step after the other. So
 no answer can depend on later values. On your values, in up to 1,000 windows, they must answer
-as your network does, to 1 % of how much its answers vary; in longer windows, too, if it takes any. Copy this file, and stateful.py for
-live networks: see README.md.
+as your network does, to 1 % of how much its answers vary. If its layers take longer windows, too,
+these are compared as well. Copy this file, and stateful.py for live networks: see README.md.
 
 Sections of this file: these four functions; what they are given; one time step; comparisons;
 causes of failures; errors of answers.
@@ -85,9 +85,8 @@ def check(
     stretches = _arrays(stretches)
     _check_naive(naive)
     sequences = [values for values, _ in stretches]
-    for values in sequences:
-        _windows(values, steps + 1)  # raises ValueError for one that is too short
-    # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError.
+    # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError. If
+    # there is a reader by hand, the cause is looked for in this one.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
@@ -104,15 +103,15 @@ def check(
         windows = _windows(values, steps)
         batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
         on_windows = [_answers(reader, X)[:, -1] for X in batches]
-        ways = {
-            "on windows": np.concatenate(on_windows),
-            "reading on": _answers(reader, values[np.newaxis])[0],
-        }
+        reading_on = _answers(reader, values[np.newaxis])[0]
+        ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
         for name in naive:
             copied = values.copy()  # A function may write into its values.
-            answers = naive[name](copied)
-            # A single number becomes an array, so that _errors can refuse its shape.
-            ways[name] = np.atleast_1d(answers)
+            answers = np.asarray(naive[name](copied))
+            if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
+                found = f"{answers.shape}, but the network answers {reading_on.shape}"
+                raise ValueError(f"{name}: {found}")
+            ways[name] = answers
         errors = {}
         for way, answers in ways.items():
             errors[way] = _errors(loss, right, answers, way)
@@ -126,11 +125,11 @@ def check(
 def reader_of(model, values, steps=None):
     """Return a network that reads sequences of any length, and answers at each time step.
 
-    It shares the layers of the model: to train one is to train both. It trains one time step at a
-    time, so Dropout is drawn anew at each, and BatchNormalization takes the means of each. To load
-    a saved reader, import this file first.
+    It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
+    anew at each time step, and BatchNormalization takes the means of each. To load a saved reader,
+    import this file first.
 
-    values: a sequence of your data, (time steps, ...), as long as many windows if you can.
+    values: a sequence of your data, (time steps, ...), longer than a window, best than many.
     steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model, after a window.
@@ -242,7 +241,7 @@ class OneStep(layers.Wrapper):
         shapes = [(batch_size, *shape) for shape in self.state_size]
         return [keras.ops.zeros(shape, self.compute_dtype) for shape in shapes]
 
-    def call(self, step, earlier=None):
+    def call(self, step, earlier=None, training=None):
         """Return the answer to a time step, as vectors, and the new states.
 
         step: values of a time step, (batch, ...).
@@ -251,14 +250,15 @@ class OneStep(layers.Wrapper):
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        answers = _run(self.layer, partial(_call_layer, states), x)
+        answers = _run(self.layer, partial(_call_layer, states), x, training)
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # RNN needs a state, and without recurrent layers there is none: hand on a zero.
+            # RNN needs a state, and without recurrent layers there is none: keep a zero.
             states.new = states.of_next([keras.ops.zeros((1, 1))])
-        self.answer_shape = self.answer_shape or answer.shape[1:]
+        if earlier is None:
+            self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
         return vectors, new
@@ -276,7 +276,7 @@ class _States:
         self.new = []
 
     def of_next(self, zeros):
-        """Return the earlier states of the layer that is called next. Each call is for another.
+        """Return the earlier states of the layer that is called next.
 
         zeros: as many as the layer has states, of their shapes, for a batch of one.
         """
@@ -290,40 +290,39 @@ def _answers_each_step(network, answer):
 
     answer: to one time step.
     """
-    n_steps = network.inputs[0].shape[1]
-    # If so, axis 1 of its answers is as long as the window: as the whole one, and as one of one
-    # time step. (A forecast of 24 values has 24 for both.)
-    as_long_as_window = network.outputs[0].shape[1:2] == (n_steps,)
-    as_long_as_one_step = answer.shape[1:2] == (1,)
-    if n_steps == 1 and len(answer.shape) == 2:
+    n_steps = network.inputs[0].shape[1:2]  # (None,) if it takes any number
+    if n_steps == (1,) and len(answer.shape) == 2:
         return False  # This is one output, (batch, 1).
-    return as_long_as_window and as_long_as_one_step
+    # It does if axis 1 of its answers is as long as a window, and as one time step. (A forecast of
+    # 24 values has 24 for both.)
+    return network.outputs[0].shape[1:2] == n_steps and answer.shape[1:2] == (1,)
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    training: not needed, as Keras gives it to each layer by itself.
     """
     graph = getattr(network, "_functional", network)  # of a Sequential
-    given = keras.tree.flatten(inputs)
-    masks = keras.tree.flatten(mask)
     if mask is None:
-        masks = [getattr(x, "_keras_mask", None) for x in given]
+        mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
+    # This may make new tensors, without masks.
     inputs = graph._standardize_inputs(inputs)
-    for x, mask_of_x in zip(inputs, masks):
+    for x, mask_of_x in zip(inputs, keras.tree.flatten(mask)):
         if mask_of_x is not None:
             x._keras_mask = mask_of_x
 
-    def call(layer, *args, **kwargs):
+    def enter_or_call(layer, *args, **kwargs):
+        # Keras has stored in kwargs what `training` was when the network was made.
+        if training is not None and getattr(layer, "_call_has_training_arg", False):
+            kwargs["training"] = training
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
-    # Keras would call `layer(...)`. Instead, it calls `call(layer, ...)`.
+    # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`.
     return graph._run_through_graph(
-        inputs, operation_fn=lambda layer: partial(call, layer)
+        inputs, operation_fn=lambda layer: partial(enter_or_call, layer)
     )
 
 
@@ -336,13 +335,16 @@ def _call_layer(states, layer, *args, **kwargs):
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         if _has_first_state(args, kwargs):
-            return layer(*args, **kwargs)  # It starts anew at each step.
+            # It starts anew at each time step. If this is wrong, comparisons show it.
+            return layer(*args, **kwargs)
         return _call_cell(states, layer, *args, **kwargs)
     if has_steps and getattr(layer, "padding", None) == "causal":
         return _call_convolution(states, layer, x)
     if has_steps and isinstance(layer, layers.Reshape):
         n_steps, *shape = layer.target_shape
-        if n_steps == layer.input.shape[1]:  # It leaves the time steps as they are.
+        if (
+            n_steps == layer.input.shape[1]
+        ):  # It keeps the time steps, and here, the only one.
             options = {"name": layer.name, "dtype": layer.dtype_policy}
             layer = layers.Reshape((1, *shape), **options)
     return layer(*args, **kwargs)
@@ -362,13 +364,13 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
     options = {"dtype": layer.dtype_policy, "name": layer.name}
     rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
-    output, *new = rnn(sequences, initial_state=earlier, mask=mask)
+    output, *new = rnn(sequences, earlier, mask=mask, training=training)
     states.new += keras.tree.flatten(new)
     if mask is not None:
         output = _masked_output(states, layer, output, mask)
     if layer.return_sequences:
         output = output[:, np.newaxis]
-        if layer.supports_masking:  # In Keras 3.8, a SimpleRNN passes no mask on.
+        if layer.supports_masking:  # Else, Keras passes no mask on.
             output._keras_mask = mask
     return (output, *new) if layer.return_state else output
 
@@ -405,16 +407,15 @@ def _one_step_of(model, sequences, steps):
         raise ValueError(f"the network has a call of yours: {advice}")
     # Take the layers without what `compile` has added: a loss of yours could not be saved.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
-    failure = "the network cannot read one time step at a time"
-    with _trial(failure):
+    with _trial("the network cannot read one time step at a time"):
         one_step = OneStep(network)
-    recurrent = [
-        part for part in network._flatten_layers() if isinstance(part, layers.RNN)
-    ]
-    if any(map(_starts_from_other_states, recurrent)):
-        raise _Failure(failure)
+    # At the end of a window, a network may have forgotten from where it started, so comparisons
+    # could miss this.
+    if any(map(_starts_from_other_states, _recurrent_layers(network))):
+        raise _Failure("a reader starts from zeros")
     reader = _network_of(one_step)
     of_model = _compare_on_windows(model, reader, sequences, steps)
+    # The model may refuse longer windows. The layers of the network do not ask for its Input.
     _compare_on_longer_windows(network, reader, sequences, steps, of_model)
     return one_step
 
@@ -463,6 +464,8 @@ def _compare_on_windows(model, reader, sequences, steps):
     most = MOST_WINDOWS
     if batch_size:
         most = min(most, MOST_BATCHES * batch_size)
+    for values in sequences:
+        _windows(values, steps + 1)  # raises ValueError for one that is too short
     X = _some_windows(sequences, steps, most)
     # The reader reads the first window alone. So if a layer mixes rows of a batch, it answers
     # otherwise than the model.
@@ -470,7 +473,7 @@ def _compare_on_windows(model, reader, sequences, steps):
     of_reader = np.concatenate(of_reader)
     if of_reader.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {of_reader.shape} to {X.shape}")
-    of_model = _answers_from_zeros(model, model, X, batch_size or len(X))
+    of_model = _answers_from_zeros(model, X, batch_size or len(X), _states_of(model))
     of_reader, of_model = _to_compare(of_reader, of_model)
     failure = "on windows, a reader answers otherwise than the network"
     _fail_if_different(of_reader, of_model, typical=of_model, failure=failure)
@@ -494,11 +497,12 @@ def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
             return
         X = _some_windows(sequences, length, MOST_LONGER)
         batch_size = network.inputs[0].shape[0] or len(X)
-        try:
-            with _trial("the layers take no longer windows"):
-                call = partial(_run, network, call_layer)
-                of_network = _answers_from_zeros(network, call, X, batch_size)
-        except _Failure:
+        of_network = None
+        with contextlib.suppress(Exception):
+            call = partial(_run, network, call_layer)
+            states = _states_of(network)
+            of_network = _answers_from_zeros(call, X, batch_size, states)
+        if of_network is None:
             return
         of_reader, of_network = _to_compare(_answers(reader, X), of_network)
         failure = "on longer windows, a reader answers otherwise than the network"
@@ -545,47 +549,49 @@ def _answers(network, X):
     """Return the answers of a network to an array."""
     takes = getattr(network, "input_shape", None)
     # A layer may change variables when it is called, or its states. Set them back.
-    states = [state for state, _ in _states_and_zeros(network)]
-    before = [
-        (part, np.array(part)) for part in network.non_trainable_variables + states
-    ]
+    may_change = network.non_trainable_variables + _states_of(network)
+    before = [(variable, np.array(variable)) for variable in may_change]
     try:
         with _trial(f"a network of shape {takes} cannot read {X.shape}"):
             answers = np.asarray(network.predict_on_batch(X), "float64")
     finally:
-        for part, value in before:
-            part.assign(value)
+        for variable, value in before:
+            variable.assign(value)
     if np.isnan(answers).any():
-        raise ValueError("the network answers nan: are values missing?")
+        raise ValueError("the network answers nan: are values missing, or weights nan?")
     return answers
 
 
-def _answers_from_zeros(network, call, X, batch_size):
+def _answers_from_zeros(call, X, batch_size, states):
     """Return answers to windows, each from a zero state.
 
-    network: its states are left as they are.
-    call: function of a batch, which returns the answers of the network or of its layers.
+    call: function of a batch, which returns the answers of a network or of its layers.
+    states: of the network. They are left as they are.
     """
+    zeros = [(state, keras.ops.zeros_like(state)) for state in states]
     answers = []
     for start in range(0, len(X), batch_size):
         batch = X[start : start + batch_size]
         # The last batch may have fewer windows: repeat them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
         # In this scope, states read as zeros, and nothing is written to them.
-        with keras.StatelessScope(_states_and_zeros(network)):
+        with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
             answers.append(keras.ops.convert_to_numpy(answer))
     return np.concatenate(answers)[: len(X)].astype("float64")
 
 
-def _states_and_zeros(network):
-    """Return pairs of the states of recurrent layers, and zeros for each."""
-    recurrent = [
-        part for part in network._flatten_layers() if isinstance(part, layers.RNN)
-    ]
-    states = keras.tree.flatten([layer.states or [] for layer in recurrent])
-    return [(state, keras.ops.zeros_like(state)) for state in states]
+def _recurrent_layers(network):
+    """Return the recurrent layers of a network, also those in other layers."""
+    return [part for part in network._flatten_layers() if isinstance(part, layers.RNN)]
+
+
+def _states_of(network):
+    """Return the states that the recurrent layers of a network keep."""
+    return keras.tree.flatten(
+        [part.states or [] for part in _recurrent_layers(network)]
+    )
 
 
 def _fail_if_different(answers, expected, typical, failure):
@@ -608,10 +614,9 @@ def _fail_if_different(answers, expected, typical, failure):
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
-    allowed = np.maximum(SAME * varies, rounding)
+    allowed = np.maximum(SAME * varies, rounding) + 1e-9  # not 0, to divide by it
     if (differs <= allowed).all():
         return
-    allowed[allowed == 0] = 1e-9  # An output is always 0: do not divide by 0.
     worst = (differs / allowed).argmax()
     numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
     raise _Failure(f"{failure}, output {worst} {numbers}")
@@ -619,8 +624,8 @@ def _fail_if_different(answers, expected, typical, failure):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# A cause is looked for only after a trial has failed. No layer is refused for its kind: it may be
-# harmless where it stands.
+# A cause is looked for only after a _Failure. No layer is refused for its kind: it may be harmless
+# where it stands.
 
 
 def _why_not(node, network, steps, sequences):
@@ -649,18 +654,18 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add a cause of a layer of your own above this line.
+    # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
     # All below is about layers that get time steps.
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
-    # First, causes of one kind of layer.
+    # First, causes of one kind of layer. Add another kind to them.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
-        # Stop here: the name ConvLSTM1D has "Conv" in it, but it convolves no time steps.
+        # Stop here: it may return its last output only, and ConvLSTM1D convolves no time steps.
         return None
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
@@ -796,6 +801,7 @@ class Loss(NamedTuple):
 
 def _loss(model, error):
     """Return the Loss that is asked for by `error`, or that of the model."""
+    # A function takes arrays, and a loss of Keras takes tensors. (It can be called, too.)
     if callable(error) and not isinstance(error, keras.losses.Loss):
         return Loss(error, _takes_ids(error))
     given = error or getattr(model, "loss", None)

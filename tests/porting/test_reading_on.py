@@ -155,6 +155,7 @@ NEAR_300 = Dense(2, bias_initializer=keras.initializers.Constant(300))
 EACH = layers.TimeDistributed(sequential(Dense(2), shape=(None, 1)))
 AHEAD = (
     layers.Flatten(),
+    layers.Dropout(0.5),
     CHANGED,
     Dense(6),
     OwnCall([Dense(6)]),
@@ -261,6 +262,8 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
         reader.save(tmp_path / "reader.keras")
         loaded = keras.models.load_model(tmp_path / "reader.keras")
         assert_near(np.array(loaded(both)), np.array(reader(both), "float64"))
+    if kind == "steps ahead":  # In training, it drops values.
+        assert np.abs(np.array(reader(both, training=True)) - answers).max() > 1e-3
     if kind == "steps ahead":  # Compiled, a reader must take any length, too.
         tf.config.run_functions_eagerly(False)
         for seen in 5, 4:
@@ -534,7 +537,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": np.copy})
     for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
         fails("naive: a dict", naive=wrong)
-    fails(r"last.*\(1,\)", naive={"last": lambda values: None})
+    fails(r"last.*\(\), .*\(9, 3\)", naive={"last": lambda values: None})
     softmax = of_last_value(Dense(3, "softmax"))
     softmax.compile("adam", losses.SparseCategoricalCrossentropy(ignore_class=0))
     fails("leaves out a class", softmax, [(VALUES, IDS % 3)])

@@ -342,9 +342,8 @@ def _call_layer(states, layer, *args, **kwargs):
         return _call_convolution(states, layer, x)
     if has_steps and isinstance(layer, layers.Reshape):
         n_steps, *shape = layer.target_shape
-        if (
-            n_steps == layer.input.shape[1]
-        ):  # It keeps the time steps, and here, the only one.
+        # If it keeps the time steps of a window, it must keep the only one here.
+        if n_steps == layer.input.shape[1]:
             options = {"name": layer.name, "dtype": layer.dtype_policy}
             layer = layers.Reshape((1, *shape), **options)
     return layer(*args, **kwargs)

@@ -295,7 +295,8 @@ def _answers_each_step(network, answer):
         return False  # This is one output, (batch, 1).
     # It does if axis 1 of its answers is as long as a window, and as one time step. (A forecast of
     # 24 values has 24 for both.)
-    return network.outputs[0].shape[1:2] == n_steps and answer.shape[1:2] == (1,)
+    n_answers = network.outputs[0].shape[1:2]
+    return n_answers in (n_steps, (None,)) and answer.shape[1:2] == (1,)
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
@@ -334,7 +335,7 @@ def _call_layer(states, layer, *args, **kwargs):
     # and longer.)
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
-        if _has_first_state(args, kwargs):
+        if _has_first_state(args, kwargs) or _is_yours(type(layer).call):
             # It starts anew at each time step. If this is wrong, comparisons show it.
             return layer(*args, **kwargs)
         return _call_cell(states, layer, *args, **kwargs)
@@ -346,7 +347,11 @@ def _call_layer(states, layer, *args, **kwargs):
         if n_steps == layer.input.shape[1]:
             options = {"name": layer.name, "dtype": layer.dtype_policy}
             layer = layers.Reshape((1, *shape), **options)
-    return layer(*args, **kwargs)
+    answer = layer(*args, **kwargs)
+    if has_steps and getattr(layer, "output_mode", None) == "one_hot":
+        # Keras takes ids of (batch, 1) for those of a batch without time steps.
+        return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
+    return answer
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
@@ -429,11 +434,11 @@ def _network_of(one_step, shape=(None, None), stateful=False):
     x = inputs
     if len(x.shape) == 2:  # RNN takes no single values, such as ids, but vectors.
         x = x[:, :, np.newaxis]
-    options = {"stateful": stateful, "dtype": one_step.dtype_policy}
-    x = layers.RNN(one_step, return_sequences=True, **options)(x)
+    options = {"dtype": one_step.dtype_policy, "autocast": False}
+    x = layers.RNN(one_step, return_sequences=True, stateful=stateful, **options)(x)
     if len(one_step.answer_shape) != 1:  # RNN has returned vectors.
         of_answers = (-1, *one_step.answer_shape)
-        x = layers.Reshape(of_answers, dtype=one_step.dtype_policy)(x)
+        x = layers.Reshape(of_answers, **options)(x)
     return keras.Model(inputs, x)
 
 
@@ -723,7 +728,7 @@ def _naming_causes(network, steps, sequences):
                 causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
-        unknown = "does a layer need several time steps at once?"
+        unknown = "does a layer need several time steps, other rows, or random numbers?"
         words = "; ".join(dict.fromkeys(causes)) or unknown
         raise ValueError(f"{failure}: {words} (see README.md)") from failure
 

@@ -63,6 +63,11 @@ class FromOnes(layers.SimpleRNNCell):
         return [ops.ones((batch_size, self.units))]
 
 
+class Halves(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        return super().call(sequences, initial_state, mask, training) / 2
+
+
 class OwnCall(keras.Sequential):
     def call(self, x, training=None, mask=None):
         return ops.clip(super().call(x), -1, 1)
@@ -138,7 +143,8 @@ def classes(x):
     word = small(x[..., np.newaxis])  # one at each step
     both = [LOOKUP(x), word[..., 0]]
     words = layers.Embedding(10, 4, mask_zero=True)(word)
-    both = [layers.Embedding(10, 4)(ids) for ids in both]
+    one_hot = layers.CategoryEncoding(10, "one_hot")(word[..., 0])
+    both = [one_hot, *(layers.Embedding(10, 4)(ids) for ids in both)]
     both.append(ops.tanh(layers.TimeDistributed(SimpleRNN(2))(words)))
     x = layers.Concatenate()(both)
     x = SimpleRNN(3)(x)
@@ -378,6 +384,7 @@ REFUSED = {
         chain(SimpleRNN(2, **MANY), layers.Conv1D(2, 2, padding="same")),
         "'conv1d.* causal",
     ),
+    "own call of a layer": (after(Halves(2, **MANY)), "'halves.* code of yours"),
     "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),

@@ -669,6 +669,8 @@ def _why_not(node, network, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
+        if layer.compute_dtype in ("float16", "bfloat16"):
+            return "computes in 16 bits, so answers are rounded"
         # Stop here: it may return its last output only, and ConvLSTM1D convolves no time steps.
         return None
     if "Pooling" in name and _sees_several_steps(layer):

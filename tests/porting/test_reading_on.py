@@ -187,7 +187,9 @@ def masks(x):
     own = inner(NoConfig(ops.negative)(x), mask=x[..., 0] < 1)
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)
-    x = layers.RNN(Doubles(2), return_state=True)(LSTM(2, **MANY)(x))
+    x = layers.RNN(Doubles(2), return_state=True)(
+        LSTM(2, zero_output_for_mask=True, **MANY)(x)
+    )
     return layers.Concatenate()([own, *x])
 
 
@@ -204,7 +206,12 @@ RIGHT = {
     "convolutions": lambda: functional(convolutions),
     "branches": lambda: functional(branches, (STEPS,)),
     "classes": lambda: functional(classes, (STEPS,), "int64"),
-    "stateful": lambda: chain(*STATEFUL, NEAR_300, batch_size=4),
+    "stateful": lambda: chain(
+        sequential(STATEFUL[0], shape=(4, None, 1)),
+        STATEFUL[1],
+        NEAR_300,
+        batch_size=4,
+    ),
 }
 
 
@@ -363,7 +370,7 @@ REFUSED = {
         r"output 2 by \S+, where it varies by \S+e-05",
     ),
     "from a later step": (
-        functional(lambda x: SimpleRNN(2)(x, initial_state=Dense(2)(x[:, 1]))),
+        functional(lambda x: SimpleRNN(2)(x, Dense(2)(x[:, 1]))),
         "'simple_rnn.* starts from a state",
     ),
     "ids": (
@@ -403,6 +410,15 @@ def test_a_reader_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     with pytest.raises(ValueError, match="^.+$") as refusal:
         live_of(network, values)
     assert re.search(reason, str(refusal.value))
+
+
+@pytest.mark.parametrize("each_step", [False, True])
+def test_a_window_may_have_one_time_step(each_step):
+    model = chain(SimpleRNN(2, return_sequences=each_step), Dense(1), steps=1)
+    longer = chain(SimpleRNN(2, **MANY), Dense(1), steps=len(VALUES))
+    longer.set_weights(model.get_weights())
+    answers = reader_of(model, VALUES)(VALUES[np.newaxis])[0]
+    assert_near(np.array(answers), np.array(longer(VALUES[np.newaxis])[0]))
 
 
 def test_few_windows_are_those_of_the_whole_sequence():

@@ -370,8 +370,9 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
     output, *new = rnn(sequences, earlier, mask=mask, training=training)
     states.new += keras.tree.flatten(new)
-    if mask is not None:
-        output = _masked_output(states, layer, output, mask)
+    # To a masked time step, `output` is zero.
+    if mask is not None and not layer.zero_output_for_mask:
+        output = _masked_output(states, output, mask)
     if layer.return_sequences:
         output = output[:, np.newaxis]
         if layer.supports_masking:  # Else, Keras passes no mask on.
@@ -379,15 +380,13 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     return (output, *new) if layer.return_state else output
 
 
-def _masked_output(states, layer, output, mask):
+def _masked_output(states, output, mask):
     """Return the output of a recurrent layer to a time step that may be masked.
 
     To a masked one, it is the output to the time step before, which is zero at first.
     """
     ones = [1] * len(output.shape[1:])
     is_seen = keras.ops.reshape(mask, (-1, *ones))
-    if layer.zero_output_for_mask:
-        return keras.ops.where(is_seen, output, 0)
     (before,) = states.of_next([keras.ops.zeros((1, *output.shape[1:]))])
     output = keras.ops.where(is_seen, output, keras.ops.cast(before, output.dtype))
     states.new.append(output)

@@ -182,14 +182,13 @@ class Doubles(layers.SimpleRNNCell):
 
 
 def masks(x):
-    inner = sequential(SimpleRNN(2, **MANY), GRU(2), shape=(None, None, 1))
+    zero_output = GRU(2, zero_output_for_mask=True)
+    inner = sequential(SimpleRNN(2, **MANY), zero_output, shape=(None, None, 1))
     inner.supports_masking = True
-    own = inner(NoConfig(ops.negative)(x), mask=x[..., 0] < 1)
+    own = inner(NoConfig(ops.negative)(x), mask=x[..., 0] < 0)
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)
-    x = layers.RNN(Doubles(2), return_state=True)(
-        LSTM(2, zero_output_for_mask=True, **MANY)(x)
-    )
+    x = layers.RNN(Doubles(2), return_state=True)(LSTM(2, **MANY)(x))
     return layers.Concatenate()([own, *x])
 
 

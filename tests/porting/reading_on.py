@@ -70,7 +70,7 @@ def check(
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs). It may return fewer: those to the last time steps. If the model
-        answers with logits, so must it, which is not checked.
+        answers with logits, the function must, too: this is not checked.
     steps: of the training's windows; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step. Else
         the model's.
@@ -129,7 +129,7 @@ def reader_of(model, values, steps=None):
     anew at each time step, and BatchNormalization takes the means of each. To load a saved reader,
     import this file first.
 
-    values: a sequence of your data, (time steps, ...), longer than a window, best than many.
+    values: a sequence of your data, (time steps, ...), longer than a window, best longer than many.
     steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model, after a window.
@@ -331,15 +331,15 @@ def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # Here, a tensor that has time steps has one, in axis 1. (In a decoder, axis 1 is another one,
-    # and longer.)
+    # If axis 1 of a tensor is that of time steps, its length is 1 here. (Axis 1 of a decoder is not
+    # that of time steps, and is longer.)
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         if _has_first_state(args, kwargs) or _is_yours(type(layer).call):
             # It starts anew at each time step. If this is wrong, comparisons show it.
             return layer(*args, **kwargs)
         return _call_cell(states, layer, *args, **kwargs)
-    if has_steps and getattr(layer, "padding", None) == "causal":
+    if has_steps and isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
     if has_steps and isinstance(layer, layers.Reshape):
         n_steps, *shape = layer.target_shape
@@ -408,7 +408,8 @@ def _one_step_of(model, sequences, steps):
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
-    # Take the layers without what `compile` has added: a loss of yours could not be saved.
+    # Take the layers without what `compile` has added. Else, to save a reader would be to save a
+    # loss of yours.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
     with _trial("the network cannot read one time step at a time"):
         one_step = OneStep(network)
@@ -505,8 +506,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
             call = partial(_run, network, call_layer)
             states = _states_of(network)
             of_network = _answers_from_zeros(call, X, batch_size, states)
-        if of_network is None:
-            return
+        if of_network is None:  # A layer refuses this length.
+            continue
         of_reader, of_network = _to_compare(_answers(reader, X), of_network)
         failure = "on longer windows, a reader answers otherwise than the network"
         _fail_if_different(of_reader, of_network, typical=of_model, failure=failure)
@@ -617,7 +618,9 @@ def _fail_if_different(answers, expected, typical, failure):
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
-    allowed = np.maximum(SAME * varies, rounding) + 1e-9  # not 0, to divide by it
+    allowed = (
+        np.maximum(SAME * varies, rounding) + np.finfo(float).tiny
+    )  # to divide by it
     if (differs <= allowed).all():
         return
     worst = (differs / allowed).argmax()
@@ -749,14 +752,14 @@ def _nodes(network):
 
 
 def _is_convolution(layer):
-    """Return whether a layer is a convolution. (There is an operation ConvertToTensor.)"""
+    """Return whether it is a layer, and a convolution. (ConvertToTensor is an operation.)"""
     return isinstance(layer, layers.Layer) and "Conv" in type(layer).__name__
 
 
 def _sees_several_steps(layer):
     """Return whether a convolution or a pooling sees several time steps at once."""
     sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    return sizes is None or np.ravel(sizes)[0] > 1  # None: it pools all of them
+    return sizes is None or np.ravel(sizes)[0] > 1  # Global pooling has no size.
 
 
 def _takes_numbered_steps(key):

@@ -229,6 +229,9 @@ def test_tables_of_a_page_are_made_of_the_file(page):
     if results.missing_jobs():
         pytest.fail("results.csv lacks runs: `python -m tests.experiments.results`")
     page = page.read_text("utf-8")
+    # A line that begins with "1. " would begin a list in the middle of a paragraph.
+    text = re.sub(r"(?s)```.*?```", "", page)
+    assert re.findall(r"(?m)^(?!\d+\. |   ).*\S.*\n\d+\. .*", text) == []
     # A line that follows a table at once would be a row of it.
     assert re.findall(r"(?m)^\|.*\n(?![|\n]).+", page) == []
     empty = re.sub(results.ON_A_PAGE, r"| `\1`, seeds |\n", page)

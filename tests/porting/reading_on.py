@@ -496,6 +496,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
     def call_layer(layer, *args, **kwargs):
         return layer(*args, **kwargs)
 
+    call = partial(_run, network, call_layer)
+    states = _states_of(network)
     for length in steps + 1, 2 * steps:
         if length > max(map(len, sequences)):
             return
@@ -503,8 +505,6 @@ def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
         batch_size = network.inputs[0].shape[0] or len(X)
         of_network = None
         with contextlib.suppress(Exception):
-            call = partial(_run, network, call_layer)
-            states = _states_of(network)
             of_network = _answers_from_zeros(call, X, batch_size, states)
         if of_network is None:  # A layer refuses this length.
             continue
@@ -618,9 +618,8 @@ def _fail_if_different(answers, expected, typical, failure):
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
-    allowed = (
-        np.maximum(SAME * varies, rounding) + np.finfo(float).tiny
-    )  # to divide by it
+    not_zero = np.finfo(float).tiny  # to divide by it
+    allowed = np.maximum(SAME * varies, rounding) + not_zero
     if (differs <= allowed).all():
         return
     worst = (differs / allowed).argmax()

@@ -13,7 +13,6 @@ causes of failures; errors of answers.
 """
 
 import contextlib
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -34,7 +33,8 @@ SAME = 0.01
 # Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
 # another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
 ROUNDING = 1e-6
-# At most so many windows are compared. More would take long, and fewer could miss rare values.
+# At most so many windows are compared, and at most so many are read at once, to save memory. To
+# compare more would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
 # If a network has a fixed batch size, at most so many batches of windows are compared.
 MOST_BATCHES = 100
@@ -85,8 +85,8 @@ def check(
     stretches = _arrays(stretches)
     _check_naive(naive)
     sequences = [values for values, _ in stretches]
-    # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError. If
-    # there is a reader by hand, the cause is looked for in this one.
+    # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError. With a
+    # reader by hand, the model's own layers need not read on, so causes are those of the reader.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
@@ -95,13 +95,14 @@ def check(
             _fail_if_it_reads_ahead(reader, sequences, steps, of_model)
         else:
             reader = _network_of(_one_step_of(model, sequences, steps))
-    loss = _loss(model, error)
+    measure = _measure(model, error)
     tables = []
     for values, right in stretches:
         # Let the reader answer to windows, too: it takes any batch size, and has just been
         # compared with the model.
         windows = _windows(values, steps)
-        batches = np.array_split(windows, len(windows) // MOST_WINDOWS + 1)
+        n_batches = len(windows) // MOST_WINDOWS + 1
+        batches = np.array_split(windows, n_batches)
         on_windows = [_answers(reader, X)[:, -1] for X in batches]
         reading_on = _answers(reader, values[np.newaxis])[0]
         ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
@@ -114,7 +115,7 @@ def check(
             ways[name] = answers
         errors = {}
         for way, answers in ways.items():
-            errors[way] = _errors(loss, right, answers, way)
+            errors[way] = _errors(measure, right, answers, way)
         tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
         shortest = min(map(len, tables))
@@ -129,7 +130,8 @@ def reader_of(model, values, steps=None):
     anew at each time step, and BatchNormalization takes the means of each. To load a saved reader,
     import this file first.
 
-    values: a sequence of your data, (time steps, ...), longer than a window, best longer than many.
+    values: a sequence of your data, (time steps, ...), longer than a window. The longer
+        it is, the more is compared.
     steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model, after a window.
@@ -217,18 +219,39 @@ def _steps(model, steps):
 # stateful=True, it keeps the last ones for the next call.
 
 
+class _States:
+    """The states of the layers of a network, in the order in which these are called.
+
+    earlier: states after the time step before. None: take zeros, to find the shapes of states.
+    new: states after this time step. Each layer that is called appends its own.
+    """
+
+    def __init__(self, earlier):
+        self.earlier = None if earlier is None else iter(earlier)
+        self.new = []
+
+    def of_next(self, zeros):
+        """Return the earlier states of the layer that is called next.
+
+        zeros: as many as the layer has states, of their shapes, for a batch of one.
+        """
+        if self.earlier is None:
+            return zeros
+        return [next(self.earlier) for _ in zeros]
+
+
 @keras.saving.register_keras_serializable("reading_on")
 class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # Its states are floats of 32 bits, or of 64 if the answers are. The layers of the network
-        # have types of their own, so Keras must not change that of its values (autocast).
+        # States are floats of 32 bits, or of 64 if the answers are. The layers of the network cast
+        # their inputs themselves, so Keras must not cast those of the cell (autocast).
         floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
         options.setdefault("dtype", floats)
         super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of outputs and states. To find them, compute_output_spec runs
-        # `call` on the shape of a time step, and returns the shapes of what that returns.
+        # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs
+        # `call` on the shape of a time step, without values, and returns the shapes of its results.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
         self.answer_shape = None  # `call` finds it.
@@ -249,14 +272,17 @@ class OneStep(layers.Wrapper):
         """
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
+        # Give it an axis of time steps. (A single value, such as an id, comes as a vector of one,
+        # as RNN takes no others. Here it loses this axis.)
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         answers = _run(self.layer, partial(_call_layer, states), x, training)
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # RNN needs a state, and without recurrent layers there is none: keep a zero.
-            states.new = states.of_next([keras.ops.zeros((1, 1))])
+            # No layer keeps a state. But RNN needs one: keep a zero.
+            (zero,) = states.of_next([keras.ops.zeros((1, 1))])
+            states.new.append(zero)
         if earlier is None:
             self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
@@ -264,39 +290,21 @@ class OneStep(layers.Wrapper):
         return vectors, new
 
 
-class _States:
-    """The states of a network, in the order in which its layers are called.
-
-    earlier: after the time step before. None: take zeros, to find the shapes of the states.
-    new: after this time step.
-    """
-
-    def __init__(self, earlier):
-        self.earlier = None if earlier is None else iter(earlier)
-        self.new = []
-
-    def of_next(self, zeros):
-        """Return the earlier states of the layer that is called next.
-
-        zeros: as many as the layer has states, of their shapes, for a batch of one.
-        """
-        if self.earlier is None:
-            return zeros
-        return [next(self.earlier) for _ in zeros]
-
-
 def _answers_each_step(network, answer):
-    """Return whether a network answers each time step of a window.
+    """Return whether a network answers each time step of a window, not only the last one.
 
-    answer: to one time step.
+    answer: its answer to a single time step.
     """
-    n_steps = network.inputs[0].shape[1:2]  # (None,) if it takes any number
-    if n_steps == (1,) and len(answer.shape) == 2:
-        return False  # This is one output, (batch, 1).
-    # It does if axis 1 of its answers is as long as a window, and as one time step. (A forecast of
-    # 24 values has 24 for both.)
-    n_answers = network.outputs[0].shape[1:2]
-    return n_answers in (n_steps, (None,)) and answer.shape[1:2] == (1,)
+    of_window, n_steps = network.outputs[0].shape, network.inputs[0].shape[1]
+    if len(answer.shape) < 2:
+        return False
+    # With windows of one time step, (batch, 1) could be one time step or one output: take it as
+    # one output.
+    if n_steps == 1 and len(answer.shape) == 2:
+        return False
+    # It does if it gives one answer to one time step, and to a window as many as this has time
+    # steps. (A forecast of the next 24 values gives 24 to both.)
+    return answer.shape[1] == 1 and of_window[1] in (n_steps, None)
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
@@ -317,6 +325,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
         # Keras has stored in kwargs what `training` was when the network was made.
         if training is not None and getattr(layer, "_call_has_training_arg", False):
             kwargs["training"] = training
+        # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
@@ -331,8 +340,8 @@ def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # If axis 1 of a tensor is that of time steps, its length is 1 here. (Axis 1 of a decoder is not
-    # that of time steps, and is longer.)
+    # If axis 1 of x is that of time steps, its length is 1 here. (After RepeatVector, it is that of
+    # steps ahead, and longer.)
     has_steps = getattr(x, "shape", ())[1:2] == (1,)
     if has_steps and isinstance(layer, layers.RNN):
         if _has_first_state(args, kwargs) or _is_yours(type(layer).call):
@@ -343,13 +352,14 @@ def _call_layer(states, layer, *args, **kwargs):
         return _call_convolution(states, layer, x)
     if has_steps and isinstance(layer, layers.Reshape):
         n_steps, *shape = layer.target_shape
-        # If it keeps the time steps of a window, it must keep the only one here.
+        # What is Reshape((steps, ...)) for a window is Reshape((1, ...)) for one time step.
         if n_steps == layer.input.shape[1]:
             options = {"name": layer.name, "dtype": layer.dtype_policy}
             layer = layers.Reshape((1, *shape), **options)
     answer = layer(*args, **kwargs)
     if has_steps and getattr(layer, "output_mode", None) == "one_hot":
-        # Keras takes ids of (batch, 1) for those of a batch without time steps.
+        # CategoryEncoding or a lookup has taken ids, (batch, 1), for those of a batch without time
+        # steps.
         return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
     return answer
 
@@ -357,7 +367,7 @@ def _call_layer(states, layer, *args, **kwargs):
 def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
     """Call the cell of a recurrent layer on one time step.
 
-    sequences: of one time step. initial_state: None.
+    sequences: of one time step. initial_state: always None here, but Keras may pass it.
     """
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
@@ -405,21 +415,21 @@ def _call_convolution(states, layer, x):
 
 def _one_step_of(model, sequences, steps):
     """Return a network as a cell, which has been compared with the network, or fail."""
+    # Keras stores the layers that are called between Input and output, but not code in `call`.
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
-    # Take the layers without what `compile` has added. Else, to save a reader would be to save a
-    # loss of yours.
+    # Leave out what `compile` has added. Else, one who loads a saved reader would need the code of
+    # a loss of yours.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
     with _trial("the network cannot read one time step at a time"):
         one_step = OneStep(network)
-    # At the end of a window, a network may have forgotten from where it started, so comparisons
-    # could miss this.
+    # A layer may start from another state than zero, and have forgotten it at the end of a window.
+    # Then comparisons would miss it.
     if any(map(_starts_from_other_states, _recurrent_layers(network))):
-        raise _Failure("a reader starts from zeros")
+        raise _Failure("a reader would start from zeros")
     reader = _network_of(one_step)
     of_model = _compare_on_windows(model, reader, sequences, steps)
-    # The model may refuse longer windows. The layers of the network do not ask for its Input.
     _compare_on_longer_windows(network, reader, sequences, steps, of_model)
     return one_step
 
@@ -488,7 +498,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
     This finds layers that are right only at the end of windows of this length, as one that takes
-    every second time step. If a layer takes windows of one length only, nothing is compared.
+    every second time step. The layers are called one after the other, so the network's Input cannot
+    refuse another length. If a layer refuses it, nothing is compared.
 
     of_model: the model's answers to windows.
     """
@@ -552,7 +563,8 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
 def _answers(network, X):
     """Return the answers of a network to an array."""
     takes = getattr(network, "input_shape", None)
-    # A layer may change variables when it is called, or its states. Set them back.
+    # A layer may change its variables when it is called. (States of recurrent layers are variables
+    # that Keras does not list.) Set them back.
     may_change = network.non_trainable_variables + _states_of(network)
     before = [(variable, np.array(variable)) for variable in may_change]
     try:
@@ -614,12 +626,12 @@ def _fail_if_different(answers, expected, typical, failure):
     largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     rounding = ROUNDING * largest
-    # If 1 % of how much outputs vary is no more than rounding, equal answers say nothing.
+    # If all outputs vary so little that rounding hides 1 % of it, equal answers say nothing.
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
-    not_zero = np.finfo(float).tiny  # to divide by it
-    allowed = np.maximum(SAME * varies, rounding) + not_zero
+    allowed = np.maximum(SAME * varies, rounding)
+    allowed += np.finfo(float).tiny  # It is a divisor below, so it must not be zero.
     if (differs <= allowed).all():
         return
     worst = (differs / allowed).argmax()
@@ -638,8 +650,7 @@ def _why_not(node, network, steps, sequences):
 
     Of each layer, the first cause that fits is given.
 
-    node: a Node of Keras, which is one call of a layer, the operation. It has input_tensors,
-        outputs and arguments.
+    node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
     network: of which the layer is a part.
     steps: of a window.
     sequences: the values that were given.
@@ -662,18 +673,19 @@ def _why_not(node, network, steps, sequences):
     # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # All below is about layers that get time steps.
+    # All below is about layers that are called on time steps.
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
-    # First, causes of one kind of layer. Add another kind to them.
+    # Recurrent layers have their own causes. Return here, as those below do not fit: the layer may
+    # return its last output only, and ConvLSTM1D convolves no time steps.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
-        # Stop here: it may return its last output only, and ConvLSTM1D convolves no time steps.
         return None
+    # Then the other layers of Keras. Add those that are missing.
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -687,7 +699,7 @@ def _why_not(node, network, steps, sequences):
         return "is a convolution that is not causal"
     if "Attention" in name:
         return "attends to other time steps"
-    # Then, causes of any kind of layer.
+    # Last, what any layer may do.
     axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
     axis_1_from_the_end = 1 - rank  # Of (batch, steps, outputs), axis 1 is axis -2.
     if 1 in axes or axis_1_from_the_end in axes:
@@ -739,7 +751,7 @@ def _naming_causes(network, steps, sequences):
 def _nodes(network):
     """Return the nodes of a network and of networks in it, from input to answer."""
     nodes = []
-    if not getattr(network, "inputs", None):  # a reader of another kind
+    if not getattr(network, "inputs", None):  # a reader by hand, without a keras.Input
         return nodes
     graph = keras.Model(network.inputs, network.outputs)  # of a Sequential, too
     for depth in sorted(graph._nodes_by_depth, reverse=True):
@@ -751,7 +763,8 @@ def _nodes(network):
 
 
 def _is_convolution(layer):
-    """Return whether it is a layer, and a convolution. (ConvertToTensor is an operation.)"""
+    """Return whether it is a layer that convolves."""
+    # Only a layer: there is an operation ConvertToTensor.
     return isinstance(layer, layers.Layer) and "Conv" in type(layer).__name__
 
 
@@ -781,49 +794,46 @@ def _words_of(error):
     """Return what an error of Keras or TensorFlow says, without the place in the code."""
     words = str(error)
     if "\033[1m" in words:
-        # Keras names the layer, then says in bold what was wrong, as in "... calling Dense.call().
-        # <bold>Shapes differ<end of bold> Arguments received ...". In bold, "Error encountered:"
-        # may stand before it.
+        # Keras puts in bold what was wrong, between the layer's name and its arguments.
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
         words = words.split("Error encountered:")[-1]
     else:
-        # TensorFlow's last line may be "indices[0,1] = 7 is not in [0, 4)". Others name nodes
-        # of its graph, such as {{node functional/embedding/Gather}}.
+        # TensorFlow's last line may be "indices[0,1] = 7 is not in [0, 4)". Lines that name nodes
+        # of its graph, such as {{node functional/embedding/Gather}}, may follow.
         lines = [line for line in words.splitlines() if line.strip()]
         lines = [line for line in lines if "{{node" not in line]
         words = lines[-1] if lines else ""
-        words = re.sub(r"{{function_node .*?}}", "", words)
     return f"error: {' '.join(words.split())[:200]}"
 
 
 # ---- Errors of answers
 
 
-class Loss(NamedTuple):
+class Measure(NamedTuple):
     """How errors are measured."""
 
     error: Callable  # (right, answers): an error per time step
     takes_ids: bool  # whether right answers may be class ids
 
 
-def _loss(model, error):
-    """Return the Loss that is asked for by `error`, or that of the model."""
-    # A function takes arrays, and a loss of Keras takes tensors. (It can be called, too.)
+def _measure(model, error):
+    """Return the Measure that is asked for by `error`, or that of the model's loss."""
+    # A function takes arrays, and a loss of Keras, which can be called, too, takes tensors.
     if callable(error) and not isinstance(error, keras.losses.Loss):
-        return Loss(error, _takes_ids(error))
+        return Measure(error, _takes_ids(error))
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list.
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     if not isinstance(loss, keras.losses.Loss):  # a function
-        return Loss(partial(_error_of_tensors, loss), _takes_ids(loss))
+        return Measure(partial(_error_of_tensors, loss), _takes_ids(loss))
     if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # An object of Keras's losses has a function `fn`. The object returns the mean of all errors,
     # its method `call` an error per time step.
     function = getattr(loss, "fn", loss)
-    return Loss(partial(_error_of_tensors, loss.call), _takes_ids(function))
+    return Measure(partial(_error_of_tensors, loss.call), _takes_ids(function))
 
 
 def _error_of_tensors(error, right, answers):
@@ -837,23 +847,23 @@ def _takes_ids(function):
     return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
 
 
-def _errors(loss, right, answers, name):
+def _errors(measure, right, answers, name):
     """Return the error at each time step; NaN before the first answer.
 
-    loss: a Loss; name: of the answers, for messages.
+    measure: a Measure. name: of the answers, for messages.
     """
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
     if n_missing == len(right):  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # Right answers are class ids if each time step has one number, but several outputs. A loss
-    # that takes no ids would compare each output with the id, without a word.
-    steps = len(right)
-    are_ids = right.size == steps and len(answers) == steps and answers.size > steps
-    if right.shape != answers.shape and not (loss.takes_ids and are_ids):
+    # A time step has one class id in `right`, but several outputs in `answers`. A loss that takes
+    # no ids would compare each output with the id, without a word.
+    n = len(right)
+    are_ids = right.size == n and len(answers) == n and answers.size > n
+    if right.shape != answers.shape and not (measure.takes_ids and are_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
-    errors = np.asarray(loss.error(right, answers))
+    errors = np.asarray(measure.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:
         raise ValueError("no error for each time step: give another function error=")
     means = errors.reshape(len(right), -1).mean(axis=1)

@@ -5,8 +5,13 @@
 A line of experiments.csv is a command (a script, real_values.py and its options, or options
 of extensions.py alone), how many seeds it runs with (3: the seeds 1, 2 and 3), and its place:
 a table, a row and, in a table of several groups, a group. On a page, a table begins with
-"| `name`, seeds"; TABLES has its columns, and this program makes all its lines. Last stand the
-conclusions, which the tests check (README.md has their meaning).
+"| `name`, seeds"; TABLES has its columns, and this program makes all its lines. Last stand two
+conclusions, which the tests check:
+
+- right_after: the numbers of values that all runs are right after, or how many runs stay
+  right (with real values, how many read on).
+- known: an upper limit of the right answers on windows, in %. No run is more than 4 below
+  it. (With real values, an upper limit of the error.)
 
 Each finished run adds a line to results.csv, so a program that was stopped goes on. To measure
 again, delete lines there. To try an experiment first, run its command by hand:

@@ -5,8 +5,8 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 
 The last two share the layers of your network, and run them on one time step after the other. So
 no answer can depend on later values. On your values, in up to 1,000 windows, they must answer
-as your network does, to 1 % of how much its answers vary. If its layers take longer windows, too,
-these are compared as well. Copy this file, and stateful.py for live networks: see README.md.
+as your network does, to 1 % of how much its answers vary. Longer windows are compared, too, if
+its layers take them. Copy this file, and stateful.py for live networks: see README.md.
 
 Sections of this file: these four functions; what they are given; one time step; comparisons;
 causes of failures; errors of answers.
@@ -47,7 +47,8 @@ def windows_and_answers(pairs, steps, each_step=False):
 
     pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
         (time steps, outputs), or class ids, (time steps,).
-    steps: number of time steps of a window, 1 or more. (Each window starts one step later.)
+    steps: number of time steps of a window, 1 or more. (Each window starts one step
+        later than the one before.)
     each_step: return the answers to all time steps of a window, not only to its last one.
     Returns: X, (windows, steps, ...), and y, (windows, outputs) or class ids, (windows,). With
         each_step, (windows, steps, outputs) or (windows, steps).
@@ -72,8 +73,8 @@ def check(
         (time steps, outputs). It may return fewer: those to the last time steps. If the model
         answers with logits, the function must, too: this is not checked.
     steps: of the training's windows; needed if the model takes any length.
-    error: a loss of Keras, its name, or a function (right, answers): an error per time step. Else
-        the model's.
+    error: a loss of Keras, its name, or a function (right, answers): an error per time step.
+        Default: the model's loss.
     reader: network for any length that answers each time step; it gets the model's weights.
     by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
@@ -91,8 +92,8 @@ def check(
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            of_model = _compare_on_windows(model, reader, sequences, steps)
-            _fail_if_it_reads_ahead(reader, sequences, steps, of_model)
+            model_answers = _compare_on_windows(model, reader, sequences, steps)
+            _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
         else:
             reader = _network_of(_one_step_of(model, sequences, steps))
     measure = _measure(model, error)
@@ -109,6 +110,7 @@ def check(
         for name in naive:
             copied = values.copy()  # A function may write into its values.
             answers = np.asarray(naive[name](copied))
+            # (A single number has no axis of time steps, and its shape[1:] is empty, too.)
             if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
                 found = f"{answers.shape}, but the network answers {reading_on.shape}"
                 raise ValueError(f"{name}: {found}")
@@ -222,7 +224,8 @@ def _steps(model, steps):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None: take zeros, to find the shapes of states.
+    earlier: states after the time step before. None: take zeros, as OneStep.__init__
+        looks for the shapes of states.
     new: states after this time step. Each layer that is called appends its own.
     """
 
@@ -246,7 +249,7 @@ class OneStep(layers.Wrapper):
 
     def __init__(self, layer, **options):
         # States are floats of 32 bits, or of 64 if the answers are. The layers of the network cast
-        # their inputs themselves, so Keras must not cast those of the cell (autocast).
+        # their inputs themselves, so Keras must not cast the inputs of the cell (autocast).
         floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
         options.setdefault("dtype", floats)
         super().__init__(layer, autocast=False, **options)
@@ -254,7 +257,8 @@ class OneStep(layers.Wrapper):
         # `call` on the shape of a time step, without values, and returns the shapes of its results.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        self.answer_shape = None  # `call` finds it.
+        # RNN takes vectors only. So answers are made vectors, and `call` sets their shape before.
+        self.answer_shape = None
         vectors, states = self.compute_output_spec(step)
         self.output_size = vectors.shape[1]
         self.state_size = [state.shape[1:] for state in states]
@@ -272,18 +276,18 @@ class OneStep(layers.Wrapper):
         """
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
-        # Give it an axis of time steps. (A single value, such as an id, comes as a vector of one,
-        # as RNN takes no others. Here it loses this axis.)
+        # Add an axis of time steps. (RNN takes only vectors, so a single value, such as an id, has
+        # come as a vector of one. This axis goes.)
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         answers = _run(self.layer, partial(_call_layer, states), x, training)
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # No layer keeps a state. But RNN needs one: keep a zero.
+            # No layer keeps a state, but RNN needs one: hand on a zero.
             (zero,) = states.of_next([keras.ops.zeros((1, 1))])
             states.new.append(zero)
-        if earlier is None:
+        if earlier is None:  # called by __init__
             self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
@@ -295,27 +299,28 @@ def _answers_each_step(network, answer):
 
     answer: its answer to a single time step.
     """
-    of_window, n_steps = network.outputs[0].shape, network.inputs[0].shape[1]
+    n_steps, answers_shape = network.inputs[0].shape[1], network.outputs[0].shape
     if len(answer.shape) < 2:
         return False
-    # With windows of one time step, (batch, 1) could be one time step or one output: take it as
-    # one output.
-    if n_steps == 1 and len(answer.shape) == 2:
-        return False
-    # It does if it gives one answer to one time step, and to a window as many as this has time
-    # steps. (A forecast of the next 24 values gives 24 to both.)
-    return answer.shape[1] == 1 and of_window[1] in (n_steps, None)
+    if len(answer.shape) == 2 and n_steps == 1:
+        return False  # (batch, 1) may be one time step or one output: it is taken as one output.
+    # If it does, one time step gives 1 answer, and a window of n time steps gives n. (A forecast of
+    # the next 24 values gives 24 to both.)
+    return answer.shape[1] == 1 and answers_shape[1] in (n_steps, None)
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
+    mask: of the inputs. Keras gives it to a network in a network.
     """
-    graph = getattr(network, "_functional", network)  # of a Sequential
+    graph = getattr(
+        network, "_functional", network
+    )  # A Sequential has its graph inside.
     if mask is None:
         mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
-    # This may make new tensors, without masks.
+    # New tensors may have no masks, so set these again.
     inputs = graph._standardize_inputs(inputs)
     for x, mask_of_x in zip(inputs, keras.tree.flatten(mask)):
         if mask_of_x is not None:
@@ -340,26 +345,31 @@ def _call_layer(states, layer, *args, **kwargs):
     """Call a layer, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # If axis 1 of x is that of time steps, its length is 1 here. (After RepeatVector, it is that of
-    # steps ahead, and longer.)
-    has_steps = getattr(x, "shape", ())[1:2] == (1,)
-    if has_steps and isinstance(layer, layers.RNN):
+    # If x has an axis of time steps, this is axis 1, and of length 1 here. (After RepeatVector,
+    # axis 1 is that of steps ahead, and longer.) Other tensors may have this length, too. So each
+    # case below is one of layers that take time steps.
+    may_have_steps = getattr(x, "shape", ())[1:2] == (1,)
+    if may_have_steps and isinstance(layer, layers.RNN):
         if _has_first_state(args, kwargs) or _is_yours(type(layer).call):
-            # It starts anew at each time step. If this is wrong, comparisons show it.
+            # Start anew at each time step. This is right for a decoder of one step ahead. Where it
+            # is wrong, comparisons show it.
             return layer(*args, **kwargs)
         return _call_cell(states, layer, *args, **kwargs)
-    if has_steps and isinstance(layer, layers.Conv1D) and layer.padding == "causal":
+    if (
+        may_have_steps
+        and isinstance(layer, layers.Conv1D)
+        and layer.padding == "causal"
+    ):
         return _call_convolution(states, layer, x)
-    if has_steps and isinstance(layer, layers.Reshape):
+    if may_have_steps and isinstance(layer, layers.Reshape):
         n_steps, *shape = layer.target_shape
         # What is Reshape((steps, ...)) for a window is Reshape((1, ...)) for one time step.
         if n_steps == layer.input.shape[1]:
             options = {"name": layer.name, "dtype": layer.dtype_policy}
             layer = layers.Reshape((1, *shape), **options)
     answer = layer(*args, **kwargs)
-    if has_steps and getattr(layer, "output_mode", None) == "one_hot":
-        # CategoryEncoding or a lookup has taken ids, (batch, 1), for those of a batch without time
-        # steps.
+    if may_have_steps and getattr(layer, "output_mode", None) == "one_hot":
+        # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
         return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
     return answer
 
@@ -376,11 +386,13 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     earlier = states.of_next(keras.tree.flatten(zeros))
     earlier = keras.tree.pack_sequence_as(zeros, earlier)
     # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
+    # For one time step, it needs no loop (unroll). The name is for messages of Keras.
     options = {"dtype": layer.dtype_policy, "name": layer.name}
     rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
     output, *new = rnn(sequences, earlier, mask=mask, training=training)
     states.new += keras.tree.flatten(new)
-    # To a masked time step, `output` is zero.
+    # To a masked time step, `output` is zero. But the layer would repeat its output before, unless
+    # it has zero_output_for_mask.
     if mask is not None and not layer.zero_output_for_mask:
         output = _masked_output(states, output, mask)
     if layer.return_sequences:
@@ -429,8 +441,8 @@ def _one_step_of(model, sequences, steps):
     if any(map(_starts_from_other_states, _recurrent_layers(network))):
         raise _Failure("a reader would start from zeros")
     reader = _network_of(one_step)
-    of_model = _compare_on_windows(model, reader, sequences, steps)
-    _compare_on_longer_windows(network, reader, sequences, steps, of_model)
+    model_answers = _compare_on_windows(model, reader, sequences, steps)
+    _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     return one_step
 
 
@@ -483,25 +495,29 @@ def _compare_on_windows(model, reader, sequences, steps):
     X = _some_windows(sequences, steps, most)
     # The reader reads the first window alone. So if a layer mixes rows of a batch, it answers
     # otherwise than the model.
-    of_reader = [_answers(reader, rows) for rows in (X[:1], X[1:]) if len(rows)]
-    of_reader = np.concatenate(of_reader)
-    if of_reader.shape[1:2] != X.shape[1:2]:
-        raise _Failure(f"a reader answers {of_reader.shape} to {X.shape}")
-    of_model = _answers_from_zeros(model, X, batch_size or len(X), _states_of(model))
-    of_reader, of_model = _to_compare(of_reader, of_model)
+    reader_answers = [_answers(reader, rows) for rows in (X[:1], X[1:]) if len(rows)]
+    reader_answers = np.concatenate(reader_answers)
+    if reader_answers.shape[1:2] != X.shape[1:2]:
+        raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
+    model_answers = _answers_from_zeros(
+        model, X, batch_size or len(X), _states_of(model)
+    )
+    reader_answers, model_answers = _to_compare(reader_answers, model_answers)
     failure = "on windows, a reader answers otherwise than the network"
-    _fail_if_different(of_reader, of_model, typical=of_model, failure=failure)
-    return of_model
+    _fail_if_different(
+        reader_answers, model_answers, typical=model_answers, failure=failure
+    )
+    return model_answers
 
 
-def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
+def _compare_on_longer_windows(network, reader, sequences, steps, model_answers):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
-    This finds layers that are right only at the end of windows of this length, as one that takes
-    every second time step. The layers are called one after the other, so the network's Input cannot
-    refuse another length. If a layer refuses it, nothing is compared.
+    This finds layers that are right only at the end of windows of this length, such as one that
+    takes every second time step. Here they are called one after the other, so the network's Input
+    cannot refuse another length. If a layer refuses it, nothing is compared.
 
-    of_model: the model's answers to windows.
+    model_answers: the model's answers to windows.
     """
 
     def call_layer(layer, *args, **kwargs):
@@ -514,14 +530,18 @@ def _compare_on_longer_windows(network, reader, sequences, steps, of_model):
             return
         X = _some_windows(sequences, length, MOST_LONGER)
         batch_size = network.inputs[0].shape[0] or len(X)
-        of_network = None
+        network_answers = None
         with contextlib.suppress(Exception):
-            of_network = _answers_from_zeros(call, X, batch_size, states)
-        if of_network is None:  # A layer refuses this length.
+            network_answers = _answers_from_zeros(call, X, batch_size, states)
+        if network_answers is None:  # A layer refuses this length.
             continue
-        of_reader, of_network = _to_compare(_answers(reader, X), of_network)
+        reader_answers, network_answers = _to_compare(
+            _answers(reader, X), network_answers
+        )
         failure = "on longer windows, a reader answers otherwise than the network"
-        _fail_if_different(of_reader, of_network, typical=of_model, failure=failure)
+        _fail_if_different(
+            reader_answers, network_answers, typical=model_answers, failure=failure
+        )
 
 
 def _some_windows(sequences, length, most):
@@ -532,21 +552,23 @@ def _some_windows(sequences, length, most):
     return np.array([every[int(n)] for n in spread])
 
 
-def _to_compare(of_reader, of_network):
+def _to_compare(reader_answers, network_answers):
     """Return the answers of a reader and of a network to the same time steps, (answers, outputs).
 
-    of_reader: (windows, time steps, outputs).
-    of_network: the same, or answers after windows, (windows, outputs).
+    reader_answers: (windows, time steps, outputs).
+    network_answers: the same, or answers after windows, (windows, outputs).
     """
-    if of_network.ndim < of_reader.ndim:
-        return of_reader[:, -1], of_network
-    return [part.reshape(-1, *part.shape[2:]) for part in (of_reader, of_network)]
+    if network_answers.ndim < reader_answers.ndim:
+        return reader_answers[:, -1], network_answers
+    return [
+        part.reshape(-1, *part.shape[2:]) for part in (reader_answers, network_answers)
+    ]
 
 
-def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
+def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
     """Fail if an answer of a reader changes when more values follow. Each sequence is tried.
 
-    of_model: the model's answers to windows.
+    model_answers: the model's answers to windows.
     """
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
@@ -556,19 +578,19 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, of_model):
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
             _fail_if_different(
-                first, whole[:, :seen], typical=of_model, failure=failure
+                first, whole[:, :seen], typical=model_answers, failure=failure
             )
 
 
 def _answers(network, X):
     """Return the answers of a network to an array."""
-    takes = getattr(network, "input_shape", None)
     # A layer may change its variables when it is called. (States of recurrent layers are variables
     # that Keras does not list.) Set them back.
     may_change = network.non_trainable_variables + _states_of(network)
     before = [(variable, np.array(variable)) for variable in may_change]
     try:
-        with _trial(f"a network of shape {takes} cannot read {X.shape}"):
+        input_shape = getattr(network, "input_shape", None)
+        with _trial(f"a network of shape {input_shape} cannot read {X.shape}"):
             answers = np.asarray(network.predict_on_batch(X), "float64")
     finally:
         for variable, value in before:
@@ -613,7 +635,7 @@ def _states_of(network):
 def _fail_if_different(answers, expected, typical, failure):
     """Fail if an output differs by more than 1 % of how much it varies.
 
-    Rounding is allowed, too, if it is more.
+    It may differ by rounding, too, if this is more.
 
     typical: answers that show how much each output varies, (answers, outputs).
     failure: what the message says.
@@ -626,7 +648,8 @@ def _fail_if_different(answers, expected, typical, failure):
     largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     rounding = ROUNDING * largest
-    # If all outputs vary so little that rounding hides 1 % of it, equal answers say nothing.
+    # If 1 % of how much an output varies is less than rounding, that output says nothing. If this
+    # holds for all outputs, there is nothing to compare.
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
@@ -663,7 +686,7 @@ def _why_not(node, network, steps, sequences):
         return "reads backwards"
     if isinstance(layer, layers.RNN) and _starts_from_other_states(layer):
         return "starts from another state than zero"
-    # Only an embedding of the network's own input takes its values as ids.
+    # Only an embedding directly after the Input takes the given values as ids.
     if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
         ids = np.concatenate([np.ravel(values) for values in sequences])
         are_numbers = ids.dtype.kind in "iuf"
@@ -677,8 +700,8 @@ def _why_not(node, network, steps, sequences):
     rank = len(inputs[0].shape)
     if rank < 3 or inputs[0].shape[1] not in (None, steps):
         return None
-    # Recurrent layers have their own causes. Return here, as those below do not fit: the layer may
-    # return its last output only, and ConvLSTM1D convolves no time steps.
+    # Recurrent layers have causes of their own, and return here. Else, one that returns its last
+    # output only would "change the number of time steps", and a ConvLSTM1D "convolve" them.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
@@ -764,7 +787,7 @@ def _nodes(network):
 
 def _is_convolution(layer):
     """Return whether it is a layer that convolves."""
-    # Only a layer: there is an operation ConvertToTensor.
+    # (The operation ConvertToTensor has "Conv" in its name, too.)
     return isinstance(layer, layers.Layer) and "Conv" in type(layer).__name__
 
 
@@ -796,6 +819,7 @@ def _words_of(error):
     if "\033[1m" in words:
         # Keras puts in bold what was wrong, between the layer's name and its arguments.
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
+        # In an error of OneStep, Keras repeats that of the layer behind "Error encountered:".
         words = words.split("Error encountered:")[-1]
     else:
         # TensorFlow's last line may be "indices[0,1] = 7 is not in [0, 4)". Lines that name nodes
@@ -822,7 +846,7 @@ def _measure(model, error):
     if callable(error) and not isinstance(error, keras.losses.Loss):
         return Measure(error, _takes_ids(error))
     given = error or getattr(model, "loss", None)
-    (given,) = keras.tree.flatten(given)  # It may be in a list.
+    (given,) = keras.tree.flatten(given)  # It may be in a list. (None stays None.)
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
@@ -857,11 +881,12 @@ def _errors(measure, right, answers, name):
     if n_missing == len(right):  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # A time step has one class id in `right`, but several outputs in `answers`. A loss that takes
-    # no ids would compare each output with the id, without a word.
+    # Shapes must be equal, except for class ids: one id in `right` to several outputs in `answers`.
+    # A loss that takes no ids would compare the id with each output, without a word.
     n = len(right)
     are_ids = right.size == n and len(answers) == n and answers.size > n
-    if right.shape != answers.shape and not (measure.takes_ids and are_ids):
+    fits = right.shape == answers.shape or (are_ids and measure.takes_ids)
+    if not fits:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(measure.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:

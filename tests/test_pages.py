@@ -25,6 +25,7 @@ PAGES = {
 README, GUIDE = PAGES["README.md"], PAGES["tests/porting/README.md"]
 KERAS_2 = PAGES["tests/porting/keras2.md"]
 REPORT = PAGES["tests/experiments/README.md"]
+REAL_VALUES = PAGES["tests/experiments/REAL_VALUES.md"]
 each_page = pytest.mark.parametrize("page", PAGES)
 RUNS = dict(list(results.read_runs().groupby("command")))
 
@@ -92,8 +93,8 @@ FIGURES = [
     (REPORT, "The article's extensions", counts_of_shorter(MASKED)),
     (REPORT, "When does it count?", burn_in_that_is_enough()),
     (
-        REPORT,
-        "Do networks that predict real values look back?",
+        REAL_VALUES,
+        "Values and means of random numbers",
         burn_in_with_real_values(),
     ),
     (GUIDE, "Check it", factor(HIDDEN)),
@@ -221,7 +222,7 @@ def test_each_command_of_a_page_is_one(page, command, monkeypatch):
 
 OPTIONS = [
     code
-    for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT))
+    for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT + REAL_VALUES))
     if code.startswith(("--", "real_values.py --"))
 ]
 
@@ -301,7 +302,8 @@ def test_each_picture_is_shown_once():
     shown = re.findall(r"!\[[^]]*\]\([^)]*?\.github/([^)]*)\)", "".join(PAGES.values()))
     files = [file.name for file in (ROOT / ".github").iterdir() if file.is_file()]
     assert sorted(shown) == sorted(files)
-    for n, name in re.findall(r"!\[[^]]*?(\d+)[^]\d]* ways[^]]*\]\(.*/(.*)\)", REPORT):
+    ways = r"!\[[^]]*?(\d+)[^]\d]* ways[^]]*\]\(.*/(.*)\)"
+    for n, name in re.findall(ways, REPORT + REAL_VALUES):
         assert int(n) == (results.EXPERIMENTS.table == pictures.STRIPS[name][0]).sum()
 
 

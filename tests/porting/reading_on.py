@@ -723,9 +723,9 @@ def _why_not(node, network, steps, sequences):
     if "Attention" in name:
         return "attends to other time steps"
     # Last, what any layer may do.
-    axes = np.ravel(getattr(layer, "axis", None))  # one, several, or None
-    axis_1_from_the_end = 1 - rank  # Of (batch, steps, outputs), axis 1 is axis -2.
-    if 1 in axes or axis_1_from_the_end in axes:
+    axis = getattr(layer, "axis", None)  # one or several
+    axes = [] if axis is None else np.ravel(axis) % rank  # -2 of 3 axes is axis 1.
+    if 1 in axes:
         return "works along axis 1, that of time steps"
     # This is asked of layers only. Operations, such as x[:, -1], and networks may leave out all
     # steps but the last one.

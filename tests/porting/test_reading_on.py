@@ -63,6 +63,8 @@ class FromOnes(layers.SimpleRNNCell):
 
 
 class Halves(SimpleRNN):
+    __module__ = "keras_of_mine"
+
     def call(self, sequences, initial_state=None, mask=None, training=False):
         return super().call(sequences, initial_state, mask, training) / 2
 
@@ -334,6 +336,14 @@ REFUSED = {
         ),
         "^(?!.*(normalization|get_item)).*'cropping1d.* number of",
     ),
+    "from the end": (  # (batch, steps, 1, 1) has axis 1 at -3.
+        functional(
+            lambda x: SimpleRNN(2)(
+                layers.LayerNormalization(-3)(x[..., np.newaxis])[..., 0]
+            )
+        ),
+        "'layer_normalization.* axis 1",
+    ),
     "step by number": (
         functional(lambda x: SimpleRNN(2, **MANY)(x)[:, STEPS - 1]),
         "'get_item.* by their numbers.*error: slice",
@@ -432,7 +442,7 @@ def burn_in(x):
 def test_a_reader_by_hand_gets_the_weights_and_is_compared():
     model = functional(burn_in)
     model.compile("adam", "mse")
-    pairs = [(VALUES, np.repeat(VALUES, 2, axis=1))]
+    pairs = [(values, np.repeat(values, 2, axis=1)) for values in (VALUES[1:], VALUES)]
     scale = layers.Normalization()  # It gets the mean and the variance.
     before = model.get_weights()
     errors = check(model, pairs, {}, reader=chain(scale, GRU(2, **MANY), steps=None))

@@ -6,7 +6,7 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 The last two share the layers of your network, and run them on one time step after the other. So
 no answer can depend on later values. On your values, in up to 1,000 windows, they must answer
 as your network does, to 1 % of how much its answers vary. Longer windows are compared, too, if
-its layers take them. Copy this file, and stateful.py for live networks: see README.md.
+the network's layers take them. Copy this file, and stateful.py for live networks: see README.md.
 
 Sections of this file: these four functions; what they are given; one time step; comparisons;
 causes of failures; errors of answers.
@@ -79,12 +79,13 @@ def check(
     by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
         second half of what follows the first window. +/-: standard error of reading on. NaN: no
-        answer (to windows, none comes before `steps` values), or only one stretch.
+        answer (on windows, there is none before `steps` values), or only one stretch.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
     _check_naive(naive)
+    measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
     # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError. With a
     # reader by hand, the model's own layers need not read on, so causes are those of the reader.
@@ -92,33 +93,14 @@ def check(
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
+            # The model's answers show how much answers vary.
             model_answers = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
         else:
-            reader = _network_of(_one_step_of(model, sequences, steps))
-    measure = _measure(model, error)
-    tables = []
-    for values, right in stretches:
-        # Let the reader answer to windows, too: it takes any batch size, and has just been
-        # compared with the model.
-        windows = _windows(values, steps)
-        n_batches = len(windows) // MOST_WINDOWS + 1
-        batches = np.array_split(windows, n_batches)
-        on_windows = [_answers(reader, X)[:, -1] for X in batches]
-        reading_on = _answers(reader, values[np.newaxis])[0]
-        ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
-        for name in naive:
-            copied = values.copy()  # A function may write into its values.
-            answers = np.asarray(naive[name](copied))
-            # (A single number has no axis of time steps, and its shape[1:] is empty, too.)
-            if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
-                found = f"{answers.shape}, but the network answers {reading_on.shape}"
-                raise ValueError(f"{name}: {found}")
-            ways[name] = answers
-        errors = {}
-        for way, answers in ways.items():
-            errors[way] = _errors(measure, right, answers, way)
-        tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
+            reader = _network_of(_compared_cell_of(model, sequences, steps))
+        tables = [
+            _errors_of(reader, *pair, naive, steps, measure) for pair in stretches
+        ]
     if by_number:
         shortest = min(map(len, tables))
         return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
@@ -136,11 +118,11 @@ def reader_of(model, values, steps=None):
         it is, the more is compared.
     steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
-    Raises: ValueError if it would answer otherwise than the model, after a window.
+    Raises: ValueError if it would answer otherwise than the model.
     """
     steps, sequences = _steps(model, steps), [np.asarray(values)]
     with _naming_causes(model, steps, sequences):
-        return _network_of(_one_step_of(model, sequences, steps))
+        return _network_of(_compared_cell_of(model, sequences, steps))
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -149,7 +131,8 @@ def live_of(model, values, steps=None, batch_size=1):
     It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
     sequence, call reset_states of stateful.py (for TensorFlow only).
 
-    It shares the layers of the model. If the model is stateful, too, reset_states resets both.
+    It shares the layers of the model. If the model is stateful, too, reset_states resets the states
+    of the model, as well.
 
     values, steps: as for reader_of.
     batch_size: how many sequences are read at the same time.
@@ -160,7 +143,9 @@ def live_of(model, values, steps=None, batch_size=1):
     steps, sequences = _steps(model, steps), [np.asarray(values)]
     shape = (int(batch_size), 1)
     with _naming_causes(model, steps, sequences):
-        return _network_of(_one_step_of(model, sequences, steps), shape, stateful=True)
+        return _network_of(
+            _compared_cell_of(model, sequences, steps), shape, stateful=True
+        )
 
 
 # ---- What is given: pairs, windows, steps
@@ -224,8 +209,8 @@ def _steps(model, steps):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None: take zeros, as OneStep.__init__
-        looks for the shapes of states.
+    earlier: states after the time step before. None: take zeros, as only their
+        shapes are asked for.
     new: states after this time step. Each layer that is called appends its own.
     """
 
@@ -251,13 +236,14 @@ class OneStep(layers.Wrapper):
         # States are floats of 32 bits, or of 64 if the answers are. The layers of the network cast
         # their inputs themselves, so Keras must not cast the inputs of the cell (autocast).
         floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
-        options.setdefault("dtype", floats)
+        options.setdefault("dtype", floats)  # A saved cell brings its own.
         super().__init__(layer, autocast=False, **options)
         # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs
         # `call` on the shape of a time step, without values, and returns the shapes of its results.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        # RNN takes vectors only. So answers are made vectors, and `call` sets their shape before.
+        # RNN takes vectors only, so `call` makes vectors of answers. It stores here what shape an
+        # answer had.
         self.answer_shape = None
         vectors, states = self.compute_output_spec(step)
         self.output_size = vectors.shape[1]
@@ -276,15 +262,17 @@ class OneStep(layers.Wrapper):
         """
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
-        # Add an axis of time steps. (RNN takes only vectors, so a single value, such as an id, has
-        # come as a vector of one. This axis goes.)
+        # Add an axis of time steps. If values are single ones, such as ids, this also drops the
+        # axis that _network_of has added for RNN.
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        answers = _run(self.layer, partial(_call_layer, states), x, training)
+        answers = _run(
+            self.layer, partial(_call_layer, states, self.layer), x, training
+        )
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # No layer keeps a state, but RNN needs one: hand on a zero.
+            # No layer keeps a state, but RNN needs one: hand on a zero, (batch, 1).
             (zero,) = states.of_next([keras.ops.zeros((1, 1))])
             states.new.append(zero)
         if earlier is None:  # called by __init__
@@ -304,8 +292,8 @@ def _answers_each_step(network, answer):
         return False
     if len(answer.shape) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
-    # If it does, one time step gives 1 answer, and a window of n time steps gives n. (A forecast of
-    # the next 24 values gives 24 to both.)
+    # If the network answers each step, one time step gives 1 answer, and a window of n time steps
+    # gives n, or any number (None). A forecast of the next 24 values gives 24 to both.
     return answer.shape[1] == 1 and answers_shape[1] in (n_steps, None)
 
 
@@ -315,23 +303,23 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     call_layer: function of a layer and its arguments, which calls it.
     mask: of the inputs. Keras gives it to a network in a network.
     """
-    graph = getattr(
-        network, "_functional", network
-    )  # A Sequential has its graph inside.
+    # A Sequential has its graph inside.
+    graph = getattr(network, "_functional", network)
     if mask is None:
         mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
-    # New tensors may have no masks, so set these again.
+    # This may return new tensors, without masks: set these again.
     inputs = graph._standardize_inputs(inputs)
     for x, mask_of_x in zip(inputs, keras.tree.flatten(mask)):
         if mask_of_x is not None:
             x._keras_mask = mask_of_x
 
     def enter_or_call(layer, *args, **kwargs):
-        # Keras has stored in kwargs what `training` was when the network was made.
+        # Keras has stored in kwargs what `training` was when the network was made: replace it.
         if training is not None and getattr(layer, "_call_has_training_arg", False):
             kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
+            # (Its arguments are inputs, training and mask.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -341,37 +329,42 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     )
 
 
-def _call_layer(states, layer, *args, **kwargs):
-    """Call a layer, or an operation such as +, on one time step."""
+def _call_layer(states, network, layer, *args, **kwargs):
+    """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # If x has an axis of time steps, this is axis 1, and of length 1 here. (After RepeatVector,
-    # axis 1 is that of steps ahead, and longer.) Other tensors may have this length, too. So each
-    # case below is one of layers that take time steps.
-    may_have_steps = getattr(x, "shape", ())[1:2] == (1,)
-    if may_have_steps and isinstance(layer, layers.RNN):
-        if _has_first_state(args, kwargs) or _is_yours(type(layer).call):
-            # Start anew at each time step. This is right for a decoder of one step ahead. Where it
-            # is wrong, comparisons show it.
-            return layer(*args, **kwargs)
-        return _call_cell(states, layer, *args, **kwargs)
-    if (
-        may_have_steps
-        and isinstance(layer, layers.Conv1D)
-        and layer.padding == "causal"
-    ):
-        return _call_convolution(states, layer, x)
-    if may_have_steps and isinstance(layer, layers.Reshape):
-        n_steps, *shape = layer.target_shape
-        # What is Reshape((steps, ...)) for a window is Reshape((1, ...)) for one time step.
+    if not _may_have_steps(x, layer, network):
+        return layer(*args, **kwargs)
+    # A layer of code of yours is called on the one time step alone, and so is a recurrent layer
+    # that is given its first state. Where this is wrong, comparisons show it.
+    runs = [getattr(type(layer), name, None) for name in ("call", "inner_loop")]
+    if not any(map(_is_yours, runs)):
+        if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
+            return _call_cell(states, layer, *args, **kwargs)
+        if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
+            return _call_convolution(states, layer, x)
+    # For the layer and for keras.ops.reshape: what is (steps, ...) in windows, is (1, ...) here.
+    if type(layer).__name__ == "Reshape":
+        n_steps, *shape = layer.output.shape[1:]
         if n_steps == layer.input.shape[1]:
-            options = {"name": layer.name, "dtype": layer.dtype_policy}
-            layer = layers.Reshape((1, *shape), **options)
+            return keras.ops.reshape(x, (-1, 1, *shape))
     answer = layer(*args, **kwargs)
-    if may_have_steps and getattr(layer, "output_mode", None) == "one_hot":
+    if getattr(layer, "output_mode", None) == "one_hot":
         # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
         return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
     return answer
+
+
+def _may_have_steps(x, layer, network):
+    """Return whether axis 1 of x, the input of a layer, may be that of time steps.
+
+    If it is, its length is 1 here. (After RepeatVector, axis 1 is that of steps ahead, and longer.)
+    """
+    if getattr(x, "shape", ())[1:2] != (1,):
+        return False
+    # For one step ahead, it has length 1 in the network, too. (But so have windows of one step.)
+    in_network = keras.tree.flatten(layer.input)[0]
+    return in_network.shape[1:2] != (1,) or network.inputs[0].shape[1] == 1
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
@@ -391,8 +384,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
     output, *new = rnn(sequences, earlier, mask=mask, training=training)
     states.new += keras.tree.flatten(new)
-    # To a masked time step, `output` is zero. But the layer would repeat its output before, unless
-    # it has zero_output_for_mask.
+    # `rnn` answers a masked time step with zeros. In a window, `layer` repeats the answer to the
+    # step before, unless it has zero_output_for_mask.
     if mask is not None and not layer.zero_output_for_mask:
         output = _masked_output(states, output, mask)
     if layer.return_sequences:
@@ -425,7 +418,7 @@ def _call_convolution(states, layer, x):
     return layer(seen)[:, -1:]
 
 
-def _one_step_of(model, sequences, steps):
+def _compared_cell_of(model, sequences, steps):
     """Return a network as a cell, which has been compared with the network, or fail."""
     # Keras stores the layers that are called between Input and output, but not code in `call`.
     if _is_yours(type(model).call):
@@ -441,7 +434,7 @@ def _one_step_of(model, sequences, steps):
     if any(map(_starts_from_other_states, _recurrent_layers(network))):
         raise _Failure("a reader would start from zeros")
     reader = _network_of(one_step)
-    model_answers = _compare_on_windows(model, reader, sequences, steps)
+    model_answers = _compare_on_windows(network, reader, sequences, steps)
     _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     return one_step
 
@@ -495,7 +488,7 @@ def _compare_on_windows(model, reader, sequences, steps):
     X = _some_windows(sequences, steps, most)
     # The reader reads the first window alone. So if a layer mixes rows of a batch, it answers
     # otherwise than the model.
-    reader_answers = [_answers(reader, rows) for rows in (X[:1], X[1:]) if len(rows)]
+    reader_answers = [_answers(reader, rows) for rows in (X[:1], X[1:])]
     reader_answers = np.concatenate(reader_answers)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
@@ -616,6 +609,10 @@ def _answers_from_zeros(call, X, batch_size, states):
         with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
+            if len(answer) != len(
+                batch
+            ):  # ops.reshape(x, (-1, steps, 1)) makes more rows.
+                raise _Failure("the network answers other rows than it gets")
             answers.append(keras.ops.convert_to_numpy(answer))
     return np.concatenate(answers)[: len(X)].astype("float64")
 
@@ -650,6 +647,7 @@ def _fail_if_different(answers, expected, typical, failure):
     rounding = ROUNDING * largest
     # If 1 % of how much an output varies is less than rounding, that output says nothing. If this
     # holds for all outputs, there is nothing to compare.
+    # (No layer is the cause, so this is no _Failure.)
     if (SAME * varies <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
@@ -696,12 +694,14 @@ def _why_not(node, network, steps, sequences):
     # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # All below is about layers that are called on time steps.
-    rank = len(inputs[0].shape)
-    if rank < 3 or inputs[0].shape[1] not in (None, steps):
+    # All below is about layers that are called on time steps: attention may have them second.
+    shapes = [x.shape for x in inputs if x.shape[1:2] in [(None,), (steps,)]]
+    shapes = [shape for shape in shapes if len(shape) >= 3]
+    if not shapes:
         return None
-    # Recurrent layers have causes of their own, and return here. Else, one that returns its last
-    # output only would "change the number of time steps", and a ConvLSTM1D "convolve" them.
+    # Recurrent layers have causes of their own. They return here, as causes below would fit by
+    # mistake: one that returns its last output only has other time steps, and a ConvLSTM1D is a
+    # convolution, but not of time steps.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
@@ -724,13 +724,15 @@ def _why_not(node, network, steps, sequences):
         return "attends to other time steps"
     # Last, what any layer may do.
     axis = getattr(layer, "axis", None)  # one or several
-    axes = [] if axis is None else np.ravel(axis) % rank  # -2 of 3 axes is axis 1.
+    axes = (
+        [] if axis is None else np.ravel(axis) % len(shapes[0])
+    )  # -2 of 3 axes is axis 1.
     if 1 in axes:
         return "works along axis 1, that of time steps"
     # This is asked of layers only. Operations, such as x[:, -1], and networks may leave out all
     # steps but the last one.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
-    if is_layer and node.outputs[0].shape[1:2] != inputs[0].shape[1:2]:
+    if is_layer and node.outputs[0].shape[1] != shapes[0][1]:
         return "changes the number of time steps"
     return None
 
@@ -776,7 +778,9 @@ def _nodes(network):
     nodes = []
     if not getattr(network, "inputs", None):  # a reader by hand, without a keras.Input
         return nodes
-    graph = keras.Model(network.inputs, network.outputs)  # of a Sequential, too
+    graph = keras.Model(
+        network.inputs, network.outputs
+    )  # A Sequential gets its graph, too.
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             nodes.append(node)
@@ -809,6 +813,7 @@ def _takes_numbered_steps(key):
 
 def _has_first_state(args, kwargs):
     """Return whether a recurrent layer is called with a state to start from."""
+    # The first argument is the sequences.
     states = [*args[1:2], kwargs.get("initial_state")]
     return any(state is not None for state in states)
 
@@ -842,7 +847,7 @@ class Measure(NamedTuple):
 
 def _measure(model, error):
     """Return the Measure that is asked for by `error`, or that of the model's loss."""
-    # A function takes arrays, and a loss of Keras, which can be called, too, takes tensors.
+    # A function takes arrays. (A Loss of Keras can be called, too, but takes tensors.)
     if callable(error) and not isinstance(error, keras.losses.Loss):
         return Measure(error, _takes_ids(error))
     given = error or getattr(model, "loss", None)
@@ -869,6 +874,28 @@ def _error_of_tensors(error, right, answers):
 def _takes_ids(function):
     """Return whether right answers may be class ids. With a loss of yours, they may."""
     return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
+
+
+def _errors_of(reader, values, right, naive, steps, measure):
+    """Return errors at each time step of a stretch: on windows, reading on, and naive ones."""
+    # Let the reader answer to windows, too: it takes any batch size, and has been compared with the
+    # model.
+    windows = _windows(values, steps)
+    n_batches = len(windows) // MOST_WINDOWS + 1
+    batches = np.array_split(windows, n_batches)
+    on_windows = [_answers(reader, X)[:, -1] for X in batches]
+    reading_on = _answers(reader, values[np.newaxis])[0]
+    ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
+    for name in naive:
+        copied = values.copy()  # A function may write into its values.
+        answers = np.asarray(naive[name](copied))
+        # One number has shape[1:] == (), as has a network without an axis of outputs.
+        if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
+            found = f"{answers.shape}, but the network answers {reading_on.shape}"
+            raise ValueError(f"{name}: {found}")
+        ways[name] = answers
+    errors = {way: _errors(measure, right, ways[way], way) for way in ways}
+    return pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
 
 
 def _errors(measure, right, answers, name):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import layers, losses, ops
 from keras.layers import GRU, LSTM, Dense, SimpleRNN
 
+from tests.porting import reading_on
 from tests.porting.reading_on import check, live_of, reader_of, windows_and_answers
 from tests.porting.stateful import reset_states
 from tests.shared import eagerly, sequential, states
@@ -69,6 +70,20 @@ class Halves(SimpleRNN):
         return super().call(sequences, initial_state, mask, training) / 2
 
 
+class Forgets(SimpleRNN):  # From the second step on, its first state has no effect.
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        states = [state + 1e4 for state in initial_state]
+        return super().inner_loop(sequences, states, mask, training)
+
+
+class Late(layers.Conv1D):  # It answers zero to the first step.
+    def call(self, x):
+        answers = super().call(x)
+        return (
+            answers * ops.cast(ops.arange(ops.shape(x)[1]) > 0, x.dtype)[:, np.newaxis]
+        )
+
+
 class OwnCall(keras.Sequential):
     def call(self, x, training=None, mask=None):
         return ops.clip(super().call(x), -1, 1)
@@ -113,7 +128,9 @@ THREE_TIMES = layers.Lambda(lambda x, by: by * x, arguments={"by": 3})
 
 
 def branches(x):
-    x = layers.Reshape((STEPS, -1))(x)
+    x = layers.Reshape((STEPS, -1))(
+        ops.reshape(layers.Reshape((-1, 1))(x), (-1, STEPS, 1))
+    )
     x = sequential(ADAPTED, THREE_TIMES, shape=(None, None, 1))(x)
     all_of_it = SimpleRNN(3, ops.sin, **MANY)(x)
     last = layers.Lambda(lambda x: x[:, -1])(all_of_it)
@@ -154,6 +171,9 @@ AHEAD = (
 )
 
 
+FAINT = keras.initializers.Constant(1e-5)
+
+
 class NoConfig(layers.Layer):
     def __init__(self, function):
         super().__init__()
@@ -179,7 +199,9 @@ def masks(x):
 
 def convolutions(x):
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
-    return SimpleRNN(2)(sequences=layers.Conv1D(2, 1, padding="causal")(inputs=x))
+    x = SimpleRNN(2)(sequences=layers.Conv1D(2, 1, padding="causal")(inputs=x))
+    one_ahead = SimpleRNN(2, **MANY)(layers.RepeatVector(1)(x))
+    return layers.Conv1D(2, 2, padding="causal")(one_ahead)
 
 
 ANY_LENGTH = {"layers": many_layers, "masks": masks, "convolutions": convolutions}
@@ -275,6 +297,7 @@ def test_a_reader_is_as_exact_as_the_network():
     model = functional(lambda x: both([x[:, -1], GRU(1, **single)(scale(x))]))
     reader, X = reader_of(model, 1e4 * VALUES), 1e6 * VALUES[np.newaxis, :STEPS]
     assert np.array_equal(reader(X)[:, -1], model(X))
+    assert live_of(model, 1e4 * VALUES).input_shape == (1, 1, 1)
 
 
 def after(first):
@@ -384,6 +407,14 @@ REFUSED = {
         "'conv1d.* causal",
     ),
     "own call of a layer": (after(Halves(2, **MANY)), "'halves.* code of yours"),
+    "own loop of a layer": (
+        after(Forgets(2, "relu", recurrent_initializer=FAINT, **MANY)),
+        "'forgets.* code of yours",
+    ),
+    "own convolution": (
+        functional(lambda x: Late(2, 2, padding="causal")(x)[:, -1]),
+        "'late.* code of yours",
+    ),
     "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),
@@ -531,7 +562,7 @@ def test_the_error_is_the_loss_of_the_model(kind):
     assert errors.loc["late", "on windows"] == pytest.approx(late, rel=1e-4)
 
 
-def test_a_mistake_is_an_error_that_says_what_is_wrong():
+def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     model, any_length = of_last_value(Dense(3)), of_last_value(Dense(3), steps=None)
     for network in model, any_length:
         network.compile("adam", LOGITS)
@@ -566,6 +597,14 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong():
     flat = [(VALUES, VALUES[:, 0])]  # not (9, 1)
     one = of_last_value(Dense(1))
     fails(r"\(7, 1\).*\(7,\)", one, flat, error=lambda right, answers: right - answers)
+    with pytest.raises(ValueError, match="^batch_size=0: "):
+        live_of(model, VALUES, batch_size=0)
+    with monkeypatch.context() as patch:  # What is not compared may be wrong, too.
+        patch.setattr(reading_on, "MOST_WINDOWS", 2)
+        of_ids = functional(lambda x: SimpleRNN(2)(layers.Embedding(2, 2)(x)), (STEPS,))
+        ids = np.arange(40) % 2 + 7 * (np.arange(40) == 20)
+        right = np.zeros((40, 2))
+        fails("'embedding.* 0 to 1, .* to 7", of_ids, [(ids, right)], error="mse")
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
 
 
@@ -573,10 +612,11 @@ def test_what_is_unusual_is_no_mistake():
     model = of_last_value(Dense(1))
     late = np.where(VALUES == VALUES[0], np.nan, VALUES)  # no first right answer
     stretches = 2 * [(np.ones((20, 1)), np.ones((20, 1)))] + [(VALUES, late)]
-    naive = {"far": lambda values: values[:-15], "last": lambda values: values}
+    naive = {"last": lambda values: values, "far": lambda values: values[:-15]}
+    naive["few"] = lambda values: values[-2:]
     errors = check(model, stretches, naive, error="mae")
-    assert np.isnan(errors.loc["after 1 to 5"]).sum() == 5
-    assert np.isnan(errors.loc["late"]).tolist() == [False, False, False, True, False]
+    assert np.isnan(errors.loc["after 1 to 5"]).sum() == 6
+    assert np.isnan(errors.loc["late"]).tolist() == 4 * [False] + 2 * [True]
     expected = check(model, stretches, naive, error=losses.mean_absolute_error)
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
 

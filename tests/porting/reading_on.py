@@ -87,13 +87,13 @@ def check(
     _check_naive(naive)
     measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
-    # _trial turns an error into a _Failure, and _naming_causes a _Failure into a ValueError. With a
+    # In here, what fails raises a _Failure, and _naming_causes turns it into a ValueError. With a
     # reader by hand, the model's own layers need not read on, so causes are those of the reader.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            # The model's answers show how much answers vary.
+            # The model's answers show how much answers vary: this is the scale of differences.
             model_answers = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
         else:
@@ -111,8 +111,8 @@ def reader_of(model, values, steps=None):
     """Return a network that reads sequences of any length, and answers at each time step.
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
-    anew at each time step, and BatchNormalization takes the means of each. To load a saved reader,
-    import this file first.
+    anew at each time step, and BatchNormalization takes the means of one step. To load a saved
+    reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared.
@@ -136,7 +136,7 @@ def live_of(model, values, steps=None, batch_size=1):
 
     values, steps: as for reader_of.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError where reader_of does.
+    Raises: ValueError where reader_of does, or for a batch_size below 1.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
@@ -174,7 +174,8 @@ def _check_naive(naive):
 
 def _windows(array, steps):
     """Return all windows of an array, (windows, steps, ...), as a view of it."""
-    if not 1 <= steps <= len(array):
+    length = len(array) if array.ndim else 0
+    if not 1 <= steps <= length:
         raise ValueError(f"{array.shape}: axis 0 has no window of {steps} time steps")
     windows = np.lib.stride_tricks.sliding_window_view(array, steps, axis=0)
     return np.moveaxis(windows, -1, 1)
@@ -262,8 +263,8 @@ class OneStep(layers.Wrapper):
         """
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
-        # Add an axis of time steps. If values are single ones, such as ids, this also drops the
-        # axis that _network_of has added for RNN.
+        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Single values, such as
+        # ids, come as (batch, 1) and stay so, as RNN needs vectors.
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         answers = _run(
             self.layer, partial(_call_layer, states, self.layer), x, training
@@ -293,7 +294,7 @@ def _answers_each_step(network, answer):
     if len(answer.shape) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
     # If the network answers each step, one time step gives 1 answer, and a window of n time steps
-    # gives n, or any number (None). A forecast of the next 24 values gives 24 to both.
+    # gives n, or any number (None). A forecast of the next 24 values gives 24 to any of them.
     return answer.shape[1] == 1 and answers_shape[1] in (n_steps, None)
 
 
@@ -301,13 +302,13 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    mask: of the inputs. Keras gives it to a network in a network.
+    mask: of the inputs, as Keras gives it to a network in a network. None: take the tensors' own.
     """
     # A Sequential has its graph inside.
     graph = getattr(network, "_functional", network)
     if mask is None:
         mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
-    # This may return new tensors, without masks: set these again.
+    # This may return new tensors, without masks. So set the masks again.
     inputs = graph._standardize_inputs(inputs)
     for x, mask_of_x in zip(inputs, keras.tree.flatten(mask)):
         if mask_of_x is not None:
@@ -337,17 +338,18 @@ def _call_layer(states, network, layer, *args, **kwargs):
         return layer(*args, **kwargs)
     # A layer of code of yours is called on the one time step alone, and so is a recurrent layer
     # that is given its first state. Where this is wrong, comparisons show it.
-    runs = [getattr(type(layer), name, None) for name in ("call", "inner_loop")]
-    if not any(map(_is_yours, runs)):
+    methods = [getattr(type(layer), name, None) for name in ("call", "inner_loop")]
+    if not any(map(_is_yours, methods)):
         if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
             return _call_cell(states, layer, *args, **kwargs)
         if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
             return _call_convolution(states, layer, x)
-    # For the layer and for keras.ops.reshape: what is (steps, ...) in windows, is (1, ...) here.
+    # The layer and the operation have the same name. Where a window becomes (steps, ...), one time
+    # step becomes (1, ...).
     if type(layer).__name__ == "Reshape":
-        n_steps, *shape = layer.output.shape[1:]
-        if n_steps == layer.input.shape[1]:
-            return keras.ops.reshape(x, (-1, 1, *shape))
+        shape = layer.output.shape
+        if shape[1:2] == layer.input.shape[1:2]:
+            return keras.ops.reshape(x, (-1, 1, *shape[2:]))
     answer = layer(*args, **kwargs)
     if getattr(layer, "output_mode", None) == "one_hot":
         # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
@@ -362,7 +364,8 @@ def _may_have_steps(x, layer, network):
     """
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
-    # For one step ahead, it has length 1 in the network, too. (But so have windows of one step.)
+    # After RepeatVector(1), axis 1 has length 1 in the network, too. Then it is no axis of time
+    # steps, unless windows have one time step.
     in_network = keras.tree.flatten(layer.input)[0]
     return in_network.shape[1:2] != (1,) or network.inputs[0].shape[1] == 1
 
@@ -496,6 +499,12 @@ def _compare_on_windows(model, reader, sequences, steps):
         model, X, batch_size or len(X), _states_of(model)
     )
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
+    # If rounding may hide 1 % of how much each output varies, equal answers say nothing. No layer
+    # is the cause of that, so this is not a _Failure.
+    varies, largest = model_answers.std(axis=0), np.abs(model_answers).max(axis=0)
+    if (SAME * varies <= ROUNDING * largest).all():
+        scale = "scale values to about -1 to 1, in training, too"
+        raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
     _fail_if_different(
         reader_answers, model_answers, typical=model_answers, failure=failure
@@ -526,7 +535,9 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         network_answers = None
         with contextlib.suppress(Exception):
             network_answers = _answers_from_zeros(call, X, batch_size, states)
-        if network_answers is None:  # A layer refuses this length.
+        if (
+            network_answers is None
+        ):  # A layer refuses this length, or mixes rows and steps.
             continue
         reader_answers, network_answers = _to_compare(
             _answers(reader, X), network_answers
@@ -609,9 +620,8 @@ def _answers_from_zeros(call, X, batch_size, states):
         with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
-            if len(answer) != len(
-                batch
-            ):  # ops.reshape(x, (-1, steps, 1)) makes more rows.
+            # A layer may mix rows and steps, as ops.reshape(x, (-1, 4, 1)) does in longer windows.
+            if len(answer) != batch_size:
                 raise _Failure("the network answers other rows than it gets")
             answers.append(keras.ops.convert_to_numpy(answer))
     return np.concatenate(answers)[: len(X)].astype("float64")
@@ -644,14 +654,7 @@ def _fail_if_different(answers, expected, typical, failure):
     varies = typical.reshape(len(typical), -1).std(axis=0)
     largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
-    rounding = ROUNDING * largest
-    # If 1 % of how much an output varies is less than rounding, that output says nothing. If this
-    # holds for all outputs, there is nothing to compare.
-    # (No layer is the cause, so this is no _Failure.)
-    if (SAME * varies <= rounding).all():
-        scale = "scale values to about -1 to 1, in training, too"
-        raise ValueError(f"the answers hardly vary: {scale}, or give other values")
-    allowed = np.maximum(SAME * varies, rounding)
+    allowed = np.maximum(SAME * varies, ROUNDING * largest)
     allowed += np.finfo(float).tiny  # It is a divisor below, so it must not be zero.
     if (differs <= allowed).all():
         return
@@ -662,8 +665,8 @@ def _fail_if_different(answers, expected, typical, failure):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# A cause is looked for only after a _Failure. No layer is refused for its kind: it may be harmless
-# where it stands.
+# A cause is looked for only after a _Failure. So no layer is refused for a cause of _why_not alone:
+# it may be harmless where it stands.
 
 
 def _why_not(node, network, steps, sequences):
@@ -672,7 +675,7 @@ def _why_not(node, network, steps, sequences):
     Of each layer, the first cause that fits is given.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
-    network: of which the layer is a part.
+    network: that was given. The layer may be part of a network in it.
     steps: of a window.
     sequences: the values that were given.
     """
@@ -694,21 +697,20 @@ def _why_not(node, network, steps, sequences):
     # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # All below is about layers that are called on time steps: attention may have them second.
-    shapes = [x.shape for x in inputs if x.shape[1:2] in [(None,), (steps,)]]
-    shapes = [shape for shape in shapes if len(shape) >= 3]
-    if not shapes:
+    # All below is about layers that are called on time steps. (Attention may get them second.)
+    of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
+    if not of_steps:
         return None
-    # Recurrent layers have causes of their own. They return here, as causes below would fit by
-    # mistake: one that returns its last output only has other time steps, and a ConvLSTM1D is a
-    # convolution, but not of time steps.
+    shape = of_steps[0].shape
+    # Recurrent layers have causes of their own, and return here. Two causes below would fit them by
+    # mistake: a last output has no axis of time steps, and a ConvLSTM1D does not convolve these.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
-    # Then the other layers of Keras. Add those that are missing.
+    # Then the other layers of Keras. Add a cause of one that is missing here.
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -723,16 +725,15 @@ def _why_not(node, network, steps, sequences):
     if "Attention" in name:
         return "attends to other time steps"
     # Last, what any layer may do.
-    axis = getattr(layer, "axis", None)  # one or several
-    axes = (
-        [] if axis is None else np.ravel(axis) % len(shapes[0])
-    )  # -2 of 3 axes is axis 1.
-    if 1 in axes:
+    axis = getattr(
+        layer, "axis", None
+    )  # One or several. (Of three, axis -2 is axis 1.)
+    if axis is not None and 1 in np.ravel(axis) % len(shape):
         return "works along axis 1, that of time steps"
     # This is asked of layers only. Operations, such as x[:, -1], and networks may leave out all
     # steps but the last one.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
-    if is_layer and node.outputs[0].shape[1] != shapes[0][1]:
+    if is_layer and node.outputs[0].shape[1:2] != shape[1:2]:
         return "changes the number of time steps"
     return None
 
@@ -743,7 +744,7 @@ def _starts_from_other_states(layer):
 
 
 class _Failure(Exception):
-    """A trial has failed: running a network, reading or comparing."""
+    """A network cannot be run on a time step, or answers otherwise. Causes are looked for."""
 
 
 @contextlib.contextmanager

@@ -171,7 +171,7 @@ AHEAD = (
 )
 
 
-FAINT = keras.initializers.Constant(1e-5)
+FAINT, GROWS = keras.initializers.Constant(1e-5), keras.initializers.Constant(1.5)
 
 
 class NoConfig(layers.Layer):
@@ -346,10 +346,12 @@ REFUSED = {
     "attention": (
         functional(
             lambda x: Dense(2)(
-                SimpleRNN(2, return_state=True)(layers.Attention()([x, x]))[1]
+                SimpleRNN(2, return_state=True)(
+                    layers.Attention()([layers.MaxPooling1D(1)(x[:, -1:]), x])
+                )[1]
             )
         ),
-        "^(?!.*dense).*'attention.* attends",
+        "^(?!.*(dense|pooling)).*'attention.* attends",
     ),
     "fewer steps": (  # What is harmless is not named.
         after(
@@ -580,6 +582,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     fails(r"\(7, 3\).*\(7, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
     fails(r"\(None, None, 1\).*, 3, 2\)", pairs=[(wide, ONE_HOT)])
     fails(r"\(7, 3\).*\(7,\)", pairs=[(VALUES, IDS)])
+    fails(r"\(\): axis 0 has no", pairs=[(3.0, 3.0)])
     fails(r"last.*\(9, 1\).*\(9, 3\)", naive={"last": np.copy})
     for wrong in np.copy, {"mean": 1.0}, {"mean": VALUES}, {"reading on": np.copy}:
         fails("naive: a dict", naive=wrong)
@@ -596,7 +599,12 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
     flat = [(VALUES, VALUES[:, 0])]  # not (9, 1)
     one = of_last_value(Dense(1))
-    fails(r"\(7, 1\).*\(7,\)", one, flat, error=lambda right, answers: right - answers)
+    fails(
+        r"\(7, 1\).*\(7,\)",
+        one,
+        flat,
+        error=lambda right, answers: (right - answers).astype(float),
+    )
     with pytest.raises(ValueError, match="^batch_size=0: "):
         live_of(model, VALUES, batch_size=0)
     with monkeypatch.context() as patch:  # What is not compared may be wrong, too.
@@ -619,6 +627,13 @@ def test_what_is_unusual_is_no_mistake():
     assert np.isnan(errors.loc["late"]).tolist() == 4 * [False] + 2 * [True]
     expected = check(model, stretches, naive, error=losses.mean_absolute_error)
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
+    # Answers may grow without end.
+    grows = functools.partial(SimpleRNN, 1, "relu", True, "ones", GROWS)
+    longer = np.tile(np.abs(VALUES), (8, 1))
+    reader = chain(grows(return_sequences=True), steps=None)
+    for by_hand in None, reader:
+        errors = check(chain(grows()), [(longer, longer)], {}, None, "mse", by_hand)
+        assert errors.loc["late", "reading on"] > 1e12
 
 
 def test_recordings_give_windows_of_their_own():

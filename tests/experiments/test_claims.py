@@ -571,16 +571,7 @@ def test_as_they_are_one_of_nine_networks_with_real_values_reads_on():
     assert count("real values", PLAIN, "(?!mean of 11 values, 40).*") == (1, 24)
 
 
-def test_late_errors_are_smaller_with_burn_in_in_most_of_seven_tasks():
-    late, times = {PLAIN: {}, BURN_IN: {}}, {PLAIN: {}, BURN_IN: {}}
-    for line, runs in ERRORS["real values"]:
-        late.setdefault(line.group, {})[line.row] = runs.late.median()
-        rise = (runs.late / runs.on_windows).median()
-        times.setdefault(line.group, {})[line.row] = rise
-    for found, n in (late, 5), (times, 6):
-        smaller = [found[BURN_IN][row] < found[PLAIN][row] for row in found[BURN_IN]]
-        assert (smaller.count(True), len(smaller)) == (n, 7), found
-
+def test_with_burn_in_this_is_about_half_of_a_window():
     for line, _ in ERRORS["real values"]:
         if line.group == BURN_IN:
             options = real_values.parse(line.command.split()[1:])
@@ -593,13 +584,6 @@ def test_in_view_no_run_with_real_values_reads_on_as_it_is():
     assert [results.count(results.reads_on(runs)) for _, runs in plain] == 4 * [
         "0 of 3"
     ]
-    for line, runs in plain:
-        if line.row != "value 3 back, 20 steps":
-            times = results.by_number(runs).div(runs.on_windows, axis=0).median()
-            assert [*times.index[times <= 2]] == [results.end_of_window(line.command)]
-    rise = {line.row: runs.late / runs.on_windows for line, runs in plain}
-    less = rise.pop("value 3 back, 20 steps").max()
-    assert less < min(others.min() for others in rise.values()) / 10
 
 
 @pytest.mark.parametrize(
@@ -731,40 +715,14 @@ def test_so_many_runs_that_predict_the_next_value_read_on(group, rows, n, m):
     assert count("next value", group, rows) == (n, m)
 
 
-def first_good(table, group):
-    """Return, by rows, whether the first good answer is the first that can be known."""
-    found = {}
-    for line, runs in ERRORS[table]:
-        if re.fullmatch(group, line.group):
+def test_the_first_answers_are_as_good_in_eleven_of_seventeen_rows_with_a_remedy():
+    at_once = []
+    for line, runs in ERRORS["real values"]:
+        if line.group in (LENGTHS, EACH):
             first = int(re.match(r"\d+", results.as_good_after(runs))[0])
             known = results.by_number(runs).notna().all().idxmax()
-            found[line.row, line.group] = first - known, first
-    return found
-
-
-def test_the_first_answers_are_as_good_after_a_remedy():
-    plain = [
-        results.as_good_after(runs)
-        for line, runs in ERRORS["real values"]
-        if line.group == PLAIN
-    ]
-    to_the_end = [after for after in plain if after.endswith("50")]
-    assert (len(plain), len(to_the_end)) == (9, 1)
-    for line, runs in ERRORS["real values"]:
-        errors = results.by_number(runs).div(runs.on_windows, axis=0).median()
-        from_end = errors.index[errors <= 2] - results.end_of_window(line.command)
-        if line.group == PLAIN and line.row != "mean of 11 values, 40 steps":
-            assert np.abs(from_end).max() <= 10, line.row
-    for table, n_first, n_all in ("real values", 11, 17), ("other layers", 14, 16):
-        found = first_good(table, f"{LENGTHS}|{EACH}").values()
-        assert (sum(later == 0 for later, _ in found), len(found)) == (n_first, n_all)
-    as_it_is = [first for _, first in first_good("next value", PLAIN).values()]
-    assert (min(as_it_is), max(as_it_is)) == (11, 26)
-    cured = first_good("next value", f"{LENGTHS}|{EACH}")
-    firsts = [first for (row, _), (_, first) in cured.items() if "tested" not in row]
-    assert (min(firsts), max(firsts)) == (2, 4)
-    tested = [first for (row, _), (_, first) in cured.items() if "tested" in row]
-    assert min(tested) > 4
+            at_once.append(first == known)
+    assert (sum(at_once), len(at_once)) == (11, 17)
 
 
 def test_prices():
@@ -774,12 +732,8 @@ def test_prices():
             if results.COLUMNS["price"](runs) and line.group != PLAIN:
                 price = (runs.on_windows / runs.plain).median()
                 prices[table, line.row, line.group] = price
-    both = {key[:2] for key in prices if key[2] == EACH}
-    both &= {key[:2] for key in prices if key[2] == LENGTHS}
-    cheaper = {key for key in both if prices[(*key, EACH)] < prices[(*key, LENGTHS)]}
-    of_next = {key for key in both if key[0] == "next value"}
-    assert of_next <= cheaper and len(of_next) == 6
-    assert (len(both - of_next), len(both - of_next - cheaper)) == (15, 12)
+    gru = [prices[key] for key in prices if "GRU" in key[1] and key[2] == EACH]
+    assert 8 <= max(gru) < 8.5
     lstm = {key: prices[key] for key in prices if key[0] == "real values"}
     long = [lstm[key] for key in lstm if key[1] in LONG]
     assert (len(lstm), len(long)) == (23, 10)

@@ -88,7 +88,7 @@ def check(
     measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
     # In here, what fails raises a _Failure, and _naming_causes turns it into a ValueError. With a
-    # reader by hand, the model's own layers need not read on, so causes are those of the reader.
+    # reader by hand, the model's own layers need not read on, so look for causes in the reader.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
@@ -97,6 +97,7 @@ def check(
             model_answers = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
         else:
+            # (A cell: see "One time step" below.)
             reader = _network_of(_compared_cell_of(model, sequences, steps))
         tables = [
             _errors_of(reader, *pair, naive, steps, measure) for pair in stretches
@@ -243,8 +244,8 @@ class OneStep(layers.Wrapper):
         # `call` on the shape of a time step, without values, and returns the shapes of its results.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        # RNN takes vectors only, so `call` makes vectors of answers. It stores here what shape an
-        # answer had.
+        # RNN takes vectors only, so `call` makes vectors of answers, and stores the shape that an
+        # answer had in answer_shape.
         self.answer_shape = None
         vectors, states = self.compute_output_spec(step)
         self.output_size = vectors.shape[1]
@@ -264,7 +265,8 @@ class OneStep(layers.Wrapper):
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Single values, such as
-        # ids, come as (batch, 1) and stay so, as RNN needs vectors.
+        # ids, have come as vectors of one, (batch, 1), as RNN takes no others. Now this 1 is the
+        # time step.
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         answers = _run(
             self.layer, partial(_call_layer, states, self.layer), x, training
@@ -294,7 +296,8 @@ def _answers_each_step(network, answer):
     if len(answer.shape) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
     # If the network answers each step, one time step gives 1 answer, and a window of n time steps
-    # gives n, or any number (None). A forecast of the next 24 values gives 24 to any of them.
+    # gives n, or any number (None). A forecast of the next 24 values gives 24 to one time step
+    # and to a window alike.
     return answer.shape[1] == 1 and answers_shape[1] in (n_steps, None)
 
 
@@ -308,7 +311,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     graph = getattr(network, "_functional", network)
     if mask is None:
         mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
-    # This may return new tensors, without masks. So set the masks again.
+    # _standardize_inputs may return new tensors, without masks. So set the masks again.
     inputs = graph._standardize_inputs(inputs)
     for x, mask_of_x in zip(inputs, keras.tree.flatten(mask)):
         if mask_of_x is not None:
@@ -336,16 +339,17 @@ def _call_layer(states, network, layer, *args, **kwargs):
     x = [*args, *kwargs.values()][0]
     if not _may_have_steps(x, layer, network):
         return layer(*args, **kwargs)
-    # A layer of code of yours is called on the one time step alone, and so is a recurrent layer
-    # that is given its first state. Where this is wrong, comparisons show it.
+    # States are kept only for code of Keras, and not for a recurrent layer that is given its first
+    # state. All else is called as it is, further down: if it needs earlier steps, comparisons show
+    # it. (In a recurrent layer of Keras, `inner_loop` is the loop over time steps.)
     methods = [getattr(type(layer), name, None) for name in ("call", "inner_loop")]
     if not any(map(_is_yours, methods)):
         if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
             return _call_cell(states, layer, *args, **kwargs)
         if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
             return _call_convolution(states, layer, x)
-    # The layer and the operation have the same name. Where a window becomes (steps, ...), one time
-    # step becomes (1, ...).
+    # Reshape, the layer or the operation: if it makes (steps, ...) of a window, it makes (1, ...)
+    # of one time step.
     if type(layer).__name__ == "Reshape":
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
@@ -423,7 +427,8 @@ def _call_convolution(states, layer, x):
 
 def _compared_cell_of(model, sequences, steps):
     """Return a network as a cell, which has been compared with the network, or fail."""
-    # Keras stores the layers that are called between Input and output, but not code in `call`.
+    # Keras stores the layers between Input and output, but not the code of a `call` of yours, which
+    # would be left out.
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
@@ -499,8 +504,8 @@ def _compare_on_windows(model, reader, sequences, steps):
         model, X, batch_size or len(X), _states_of(model)
     )
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
-    # If rounding may hide 1 % of how much each output varies, equal answers say nothing. No layer
-    # is the cause of that, so this is not a _Failure.
+    # If rounding may hide 1 % of how much an output varies, and so for every output, equal answers
+    # say nothing. No layer is the cause of that, so this is not a _Failure.
     varies, largest = model_answers.std(axis=0), np.abs(model_answers).max(axis=0)
     if (SAME * varies <= ROUNDING * largest).all():
         scale = "scale values to about -1 to 1, in training, too"
@@ -535,9 +540,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         network_answers = None
         with contextlib.suppress(Exception):
             network_answers = _answers_from_zeros(call, X, batch_size, states)
-        if (
-            network_answers is None
-        ):  # A layer refuses this length, or mixes rows and steps.
+        # If not, a layer refuses this length, or mixes rows and steps.
+        if network_answers is None:
             continue
         reader_answers, network_answers = _to_compare(
             _answers(reader, X), network_answers
@@ -697,20 +701,22 @@ def _why_not(node, network, steps, sequences):
     # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # All below is about layers that are called on time steps. (Attention may get them second.)
+    # All below is about layers that are called on time steps. (Attention may get these as its
+    # second input.)
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
     shape = of_steps[0].shape
-    # Recurrent layers have causes of their own, and return here. Two causes below would fit them by
-    # mistake: a last output has no axis of time steps, and a ConvLSTM1D does not convolve these.
+    # Recurrent layers have causes of their own, and return here. Else, one that returns only its
+    # last output would be said to change the number of time steps, and a ConvLSTM1D, which
+    # convolves another axis, to be a convolution that is not causal.
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
-    # Then the other layers of Keras. Add a cause of one that is missing here.
+    # Then the other layers of Keras. Add missing ones here.
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -725,13 +731,12 @@ def _why_not(node, network, steps, sequences):
     if "Attention" in name:
         return "attends to other time steps"
     # Last, what any layer may do.
-    axis = getattr(
-        layer, "axis", None
-    )  # One or several. (Of three, axis -2 is axis 1.)
+    # One axis or several. A negative one counts from the end: of three axes, -2 is axis 1.
+    axis = getattr(layer, "axis", None)
     if axis is not None and 1 in np.ravel(axis) % len(shape):
         return "works along axis 1, that of time steps"
-    # This is asked of layers only. Operations, such as x[:, -1], and networks may leave out all
-    # steps but the last one.
+    # Ask this of layers only. Networks, and operations such as x[:, -1], are right if they leave out
+    # all steps but the last one.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
     if is_layer and node.outputs[0].shape[1:2] != shape[1:2]:
         return "changes the number of time steps"
@@ -744,7 +749,7 @@ def _starts_from_other_states(layer):
 
 
 class _Failure(Exception):
-    """A network cannot be run on a time step, or answers otherwise. Causes are looked for."""
+    """A network cannot be run, or answers otherwise than another: look for causes in its layers."""
 
 
 @contextlib.contextmanager
@@ -890,7 +895,7 @@ def _errors_of(reader, values, right, naive, steps, measure):
     for name in naive:
         copied = values.copy()  # A function may write into its values.
         answers = np.asarray(naive[name](copied))
-        # One number has shape[1:] == (), as has a network without an axis of outputs.
+        # (If the network has no axis of outputs, a single number would pass the second condition.)
         if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
             found = f"{answers.shape}, but the network answers {reading_on.shape}"
             raise ValueError(f"{name}: {found}")

@@ -735,8 +735,8 @@ def _why_not(node, network, steps, sequences):
     axis = getattr(layer, "axis", None)
     if axis is not None and 1 in np.ravel(axis) % len(shape):
         return "works along axis 1, that of time steps"
-    # Ask this of layers only. Networks, and operations such as x[:, -1], are right if they leave out
-    # all steps but the last one.
+    # Ask this of layers only. Networks, and operations such as x[:, -1], are right if they leave
+    # out all steps but the last one.
     is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
     if is_layer and node.outputs[0].shape[1:2] != shape[1:2]:
         return "changes the number of time steps"

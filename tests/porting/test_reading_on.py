@@ -200,7 +200,6 @@ def masks(x):
 def convolutions(x):
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
     x = SimpleRNN(2)(sequences=layers.Conv1D(2, 1, padding="causal")(inputs=x))
-    x = layers.Dropout(0.5)(x, training=True)  # not in predict
     one_ahead = SimpleRNN(2, **MANY)(layers.RepeatVector(1)(x))
     return layers.Conv1D(2, 2, padding="causal")(one_ahead)
 

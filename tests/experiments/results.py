@@ -1,4 +1,4 @@
-"""Run the experiments of experiments.csv, and fill in the tables of README.md, REAL_VALUES.md and ANSWERS.md.
+"""Run the experiments of experiments.csv, and fill in the tables of the pages beside it.
 
     python -m tests.experiments.results
 

@@ -119,9 +119,10 @@ def many_layers(x):
     *_, second_state = LSTM(2, return_state=True)(x)
     both = [all_of_it[:, -1], coded["last"], second_state]
     both = layers.Concatenate()(both)
-    both_ways = layers.Bidirectional(SimpleRNN(2, **MANY))
+    both_ways = layers.Bidirectional(SimpleRNN(2, unroll=True, **MANY))
     decoder = both_ways(layers.RepeatVector(2)(both))
-    return Dense(2)(SimpleRNN(3, **MANY)(decoder, initial_state=state))
+    decoder = SimpleRNN(3, unroll=True, **MANY)(decoder, initial_state=state)
+    return Dense(2)(decoder)
 
 
 THREE_TIMES = layers.Lambda(lambda x, by: by * x, arguments={"by": 3})
@@ -171,7 +172,7 @@ AHEAD = (
 )
 
 
-FAINT, GROWS = keras.initializers.Constant(1e-5), keras.initializers.Constant(1.5)
+FAINT, GROWS = keras.initializers.Constant(1e-5), keras.initializers.Constant(9)
 
 
 class NoConfig(layers.Layer):
@@ -219,6 +220,7 @@ RIGHT = {
         batch_size=4,
     ),
 }
+LIVE = "masks", "classes", "branches", "stateful"
 
 
 def last_of(network, X):
@@ -255,10 +257,13 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
         return nodes, drawn, [np.array(array).tolist() for array in arrays]
 
     before = all_of_it()
-    reader = reader_of(model, values)
-    live = live_of(reader if kind == "branches" else model, values[:4], STEPS, 2)
+    # To compare takes long: where longer windows are compared below, give fewer values.
+    reader = reader_of(model, values[:5] if kind in ANY_LENGTH else values)
+    assert not reader.compiled
+    if kind in LIVE:
+        live = live_of(reader if kind == "branches" else model, values[:4], STEPS, 2)
+        assert not live.compiled
     assert all_of_it() == before
-    assert not (reader.compiled or live.compiled)
     assert len(reader.get_weights()) == len(model.get_weights())
     assert_near(last_of(reader, X), last_of(model, X))
     both = np.stack([values[:5], values[4:]])
@@ -269,7 +274,7 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
         longer = functional(ANY_LENGTH[kind], (5, 1))
         longer.set_weights(model.get_weights())
         assert_near(last_of(longer, both), answers[:, -1])
-    for seen in 4, 1:
+    for seen in (4, 1) if kind in LIVE else ():
         found = [live.predict_on_batch(both[:, [step]]) for step in range(seen)]
         assert_near(np.concatenate(found, axis=1), answers[:, :seen])
         reset_states(live)
@@ -281,7 +286,7 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     if kind == "layers":  # and is saved.
         reader.save(tmp_path / "reader.keras")
         loaded = keras.models.load_model(tmp_path / "reader.keras")
-        assert_near(np.array(loaded(both)), np.array(reader(both), "float64"))
+        assert_near(np.array(loaded(both[:, :2])), of_two)
     if kind == "steps ahead":  # In training, it drops values.
         assert np.abs(np.array(reader(both, training=True)) - answers).max() > 1e-3
         # Compiled, it must take any length, too.
@@ -447,21 +452,22 @@ def test_a_window_may_have_one_time_step(each_step):
     assert_near(np.array(answers), np.array(longer(VALUES[np.newaxis])[0]))
 
 
-def test_few_windows_are_those_of_the_whole_sequence():
+def test_few_windows_are_those_of_the_whole_sequence(monkeypatch):
+    monkeypatch.setattr(reading_on, "MOST_BATCHES", 10)
     ahead = layers.Conv1D(2, 3, padding="same", activation="relu")
     model = chain(ahead, SimpleRNN(2), batch_size=1)
     ahead.set_weights([np.ones((3, 1, 2)), np.full(2, -9)])
-    values = RNG.normal(size=(300, 1))
-    values[200:250] = 300  # Only these values show it.
+    values = RNG.normal(size=(30, 1))
+    values[20:25] = 300  # Only these values show it.
     with pytest.raises(ValueError, match="'conv1d.* causal"):
         reader_of(model, values)
 
 
-def test_many_recordings_that_begin_alike_are_compared_where_they_differ():
-    tf.config.run_functions_eagerly(False)  # There are many to read.
+def test_many_recordings_that_begin_alike_are_compared_where_they_differ(monkeypatch):
+    monkeypatch.setattr(reading_on, "MOST_BATCHES", 10)
     model = chain(SimpleRNN(2), batch_size=1)
     recordings = [
-        np.append(np.zeros(STEPS), VALUES[n % 8 : n % 8 + 2]) for n in range(40)
+        np.append(np.zeros(STEPS), VALUES[n % 8 : n % 8 + 2]) for n in range(4)
     ]
     pairs = [(values[:, np.newaxis], np.ones((5, 2))) for values in recordings]
     assert np.isfinite(check(model, pairs, {}, error="mse").loc["late", "on windows"])
@@ -631,7 +637,7 @@ def test_what_is_unusual_is_no_mistake():
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
     # Answers may grow without end.
     grows = functools.partial(SimpleRNN, 1, "relu", True, "ones", GROWS)
-    longer = np.tile(np.abs(VALUES), (8, 1))
+    longer = np.tile(np.abs(VALUES), (2, 1))
     reader = chain(grows(return_sequences=True), steps=None)
     for by_hand in None, reader:
         errors = check(chain(grows()), [(longer, longer)], {}, None, "mse", by_hand)

@@ -87,8 +87,8 @@ def check(
     _check_naive(naive)
     measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
-    # In here, what fails raises a _Failure, and _naming_causes turns it into a ValueError. With a
-    # reader by hand, the model's own layers need not read on, so look for causes in the reader.
+    # What fails in here raises a _Failure. _naming_causes makes a ValueError of it, which names
+    # causes. If there is a reader by hand, they are in its layers, not in those of the model.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
@@ -97,11 +97,11 @@ def check(
             model_answers = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
         else:
-            # (A cell: see "One time step" below.)
+            # (What a cell is: see "One time step" below.)
             reader = _network_of(_compared_cell_of(model, sequences, steps))
-        tables = [
-            _errors_of(reader, *pair, naive, steps, measure) for pair in stretches
-        ]
+        tables = []
+        for values, right in stretches:
+            tables.append(_errors_of(reader, values, right, naive, steps, measure))
     if by_number:
         shortest = min(map(len, tables))
         return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
@@ -121,9 +121,8 @@ def reader_of(model, values, steps=None):
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        return _network_of(_compared_cell_of(model, sequences, steps))
+    steps = _steps(model, steps)
+    return _network_of(_compared_cell_of(model, [np.asarray(values)], steps))
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -141,12 +140,9 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    shape = (int(batch_size), 1)
-    with _naming_causes(model, steps, sequences):
-        return _network_of(
-            _compared_cell_of(model, sequences, steps), shape, stateful=True
-        )
+    steps = _steps(model, steps)
+    cell = _compared_cell_of(model, [np.asarray(values)], steps)
+    return _network_of(cell, shape=(int(batch_size), 1), stateful=True)
 
 
 # ---- What is given: pairs, windows, steps
@@ -220,10 +216,11 @@ class _States:
         self.earlier = None if earlier is None else iter(earlier)
         self.new = []
 
-    def of_next(self, zeros):
-        """Return the earlier states of the layer that is called next.
+    def take_earlier(self, zeros):
+        """Return a list of the earlier states of the layer that is called next.
 
-        zeros: as many as the layer has states, of their shapes, for a batch of one.
+        zeros: as many as the layer has states, of their shapes, for a batch of one. They are
+            returned if only shapes are asked for.
         """
         if self.earlier is None:
             return zeros
@@ -275,9 +272,9 @@ class OneStep(layers.Wrapper):
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # No layer keeps a state, but RNN needs one: hand on a zero, (batch, 1).
-            (zero,) = states.of_next([keras.ops.zeros((1, 1))])
-            states.new.append(zero)
+            # No layer keeps a state, but RNN needs one. So there is a zero, (batch, 1), which each
+            # time step hands on to the next one.
+            states.new = states.take_earlier([keras.ops.zeros((1, 1))])
         if earlier is None:  # called by __init__
             self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
@@ -339,17 +336,18 @@ def _call_layer(states, network, layer, *args, **kwargs):
     x = [*args, *kwargs.values()][0]
     if not _may_have_steps(x, layer, network):
         return layer(*args, **kwargs)
-    # States are kept only for code of Keras, and not for a recurrent layer that is given its first
-    # state. All else is called as it is, further down: if it needs earlier steps, comparisons show
-    # it. (In a recurrent layer of Keras, `inner_loop` is the loop over time steps.)
-    methods = [getattr(type(layer), name, None) for name in ("call", "inner_loop")]
-    if not any(map(_is_yours, methods)):
-        if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
-            return _call_cell(states, layer, *args, **kwargs)
-        if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
-            return _call_convolution(states, layer, x)
-    # Reshape, the layer or the operation: if it makes (steps, ...) of a window, it makes (1, ...)
-    # of one time step.
+    # States are kept for two kinds of layer, if their code is Keras's. (In a recurrent layer,
+    # `inner_loop` is the loop over time steps.)
+    own_call = _is_yours(type(layer).call)
+    is_recurrent = isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs)
+    if is_recurrent and not own_call and not _is_yours(type(layer).inner_loop):
+        return _call_cell(states, layer, *args, **kwargs)
+    is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
+    if is_causal and not own_call:
+        return _call_convolution(states, layer, x)
+    # All else is called as it is. If it needs earlier steps, comparisons show it. Two kinds need
+    # other shapes. A Reshape stores the number of time steps of a window. Where it keeps this
+    # number, let it keep 1. (By its name, as there are a layer Reshape and an operation.)
     if type(layer).__name__ == "Reshape":
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
@@ -366,6 +364,7 @@ def _may_have_steps(x, layer, network):
 
     If it is, its length is 1 here. (After RepeatVector, axis 1 is that of steps ahead, and longer.)
     """
+    # (Several inputs, as those of Concatenate, are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
     # After RepeatVector(1), axis 1 has length 1 in the network, too. Then it is no axis of time
@@ -383,7 +382,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
         mask = getattr(sequences, "_keras_mask", None)
     # A layer of several cells has its states in lists of lists, and OneStep in one list.
     zeros = layer.get_initial_state(1)
-    earlier = states.of_next(keras.tree.flatten(zeros))
+    earlier = states.take_earlier(keras.tree.flatten(zeros))
     earlier = keras.tree.pack_sequence_as(zeros, earlier)
     # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
     # For one time step, it needs no loop (unroll). The name is for messages of Keras.
@@ -409,7 +408,7 @@ def _masked_output(states, output, mask):
     """
     ones = [1] * len(output.shape[1:])
     is_seen = keras.ops.reshape(mask, (-1, *ones))
-    (before,) = states.of_next([keras.ops.zeros((1, *output.shape[1:]))])
+    (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
     output = keras.ops.where(is_seen, output, keras.ops.cast(before, output.dtype))
     states.new.append(output)
     return output
@@ -418,7 +417,7 @@ def _masked_output(states, output, mask):
 def _call_convolution(states, layer, x):
     """Call a causal convolution on one time step. Its states are the values before it."""
     n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-    (before,) = states.of_next([keras.ops.zeros((1, n_before, *x.shape[2:]))])
+    (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
     seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
     states.new.append(seen[:, 1:])
     # The layer puts zeros before `seen`, but its last answer does not reach back to them.
@@ -426,7 +425,7 @@ def _call_convolution(states, layer, x):
 
 
 def _compared_cell_of(model, sequences, steps):
-    """Return a network as a cell, which has been compared with the network, or fail."""
+    """Return a network as a cell that has been compared with it, or raise ValueError."""
     # Keras stores the layers between Input and output, but not the code of a `call` of yours, which
     # would be left out.
     if _is_yours(type(model).call):
@@ -435,15 +434,16 @@ def _compared_cell_of(model, sequences, steps):
     # Leave out what `compile` has added. Else, one who loads a saved reader would need the code of
     # a loss of yours.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
-    with _trial("the network cannot read one time step at a time"):
-        one_step = OneStep(network)
-    # A layer may start from another state than zero, and have forgotten it at the end of a window.
-    # Then comparisons would miss it.
-    if any(map(_starts_from_other_states, _recurrent_layers(network))):
-        raise _Failure("a reader would start from zeros")
-    reader = _network_of(one_step)
-    model_answers = _compare_on_windows(network, reader, sequences, steps)
-    _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
+    with _naming_causes(network, steps, sequences):
+        with _trial("the network cannot read one time step at a time"):
+            one_step = OneStep(network)
+        # A layer may start from another state than zero, and have forgotten it at the end of a
+        # window. Then comparisons would miss it.
+        if any(map(_starts_from_other_states, _recurrent_layers(network))):
+            raise _Failure("a reader would start from zeros")
+        reader = _network_of(one_step)
+        model_answers = _compare_on_windows(network, reader, sequences, steps)
+        _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     return one_step
 
 
@@ -494,18 +494,16 @@ def _compare_on_windows(model, reader, sequences, steps):
     for values in sequences:
         _windows(values, steps + 1)  # raises ValueError for one that is too short
     X = _some_windows(sequences, steps, most)
-    # The reader reads the first window alone. So if a layer mixes rows of a batch, it answers
-    # otherwise than the model.
-    reader_answers = [_answers(reader, rows) for rows in (X[:1], X[1:])]
-    reader_answers = np.concatenate(reader_answers)
+    reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    model_answers = _answers_from_zeros(
-        model, X, batch_size or len(X), _states_of(model)
-    )
+    # The reader has read all windows in one batch. The model reads the first one alone. So if a
+    # layer mixes rows of a batch, answers differ.
+    model_answers = [_answers_from_zeros(model, model, rows) for rows in (X[:1], X[1:])]
+    model_answers = np.concatenate(model_answers)
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
-    # If rounding may hide 1 % of how much an output varies, and so for every output, equal answers
-    # say nothing. No layer is the cause of that, so this is not a _Failure.
+    # If every output varies so little that rounding may hide 1 % of that, equal answers say
+    # nothing. No layer is the cause, so this is not a _Failure.
     varies, largest = model_answers.std(axis=0), np.abs(model_answers).max(axis=0)
     if (SAME * varies <= ROUNDING * largest).all():
         scale = "scale values to about -1 to 1, in training, too"
@@ -521,35 +519,31 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
     This finds layers that are right only at the end of windows of this length, such as one that
-    takes every second time step. Here they are called one after the other, so the network's Input
-    cannot refuse another length. If a layer refuses it, nothing is compared.
+    takes every second time step.
 
     model_answers: the model's answers to windows.
     """
 
+    # The network's Input would refuse another length, so call one layer after the other.
     def call_layer(layer, *args, **kwargs):
         return layer(*args, **kwargs)
 
     call = partial(_run, network, call_layer)
-    states = _states_of(network)
-    for length in steps + 1, 2 * steps:
-        if length > max(map(len, sequences)):
-            return
-        X = _some_windows(sequences, length, MOST_LONGER)
-        batch_size = network.inputs[0].shape[0] or len(X)
-        network_answers = None
-        with contextlib.suppress(Exception):
-            network_answers = _answers_from_zeros(call, X, batch_size, states)
-        # If not, a layer refuses this length, or mixes rows and steps.
-        if network_answers is None:
-            continue
-        reader_answers, network_answers = _to_compare(
-            _answers(reader, X), network_answers
-        )
-        failure = "on longer windows, a reader answers otherwise than the network"
-        _fail_if_different(
-            reader_answers, network_answers, typical=model_answers, failure=failure
-        )
+    # Twice as long, so that what is left out at the start makes a difference.
+    length = 2 * steps
+    if length > max(map(len, sequences)):
+        length = steps + 1  # All sequences have that.
+    X = _some_windows(sequences, length, MOST_LONGER)
+    try:
+        with _trial("a layer refuses this length, or mixes rows and time steps"):
+            network_answers = _answers_from_zeros(network, call, X)
+    except _Failure:
+        return  # Nothing can be compared.
+    reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
+    failure = "on longer windows, a reader answers otherwise than the network"
+    _fail_if_different(
+        reader_answers, network_answers, typical=model_answers, failure=failure
+    )
 
 
 def _some_windows(sequences, length, most):
@@ -568,9 +562,8 @@ def _to_compare(reader_answers, network_answers):
     """
     if network_answers.ndim < reader_answers.ndim:
         return reader_answers[:, -1], network_answers
-    return [
-        part.reshape(-1, *part.shape[2:]) for part in (reader_answers, network_answers)
-    ]
+    shape = (-1, *reader_answers.shape[2:])
+    return reader_answers.reshape(shape), network_answers.reshape(shape)
 
 
 def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
@@ -591,7 +584,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
 
 
 def _answers(network, X):
-    """Return the answers of a network to an array."""
+    """Return the answers of a network to an array, and leave its variables as they are."""
     # A layer may change its variables when it is called. (States of recurrent layers are variables
     # that Keras does not list.) Set them back.
     may_change = network.non_trainable_variables + _states_of(network)
@@ -608,17 +601,18 @@ def _answers(network, X):
     return answers
 
 
-def _answers_from_zeros(call, X, batch_size, states):
-    """Return answers to windows, each from a zero state.
+def _answers_from_zeros(network, call, X):
+    """Return answers to windows, each from a zero state. States are left as they are.
 
-    call: function of a batch, which returns the answers of a network or of its layers.
-    states: of the network. They are left as they are.
+    network: has the states, and perhaps a batch size.
+    call: function of a batch of windows, which returns answers. It may be the network.
     """
-    zeros = [(state, keras.ops.zeros_like(state)) for state in states]
+    batch_size = network.inputs[0].shape[0] or len(X)
+    zeros = [(state, keras.ops.zeros_like(state)) for state in _states_of(network)]
     answers = []
     for start in range(0, len(X), batch_size):
         batch = X[start : start + batch_size]
-        # The last batch may have fewer windows: repeat them.
+        # The last batch may have fewer windows. To fill it, np.resize repeats them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
         # In this scope, states read as zeros, and nothing is written to them.
         with keras.StatelessScope(zeros):
@@ -669,8 +663,8 @@ def _fail_if_different(answers, expected, typical, failure):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# A cause is looked for only after a _Failure. So no layer is refused for a cause of _why_not alone:
-# it may be harmless where it stands.
+# Causes are looked for only after a _Failure, for the words of its message. No cause makes a
+# network fail: such a layer may be harmless where it stands.
 
 
 def _why_not(node, network, steps, sequences):
@@ -701,22 +695,21 @@ def _why_not(node, network, steps, sequences):
     # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # All below is about layers that are called on time steps. (Attention may get these as its
-    # second input.)
+    # Below: layers with an input that has an axis of time steps. Look at all inputs: of attention,
+    # only the second one may have it.
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
     shape = of_steps[0].shape
-    # Recurrent layers have causes of their own, and return here. Else, one that returns only its
-    # last output would be said to change the number of time steps, and a ConvLSTM1D, which
-    # convolves another axis, to be a convolution that is not causal.
+    # Recurrent layers have causes of their own, and return here, as what follows would be wrong: an
+    # LSTM that returns its last output does not "change the number of time steps".
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
-    # Then the other layers of Keras. Add missing ones here.
+    # The other layers of Keras. Add missing ones here, above "Last".
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -726,12 +719,12 @@ def _why_not(node, network, steps, sequences):
     if name == "GetItem" and _takes_numbered_steps(node.arguments.args[1]):  # its key
         return "takes time steps by their numbers (x[:, -1] is for the last one)"
     is_causal = getattr(layer, "padding", None) == "causal"
-    if _is_convolution(layer) and _sees_several_steps(layer) and not is_causal:
+    if hasattr(layer, "kernel_size") and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
     if "Attention" in name:
         return "attends to other time steps"
-    # Last, what any layer may do.
-    # One axis or several. A negative one counts from the end: of three axes, -2 is axis 1.
+    # Last, what any layer may do. It works along one axis, or several. A negative one counts from
+    # the end: of three axes, -2 is axis 1.
     axis = getattr(layer, "axis", None)
     if axis is not None and 1 in np.ravel(axis) % len(shape):
         return "works along axis 1, that of time steps"
@@ -784,21 +777,14 @@ def _nodes(network):
     nodes = []
     if not getattr(network, "inputs", None):  # a reader by hand, without a keras.Input
         return nodes
-    graph = keras.Model(
-        network.inputs, network.outputs
-    )  # A Sequential gets its graph, too.
+    # A Sequential has no graph itself. A new Model has one.
+    graph = keras.Model(network.inputs, network.outputs)
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             nodes.append(node)
             if isinstance(node.operation, keras.Model):
                 nodes += _nodes(node.operation)
     return [node for node in nodes if node.input_tensors]  # An input has none.
-
-
-def _is_convolution(layer):
-    """Return whether it is a layer that convolves."""
-    # (The operation ConvertToTensor has "Conv" in its name, too.)
-    return isinstance(layer, layers.Layer) and "Conv" in type(layer).__name__
 
 
 def _sees_several_steps(layer):
@@ -865,10 +851,10 @@ def _measure(model, error):
         return Measure(partial(_error_of_tensors, loss), _takes_ids(loss))
     if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
-    # An object of Keras's losses has a function `fn`. The object returns the mean of all errors,
-    # its method `call` an error per time step.
-    function = getattr(loss, "fn", loss)
-    return Measure(partial(_error_of_tensors, loss.call), _takes_ids(function))
+    # loss(...) returns one mean, loss.call(...) an error per time step.
+    error = partial(_error_of_tensors, loss.call)
+    # Whether it takes ids, its function `fn` tells, by its name. (A Loss of yours may have none.)
+    return Measure(error, _takes_ids(getattr(loss, "fn", loss)))
 
 
 def _error_of_tensors(error, right, answers):
@@ -895,7 +881,6 @@ def _errors_of(reader, values, right, naive, steps, measure):
     for name in naive:
         copied = values.copy()  # A function may write into its values.
         answers = np.asarray(naive[name](copied))
-        # (If the network has no axis of outputs, a single number would pass the second condition.)
         if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
             found = f"{answers.shape}, but the network answers {reading_on.shape}"
             raise ValueError(f"{name}: {found}")
@@ -911,15 +896,14 @@ def _errors(measure, right, answers, name):
     """
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
-    if n_missing == len(right):  # The stretch is too short for a naive answer.
+    if len(answers) == 0:  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # Shapes must be equal, except for class ids: one id in `right` to several outputs in `answers`.
-    # A loss that takes no ids would compare the id with each output, without a word.
+    # Shapes must be equal, or those of class ids, (n,) or (n, 1), and answers, (n, outputs). (A
+    # loss that takes no ids would compare an id with each output, and say nothing.)
     n = len(right)
-    are_ids = right.size == n and len(answers) == n and answers.size > n
-    fits = right.shape == answers.shape or (are_ids and measure.takes_ids)
-    if not fits:
+    has_ids = right.shape in [(n,), (n, 1)] and len(answers) == n and answers.size > n
+    if right.shape != answers.shape and not (measure.takes_ids and has_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(measure.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:
@@ -930,13 +914,13 @@ def _errors(measure, right, answers, name):
 
 def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
-    rows = {"after 1 to 5": [], "late": []}
+    early, late = [], []
     for errors in tables:
         middle = (len(errors) + steps) // 2  # of what follows the first window
-        rows["after 1 to 5"].append(errors.iloc[:5].mean(skipna=False))
-        rows["late"].append(errors.iloc[middle:].mean(skipna=False))
-    frames = {row: pd.DataFrame(rows[row]) for row in rows}
-    means = pd.DataFrame({row: frames[row].mean(skipna=False) for row in frames}).T
-    spread = [frames[row]["reading on"].sem(skipna=False) for row in frames]
-    means.insert(2, "+/-", spread)
+        early.append(errors.iloc[:5].mean(skipna=False))
+        late.append(errors.iloc[middle:].mean(skipna=False))
+    rows = {"after 1 to 5": pd.DataFrame(early), "late": pd.DataFrame(late)}
+    means = pd.DataFrame({row: rows[row].mean(skipna=False) for row in rows}).T
+    spread = [rows[row]["reading on"].sem(skipna=False) for row in rows]
+    means.insert(2, "+/-", spread)  # after "reading on"
     return means

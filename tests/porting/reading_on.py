@@ -232,13 +232,13 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # States are floats of 32 bits, or of 64 if the answers are. The layers of the network cast
-        # their inputs themselves, so Keras must not cast the inputs of the cell (autocast).
+        # States are floats of 32 bits, or of 64 if the answers are.
         floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
         options.setdefault("dtype", floats)  # A saved cell brings its own.
+        # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs
-        # `call` on the shape of a time step, without values, and returns the shapes of its results.
+        # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs `call`
+        # on the shape of a time step of one sample, without values, and returns shapes of results.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
         # RNN takes vectors only, so `call` makes vectors of answers, and stores the shape that an
@@ -811,20 +811,15 @@ def _has_first_state(args, kwargs):
 
 
 def _words_of(error):
-    """Return what an error of Keras or TensorFlow says, without the place in the code."""
+    """Return the line of an error of Keras or TensorFlow that says what was wrong."""
     words = str(error)
+    # Keras puts it in bold, between the layer's name and its arguments.
     if "\033[1m" in words:
-        # Keras puts in bold what was wrong, between the layer's name and its arguments.
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
-        # In an error of OneStep, Keras repeats that of the layer behind "Error encountered:".
-        words = words.split("Error encountered:")[-1]
-    else:
-        # TensorFlow's last line may be "indices[0,1] = 7 is not in [0, 4)". Lines that name nodes
-        # of its graph, such as {{node functional/embedding/Gather}}, may follow.
-        lines = [line for line in words.splitlines() if line.strip()]
-        lines = [line for line in lines if "{{node" not in line]
-        words = lines[-1] if lines else ""
-    return f"error: {' '.join(words.split())[:200]}"
+    # Of several lines, it is the last one, but for TensorFlow's "[[{{node while/Gather}}]]".
+    lines = [line.strip() for line in words.splitlines() if "[[{{node" not in line]
+    lines = [line for line in lines if line]
+    return f"error: {lines[-1][:200] if lines else type(error).__name__}"
 
 
 # ---- Errors of answers

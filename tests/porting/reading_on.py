@@ -237,8 +237,8 @@ class OneStep(layers.Wrapper):
         options.setdefault("dtype", floats)  # A saved cell brings its own.
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs `call`
-        # on the shape of a time step of one sample, without values, and returns shapes of results.
+        # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs
+        # `call` on the shape of a time step of one sample, and returns the shapes of its results.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
         # RNN takes vectors only, so `call` makes vectors of answers, and stores the shape that an
@@ -437,11 +437,11 @@ def _compared_cell_of(model, sequences, steps):
     with _naming_causes(network, steps, sequences):
         with _trial("the network cannot read one time step at a time"):
             one_step = OneStep(network)
+            reader = _network_of(one_step)
         # A layer may start from another state than zero, and have forgotten it at the end of a
         # window. Then comparisons would miss it.
         if any(map(_starts_from_other_states, _recurrent_layers(network))):
             raise _Failure("a reader would start from zeros")
-        reader = _network_of(one_step)
         model_answers = _compare_on_windows(network, reader, sequences, steps)
         _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     return one_step
@@ -535,10 +535,13 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         length = steps + 1  # All sequences have that.
     X = _some_windows(sequences, length, MOST_LONGER)
     try:
-        with _trial("a layer refuses this length, or mixes rows and time steps"):
+        with _trial("windows of one time step show nothing, and longer ones fail"):
             network_answers = _answers_from_zeros(network, call, X)
     except _Failure:
-        return  # Nothing can be compared.
+        # A layer refuses this length, or mixes rows and time steps, so nothing can be compared.
+        if steps == 1:
+            raise
+        return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
     _fail_if_different(

@@ -423,6 +423,25 @@ REFUSED = {
         functional(lambda x: Late(2, 2, padding="causal")(x)[:, -1]),
         "'late.* code of yours",
     ),
+    "one step": (
+        chain(
+            layers.Bidirectional(SimpleRNN(2, **MANY)),
+            layers.Flatten(),
+            Dense(2),
+            steps=1,
+        ),
+        "one time step .*'bidirectional.* both directions.*error: Input",
+    ),
+    "texts": (
+        functional(
+            lambda x: SimpleRNN(2)(
+                layers.Embedding(3, 2)(layers.TextVectorization(vocabulary=["a"])(x))
+            ),
+            (1,),
+            "string",
+        ),
+        "cannot read one time step",
+    ),
     "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),

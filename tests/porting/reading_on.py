@@ -22,24 +22,24 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-# The losses of Keras that compare the outputs of a time step with a class id. (The second one
-# does, too, though its name does not say so.)
+# The losses of Keras that compare the outputs of a time step with a class id.
 TAKE_IDS = (
     "sparse_categorical_crossentropy",
-    "categorical_generalized_cross_entropy",
+    "categorical_generalized_cross_entropy",  # too, though its name does not say so
 )
 # Two answers are the same if they differ by at most this share of how much the output varies.
 SAME = 0.01
 # Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
 # another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
 ROUNDING = 1e-6
-# At most so many windows are compared, and at most so many are read at once, to save memory. To
-# compare more would take long, and fewer could miss rare values.
+# At most so many windows are compared. More would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
 # If a network has a fixed batch size, at most so many batches of windows are compared.
 MOST_BATCHES = 100
 # At most so many longer windows are compared. They show how layers work, not rare values.
 MOST_LONGER = 32
+# To save memory, at most so many windows are read at once, where all windows are read.
+MOST_AT_ONCE = 1000
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -87,13 +87,12 @@ def check(
     _check_naive(naive)
     measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
-    # What fails in here raises a _Failure. _naming_causes makes a ValueError of it, which names
-    # causes. If there is a reader by hand, they are in its layers, not in those of the model.
+    # In here, what layers may cause raises a _Failure, and _naming_causes makes a ValueError of it,
+    # which names them. (With a reader by hand, those of the reader. The model's need not read on.)
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            # The model's answers show how much answers vary: this is the scale of differences.
             model_answers = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
         else:
@@ -121,8 +120,10 @@ def reader_of(model, values, steps=None):
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """
-    steps = _steps(model, steps)
-    return _network_of(_compared_cell_of(model, [np.asarray(values)], steps))
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        cell = _compared_cell_of(model, sequences, steps)
+    return _network_of(cell)
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -140,8 +141,9 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    steps = _steps(model, steps)
-    cell = _compared_cell_of(model, [np.asarray(values)], steps)
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        cell = _compared_cell_of(model, sequences, steps)
     return _network_of(cell, shape=(int(batch_size), 1), stateful=True)
 
 
@@ -262,12 +264,11 @@ class OneStep(layers.Wrapper):
         states = _States(earlier)
         batch_size = keras.ops.shape(step)[0]
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Single values, such as
-        # ids, have come as vectors of one, (batch, 1), as RNN takes no others. Now this 1 is the
-        # time step.
+        # ids, stay (batch, 1): _network_of has added this axis.
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        answers = _run(
-            self.layer, partial(_call_layer, states, self.layer), x, training
-        )
+        # Run the network, but let _call_layer call its layers: it keeps their states.
+        call_layer = partial(_call_layer, states, self.layer)
+        answers = _run(self.layer, call_layer, x, training)
         (answer,) = keras.tree.flatten(answers)  # It may be in a list.
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
@@ -292,10 +293,11 @@ def _answers_each_step(network, answer):
         return False
     if len(answer.shape) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
-    # If the network answers each step, one time step gives 1 answer, and a window of n time steps
-    # gives n, or any number (None). A forecast of the next 24 values gives 24 to one time step
-    # and to a window alike.
-    return answer.shape[1] == 1 and answers_shape[1] in (n_steps, None)
+    # If so, one time step gives one answer, and a window of n steps gives n, or any number (None).
+    # (A forecast of the next 24 values gives 24 to one time step, and 24 to a window.)
+    step_gives_one = answer.shape[1] == 1
+    window_gives_n = answers_shape[1] in (n_steps, None)
+    return step_gives_one and window_gives_n
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
@@ -345,32 +347,33 @@ def _call_layer(states, network, layer, *args, **kwargs):
     is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
     if is_causal and not own_call:
         return _call_convolution(states, layer, x)
-    # All else is called as it is. If it needs earlier steps, comparisons show it. Two kinds need
-    # other shapes. A Reshape stores the number of time steps of a window. Where it keeps this
-    # number, let it keep 1. (By its name, as there are a layer Reshape and an operation.)
+    # Two kinds need another shape. A Reshape that leaves axis 1 as it is, asks for the number of
+    # time steps of a window there. Here, this is 1. (There are a layer Reshape and an operation.)
     if type(layer).__name__ == "Reshape":
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
-    answer = layer(*args, **kwargs)
+    # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
     if getattr(layer, "output_mode", None) == "one_hot":
-        # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
+        answer = layer(*args, **kwargs)
         return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
-    return answer
+    # All else is called as it is. If it needs earlier steps, comparisons show it.
+    return layer(*args, **kwargs)
 
 
 def _may_have_steps(x, layer, network):
     """Return whether axis 1 of x, the input of a layer, may be that of time steps.
 
-    If it is, its length is 1 here. (After RepeatVector, axis 1 is that of steps ahead, and longer.)
+    If it is, its length is 1 here, and longer in a window. (After RepeatVector, axis 1 is that of
+    steps ahead. After RepeatVector(1), its length is 1 here and in a window.)
     """
     # (Several inputs, as those of Concatenate, are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
-    # After RepeatVector(1), axis 1 has length 1 in the network, too. Then it is no axis of time
-    # steps, unless windows have one time step.
-    in_network = keras.tree.flatten(layer.input)[0]
-    return in_network.shape[1:2] != (1,) or network.inputs[0].shape[1] == 1
+    if network.inputs[0].shape[1] == 1:
+        return True  # A window has one time step, so both lengths are 1.
+    x_of_window = keras.tree.flatten(layer.input)[0]
+    return x_of_window.shape[1:2] != (1,)
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
@@ -425,43 +428,42 @@ def _call_convolution(states, layer, x):
 
 
 def _compared_cell_of(model, sequences, steps):
-    """Return a network as a cell that has been compared with it, or raise ValueError."""
-    # Keras stores the layers between Input and output, but not the code of a `call` of yours, which
-    # would be left out.
+    """Return a network as a cell that has been compared with it, or fail."""
+    # Keras stores which layers stand between Input and output. If your model has a `call` of its
+    # own, what that does beside them would be left out.
     if _is_yours(type(model).call):
         advice = "give keras.Model(inputs, yours.call(inputs))"
         raise ValueError(f"the network has a call of yours: {advice}")
-    # Leave out what `compile` has added. Else, one who loads a saved reader would need the code of
-    # a loss of yours.
+    # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
+    # reader would need the code of a loss of yours.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
-    with _naming_causes(network, steps, sequences):
-        with _trial("the network cannot read one time step at a time"):
-            one_step = OneStep(network)
-            reader = _network_of(one_step)
-        # A layer may start from another state than zero, and have forgotten it at the end of a
-        # window. Then comparisons would miss it.
-        if any(map(_starts_from_other_states, _recurrent_layers(network))):
-            raise _Failure("a reader would start from zeros")
-        model_answers = _compare_on_windows(network, reader, sequences, steps)
-        _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
-    return one_step
+    with _trial("the network cannot read one time step at a time"):
+        cell = OneStep(network)
+        reader = _network_of(cell)
+    # A layer may start from another state than zero, and have forgotten it at the end of a window.
+    # Comparisons would miss that.
+    if any(map(_starts_from_other_states, _recurrent_layers(network))):
+        raise _Failure("a reader would start from zeros")
+    model_answers = _compare_on_windows(network, reader, sequences, steps)
+    _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
+    return cell
 
 
-def _network_of(one_step, shape=(None, None), stateful=False):
+def _network_of(cell, shape=(None, None), stateful=False):
     """Return a network that runs a cell through sequences.
 
     shape: of its input, batch size and number of time steps.
     """
-    values = one_step.layer.inputs[0]
+    values = cell.layer.inputs[0]
     inputs = keras.Input(batch_shape=(*shape, *values.shape[2:]), dtype=values.dtype)
     x = inputs
     if len(x.shape) == 2:  # RNN takes no single values, such as ids, but vectors.
         x = x[:, :, np.newaxis]
-    options = {"dtype": one_step.dtype_policy, "autocast": False}
-    x = layers.RNN(one_step, return_sequences=True, stateful=stateful, **options)(x)
-    if len(one_step.answer_shape) != 1:  # RNN has returned vectors.
-        of_answers = (-1, *one_step.answer_shape)
-        x = layers.Reshape(of_answers, **options)(x)
+    # As for the cell: Keras must not cast the values.
+    options = {"dtype": cell.dtype_policy, "autocast": False}
+    x = layers.RNN(cell, return_sequences=True, stateful=stateful, **options)(x)
+    if len(cell.answer_shape) != 1:  # RNN has returned vectors.
+        x = layers.Reshape((-1, *cell.answer_shape), **options)(x)
     return keras.Model(inputs, x)
 
 
@@ -469,14 +471,6 @@ def _is_yours(code):
     """Return whether a class or a function is code of yours: not Keras's, not built in."""
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
-
-
-def _set_weights(reader, model):
-    """Give a reader the weights of a model."""
-    reader.set_weights(model.get_weights())
-    for layer in reader._flatten_layers():
-        if isinstance(layer, layers.Normalization):
-            layer.finalize_state()  # It computes what it uses from its weights.
 
 
 # ---- Comparisons
@@ -497,21 +491,19 @@ def _compare_on_windows(model, reader, sequences, steps):
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # The reader has read all windows in one batch. The model reads the first one alone. So if a
-    # layer mixes rows of a batch, answers differ.
-    model_answers = [_answers_from_zeros(model, model, rows) for rows in (X[:1], X[1:])]
+    # The reader has read all windows in one batch. The model reads the first one alone, repeated if
+    # it needs a batch. So if a layer mixes rows of a batch, answers differ.
+    model_answers = [_answers_from_zeros(model, rows) for rows in (X[:1], X[1:])]
     model_answers = np.concatenate(model_answers)
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
-    # If every output varies so little that rounding may hide 1 % of that, equal answers say
-    # nothing. No layer is the cause, so this is not a _Failure.
+    # Where rounding alone may be 1 % of how much an output varies, a wrong answer would pass. If
+    # this is so for all outputs, refuse. No layer is the cause, so this is not a _Failure.
     varies, largest = model_answers.std(axis=0), np.abs(model_answers).max(axis=0)
     if (SAME * varies <= ROUNDING * largest).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
-    _fail_if_different(
-        reader_answers, model_answers, typical=model_answers, failure=failure
-    )
+    _fail_if_different(failure, reader_answers, model_answers, model_answers)
     return model_answers
 
 
@@ -529,24 +521,22 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         return layer(*args, **kwargs)
 
     call = partial(_run, network, call_layer)
-    # Twice as long, so that what is left out at the start makes a difference.
+    # Twice as long: a layer that looks at the last `steps` values only, misses half of it.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
     X = _some_windows(sequences, length, MOST_LONGER)
     try:
-        with _trial("windows of one time step show nothing, and longer ones fail"):
-            network_answers = _answers_from_zeros(network, call, X)
+        with _trial("longer windows fail, and windows of one time step show nothing"):
+            network_answers = _answers_from_zeros(network, X, call)
     except _Failure:
-        # A layer refuses this length, or mixes rows and time steps, so nothing can be compared.
+        # A layer refuses this length, or mixes rows and time steps.
         if steps == 1:
             raise
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
-    _fail_if_different(
-        reader_answers, network_answers, typical=model_answers, failure=failure
-    )
+    _fail_if_different(failure, reader_answers, network_answers, model_answers)
 
 
 def _some_windows(sequences, length, most):
@@ -569,6 +559,14 @@ def _to_compare(reader_answers, network_answers):
     return reader_answers.reshape(shape), network_answers.reshape(shape)
 
 
+def _set_weights(reader, model):
+    """Give a reader the weights of a model."""
+    reader.set_weights(model.get_weights())
+    for layer in reader._flatten_layers():
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()  # It computes other values from its weights, and uses those.
+
+
 def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
     """Fail if an answer of a reader changes when more values follow. Each sequence is tried.
 
@@ -581,9 +579,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
-            _fail_if_different(
-                first, whole[:, :seen], typical=model_answers, failure=failure
-            )
+            _fail_if_different(failure, first, whole[:, :seen], model_answers)
 
 
 def _answers(network, X):
@@ -604,12 +600,12 @@ def _answers(network, X):
     return answers
 
 
-def _answers_from_zeros(network, call, X):
-    """Return answers to windows, each from a zero state. States are left as they are.
+def _answers_from_zeros(network, X, call=None):
+    """Return a network's answers to windows, each from a zero state. States are left as they are.
 
-    network: has the states, and perhaps a batch size.
-    call: function of a batch of windows, which returns answers. It may be the network.
+    call: function of a batch of windows that runs the network, if not the network itself.
     """
+    call = call or network
     batch_size = network.inputs[0].shape[0] or len(X)
     zeros = [(state, keras.ops.zeros_like(state)) for state in _states_of(network)]
     answers = []
@@ -640,13 +636,13 @@ def _states_of(network):
     )
 
 
-def _fail_if_different(answers, expected, typical, failure):
+def _fail_if_different(failure, answers, expected, typical):
     """Fail if an output differs by more than 1 % of how much it varies.
 
     It may differ by rounding, too, if this is more.
 
-    typical: answers that show how much each output varies, (answers, outputs).
     failure: what the message says.
+    typical: answers that show how much each output varies, (answers, outputs).
     """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
@@ -666,8 +662,8 @@ def _fail_if_different(answers, expected, typical, failure):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# Causes are looked for only after a _Failure, for the words of its message. No cause makes a
-# network fail: such a layer may be harmless where it stands.
+# Causes are looked for only after a _Failure, for the words of its message. No network is refused
+# because it has such a layer: that may be harmless where it stands.
 
 
 def _why_not(node, network, steps, sequences):
@@ -816,19 +812,20 @@ def _has_first_state(args, kwargs):
 def _words_of(error):
     """Return the line of an error of Keras or TensorFlow that says what was wrong."""
     words = str(error)
-    # Keras puts it in bold, between the layer's name and its arguments.
+    # Keras puts what was wrong in bold, between the layer's name and its arguments.
     if "\033[1m" in words:
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
-    # Of several lines, it is the last one, but for TensorFlow's "[[{{node while/Gather}}]]".
-    lines = [line.strip() for line in words.splitlines() if "[[{{node" not in line]
-    lines = [line for line in lines if line]
-    return f"error: {lines[-1][:200] if lines else type(error).__name__}"
+    # Of several lines, take the last one, but not TensorFlow's "[[{{node while/Gather}}]]".
+    lines = [
+        line for line in words.splitlines() if line.strip() and "[[{{node" not in line
+    ]
+    return f"error: {lines[-1].strip()[:200] if lines else type(error).__name__}"
 
 
 # ---- Errors of answers
 
 
-class Measure(NamedTuple):
+class _Measure(NamedTuple):
     """How errors are measured."""
 
     error: Callable  # (right, answers): an error per time step
@@ -836,23 +833,23 @@ class Measure(NamedTuple):
 
 
 def _measure(model, error):
-    """Return the Measure that is asked for by `error`, or that of the model's loss."""
+    """Return the _Measure that is asked for by `error`, or that of the model's loss."""
     # A function takes arrays. (A Loss of Keras can be called, too, but takes tensors.)
     if callable(error) and not isinstance(error, keras.losses.Loss):
-        return Measure(error, _takes_ids(error))
+        return _Measure(error, _takes_ids(error))
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list. (None stays None.)
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     if not isinstance(loss, keras.losses.Loss):  # a function
-        return Measure(partial(_error_of_tensors, loss), _takes_ids(loss))
+        return _Measure(partial(_error_of_tensors, loss), _takes_ids(loss))
     if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
     error = partial(_error_of_tensors, loss.call)
-    # Whether it takes ids, its function `fn` tells, by its name. (A Loss of yours may have none.)
-    return Measure(error, _takes_ids(getattr(loss, "fn", loss)))
+    # The name of its function `fn` tells whether it takes ids. (A Loss of yours may have no `fn`.)
+    return _Measure(error, _takes_ids(getattr(loss, "fn", loss)))
 
 
 def _error_of_tensors(error, right, answers):
@@ -871,7 +868,7 @@ def _errors_of(reader, values, right, naive, steps, measure):
     # Let the reader answer to windows, too: it takes any batch size, and has been compared with the
     # model.
     windows = _windows(values, steps)
-    n_batches = len(windows) // MOST_WINDOWS + 1
+    n_batches = len(windows) // MOST_AT_ONCE + 1
     batches = np.array_split(windows, n_batches)
     on_windows = [_answers(reader, X)[:, -1] for X in batches]
     reading_on = _answers(reader, values[np.newaxis])[0]
@@ -890,18 +887,18 @@ def _errors_of(reader, values, right, naive, steps, measure):
 def _errors(measure, right, answers, name):
     """Return the error at each time step; NaN before the first answer.
 
-    measure: a Measure. name: of the answers, for messages.
+    measure: a _Measure. name: of the answers, for messages.
     """
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
     if len(answers) == 0:  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # Shapes must be equal, or those of class ids, (n,) or (n, 1), and answers, (n, outputs). (A
-    # loss that takes no ids would compare an id with each output, and say nothing.)
+    # Shapes must be equal, unless `right` are class ids: then there are several outputs for one id.
+    # (A loss that takes no ids would compare the id with each output, and say nothing.)
     n = len(right)
-    has_ids = right.shape in [(n,), (n, 1)] and len(answers) == n and answers.size > n
-    if right.shape != answers.shape and not (measure.takes_ids and has_ids):
+    are_ids = right.shape in [(n,), (n, 1)] and len(answers) == n and answers.size > n
+    if right.shape != answers.shape and not (are_ids and measure.takes_ids):
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(measure.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:

@@ -816,10 +816,9 @@ def _words_of(error):
     if "\033[1m" in words:
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
     # Of several lines, take the last one, but not TensorFlow's "[[{{node while/Gather}}]]".
-    lines = [
-        line for line in words.splitlines() if line.strip() and "[[{{node" not in line
-    ]
-    return f"error: {lines[-1].strip()[:200] if lines else type(error).__name__}"
+    lines = [line.strip() for line in words.splitlines() if "[[{{node" not in line]
+    lines = [line for line in lines if line] or [type(error).__name__]
+    return f"error: {lines[-1][:200]}"
 
 
 # ---- Errors of answers

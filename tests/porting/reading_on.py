@@ -13,6 +13,7 @@ causes of failures; errors of answers.
 """
 
 import contextlib
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -87,8 +88,8 @@ def check(
     _check_naive(naive)
     measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
-    # In here, what layers may cause raises a _Failure, and _naming_causes makes a ValueError of it,
-    # which names them. (With a reader by hand, those of the reader. The model's need not read on.)
+    # If a layer may be the cause of what goes wrong, a _Failure is raised. _naming_causes makes a
+    # ValueError of it, which names suspect layers: of the reader, if given, else of the model.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _trial("the reader cannot take the weights of the network"):
@@ -209,8 +210,7 @@ def _steps(model, steps):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None: take zeros, as only their
-        shapes are asked for.
+    earlier: states after the time step before. None, before the first time step: zeros.
     new: states after this time step. Each layer that is called appends its own.
     """
 
@@ -221,8 +221,7 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: as many as the layer has states, of their shapes, for a batch of one. They are
-            returned if only shapes are asked for.
+        zeros: its states before the first time step, of their shapes, for a batch of one.
         """
         if self.earlier is None:
             return zeros
@@ -239,15 +238,12 @@ class OneStep(layers.Wrapper):
         options.setdefault("dtype", floats)  # A saved cell brings its own.
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of outputs and states. compute_output_spec finds them: it runs
-        # `call` on the shape of a time step of one sample, and returns the shapes of its results.
+        # RNN asks for the sizes of answers and states. compute_output_spec finds them: it runs
+        # `call`, which sets answer_shape, on the shape of a time step of one sample.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        # RNN takes vectors only, so `call` makes vectors of answers, and stores the shape that an
-        # answer had in answer_shape.
-        self.answer_shape = None
-        vectors, states = self.compute_output_spec(step)
-        self.output_size = vectors.shape[1]
+        _, states = self.compute_output_spec(step)
+        self.output_size = math.prod(self.answer_shape)
         self.state_size = [state.shape[1:] for state in states]
 
     def get_initial_state(self, batch_size=None):
@@ -258,13 +254,13 @@ class OneStep(layers.Wrapper):
     def call(self, step, earlier=None, training=None):
         """Return the answer to a time step, as vectors, and the new states.
 
-        step: values of a time step, (batch, ...).
-        earlier: states after the time step before, or None if __init__ looks for their shapes.
+        step: values, (batch, ...). If they are single values, such as ids, (batch, 1): RNN takes
+            vectors only, so _network_of makes some of them.
+        earlier: states after the time step before. None: zeros, for a batch of one.
         """
         states = _States(earlier)
+        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
         batch_size = keras.ops.shape(step)[0]
-        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Single values, such as
-        # ids, stay (batch, 1): _network_of has added this axis.
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         # Run the network, but let _call_layer call its layers: it keeps their states.
         call_layer = partial(_call_layer, states, self.layer)
@@ -273,12 +269,10 @@ class OneStep(layers.Wrapper):
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # No layer keeps a state, but RNN needs one. So there is a zero, (batch, 1), which each
-            # time step hands on to the next one.
+            # No layer keeps a state, but RNN needs one: hand on a zero, unchanged.
             states.new = states.take_earlier([keras.ops.zeros((1, 1))])
-        if earlier is None:  # called by __init__
-            self.answer_shape = answer.shape[1:]
-        vectors = keras.ops.reshape(answer, (batch_size, -1))
+        self.answer_shape = tuple(answer.shape[1:])
+        vectors = keras.ops.reshape(answer, (batch_size, math.prod(self.answer_shape)))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
         return vectors, new
 
@@ -293,8 +287,8 @@ def _answers_each_step(network, answer):
         return False
     if len(answer.shape) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
-    # If so, one time step gives one answer, and a window of n steps gives n, or any number (None).
-    # (A forecast of the next 24 values gives 24 to one time step, and 24 to a window.)
+    # A network that answers each step gives one answer to one step, and n to a window of n steps.
+    # (Its shape says n, or None for any length. A forecast of 24 values gives 24 to both.)
     step_gives_one = answer.shape[1] == 1
     window_gives_n = answers_shape[1] in (n_steps, None)
     return step_gives_one and window_gives_n
@@ -347,8 +341,8 @@ def _call_layer(states, network, layer, *args, **kwargs):
     is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
     if is_causal and not own_call:
         return _call_convolution(states, layer, x)
-    # Two kinds need another shape. A Reshape that leaves axis 1 as it is, asks for the number of
-    # time steps of a window there. Here, this is 1. (There are a layer Reshape and an operation.)
+    # A Reshape, (batch, 24, 2) to (batch, 24, 1, 2) say, keeps the axis of 24 time steps, but would
+    # fail on one step: make (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
     if type(layer).__name__ == "Reshape":
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
@@ -364,14 +358,15 @@ def _call_layer(states, network, layer, *args, **kwargs):
 def _may_have_steps(x, layer, network):
     """Return whether axis 1 of x, the input of a layer, may be that of time steps.
 
-    If it is, its length is 1 here, and longer in a window. (After RepeatVector, axis 1 is that of
-    steps ahead. After RepeatVector(1), its length is 1 here and in a window.)
+    Else the layer has nothing to do with time steps here: it works on last answers, for example,
+    or on steps ahead, after RepeatVector.
     """
     # (Several inputs, as those of Concatenate, are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
     if network.inputs[0].shape[1] == 1:
-        return True  # A window has one time step, so both lengths are 1.
+        return True  # Windows have one time step, too, so it cannot be told.
+    # Time steps are several in a window. What is 1 there, too, is RepeatVector(1), for example.
     x_of_window = keras.tree.flatten(layer.input)[0]
     return x_of_window.shape[1:2] != (1,)
 
@@ -496,8 +491,9 @@ def _compare_on_windows(model, reader, sequences, steps):
     model_answers = [_answers_from_zeros(model, rows) for rows in (X[:1], X[1:])]
     model_answers = np.concatenate(model_answers)
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
-    # Where rounding alone may be 1 % of how much an output varies, a wrong answer would pass. If
-    # this is so for all outputs, refuse. No layer is the cause, so this is not a _Failure.
+    # Answers may differ by rounding, or by 1 % of how much they vary, whichever is more. If this is
+    # rounding for all outputs, even wrong answers may be called the same, so refuse. (No layer is
+    # the cause, so this is not a _Failure.)
     varies, largest = model_answers.std(axis=0), np.abs(model_answers).max(axis=0)
     if (SAME * varies <= ROUNDING * largest).all():
         scale = "scale values to about -1 to 1, in training, too"
@@ -521,16 +517,18 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         return layer(*args, **kwargs)
 
     call = partial(_run, network, call_layer)
-    # Twice as long: a layer that looks at the last `steps` values only, misses half of it.
+    # Take windows that are twice as long. Of these, a layer that only looks at the last `steps`
+    # values misses half.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
     X = _some_windows(sequences, length, MOST_LONGER)
+    # A layer may refuse this length, for example a Flatten and Dense. Then nothing is compared. But
+    # windows of one time step have shown nothing of how layers read on.
     try:
-        with _trial("longer windows fail, and windows of one time step show nothing"):
+        with _trial("windows of one time step do not show whether it reads on"):
             network_answers = _answers_from_zeros(network, X, call)
     except _Failure:
-        # A layer refuses this length, or mixes rows and time steps.
         if steps == 1:
             raise
         return
@@ -662,8 +660,8 @@ def _fail_if_different(failure, answers, expected, typical):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# Causes are looked for only after a _Failure, for the words of its message. No network is refused
-# because it has such a layer: that may be harmless where it stands.
+# Causes are looked for only after a _Failure, for the words of its message. A network with such a
+# layer may well read on: the layer may be harmless where it stands.
 
 
 def _why_not(node, network, steps, sequences):
@@ -847,7 +845,7 @@ def _measure(model, error):
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
     error = partial(_error_of_tensors, loss.call)
-    # The name of its function `fn` tells whether it takes ids. (A Loss of yours may have no `fn`.)
+    # Its function `fn` tells whether it takes ids. A Loss of yours may have none: ask it itself.
     return _Measure(error, _takes_ids(getattr(loss, "fn", loss)))
 
 
@@ -896,8 +894,10 @@ def _errors(measure, right, answers, name):
     # Shapes must be equal, unless `right` are class ids: then there are several outputs for one id.
     # (A loss that takes no ids would compare the id with each output, and say nothing.)
     n = len(right)
-    are_ids = right.shape in [(n,), (n, 1)] and len(answers) == n and answers.size > n
-    if right.shape != answers.shape and not (are_ids and measure.takes_ids):
+    one_each = right.shape in [(n,), (n, 1)]
+    several_each = len(answers) == n and answers.size > n
+    are_ids = measure.takes_ids and one_each and several_each
+    if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
     errors = np.asarray(measure.error(right, answers))
     if errors.shape[:1] != right.shape[:1]:
@@ -910,9 +910,10 @@ def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
     early, late = [], []
     for errors in tables:
-        middle = (len(errors) + steps) // 2  # of what follows the first window
+        after_window = errors.iloc[steps:]
+        second_half = after_window.iloc[len(after_window) // 2 :]
         early.append(errors.iloc[:5].mean(skipna=False))
-        late.append(errors.iloc[middle:].mean(skipna=False))
+        late.append(second_half.mean(skipna=False))
     rows = {"after 1 to 5": pd.DataFrame(early), "late": pd.DataFrame(late)}
     means = pd.DataFrame({row: rows[row].mean(skipna=False) for row in rows}).T
     spread = [rows[row]["reading on"].sem(skipna=False) for row in rows]

@@ -432,16 +432,6 @@ REFUSED = {
         ),
         "one time step .*'bidirectional.* both directions.*error: Input",
     ),
-    "texts": (
-        functional(
-            lambda x: SimpleRNN(2)(
-                layers.Embedding(3, 2)(layers.TextVectorization(vocabulary=["a"])(x))
-            ),
-            (1,),
-            "string",
-        ),
-        "cannot read one time step",
-    ),
     "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),

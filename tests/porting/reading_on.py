@@ -13,7 +13,6 @@ causes of failures; errors of answers.
 """
 
 import contextlib
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -242,8 +241,8 @@ class OneStep(layers.Wrapper):
         # `call`, which sets answer_shape, on the shape of a time step of one sample.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        _, states = self.compute_output_spec(step)
-        self.output_size = math.prod(self.answer_shape)
+        vectors, states = self.compute_output_spec(step)
+        self.output_size = vectors.shape[1]
         self.state_size = [state.shape[1:] for state in states]
 
     def get_initial_state(self, batch_size=None):
@@ -271,8 +270,8 @@ class OneStep(layers.Wrapper):
         if not states.new:
             # No layer keeps a state, but RNN needs one: hand on a zero, unchanged.
             states.new = states.take_earlier([keras.ops.zeros((1, 1))])
-        self.answer_shape = tuple(answer.shape[1:])
-        vectors = keras.ops.reshape(answer, (batch_size, math.prod(self.answer_shape)))
+        self.answer_shape = answer.shape[1:]
+        vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
         return vectors, new
 

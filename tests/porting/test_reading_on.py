@@ -175,6 +175,11 @@ AHEAD = (
 FAINT, GROWS = keras.initializers.Constant(1e-5), keras.initializers.Constant(9)
 
 
+def texts(x):
+    words = layers.TextVectorization(vocabulary=["a"])(x)
+    return SimpleRNN(2)(layers.Embedding(3, 2)(words))
+
+
 class NoConfig(layers.Layer):
     def __init__(self, function):
         super().__init__()
@@ -432,6 +437,7 @@ REFUSED = {
         ),
         "one time step .*'bidirectional.* both directions.*error: Input",
     ),
+    "texts": (functional(texts, (1,), "string"), "cannot read one time step"),
     "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),

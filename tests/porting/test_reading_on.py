@@ -20,7 +20,7 @@ STEPS, RNG = 3, np.random.default_rng(5)
 VALUES = RNG.normal(size=(9, 1))
 IDS = 10**9 + RNG.integers(1, 9, 9)
 MASKED = VALUES.copy()
-MASKED[[0, 3, 5, 6]] = -9
+MASKED[[0, 2, 3, 6]] = -9
 MANY = {"return_sequences": True}
 
 pytestmark = pytest.mark.usefixtures("seed", "eager")

@@ -340,8 +340,8 @@ def _call_layer(states, network, layer, *args, **kwargs):
     is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
     if is_causal and not own_call:
         return _call_convolution(states, layer, x)
-    # A Reshape, (batch, 24, 2) to (batch, 24, 1, 2) say, keeps the axis of 24 time steps, but would
-    # fail on one step: make (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
+    # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
+    # of them. Ask for one, (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
     if type(layer).__name__ == "Reshape":
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
@@ -490,11 +490,9 @@ def _compare_on_windows(model, reader, sequences, steps):
     model_answers = [_answers_from_zeros(model, rows) for rows in (X[:1], X[1:])]
     model_answers = np.concatenate(model_answers)
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
-    # Answers may differ by rounding, or by 1 % of how much they vary, whichever is more. If this is
-    # rounding for all outputs, even wrong answers may be called the same, so refuse. (No layer is
-    # the cause, so this is not a _Failure.)
-    varies, largest = model_answers.std(axis=0), np.abs(model_answers).max(axis=0)
-    if (SAME * varies <= ROUNDING * largest).all():
+    if _all_hardly_vary(
+        model_answers
+    ):  # No layer is the cause of that: this is no _Failure.
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
@@ -655,6 +653,15 @@ def _fail_if_different(failure, answers, expected, typical):
     worst = (differs / allowed).argmax()
     numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
     raise _Failure(f"{failure}, output {worst} {numbers}")
+
+
+def _all_hardly_vary(answers):
+    """Return whether every output varies so little that rounding may be 1 % of that.
+
+    Then _fail_if_different may take wrong answers for right ones.
+    """
+    varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
+    return (SAME * varies <= ROUNDING * largest).all()
 
 
 # ---- Causes: what the message says when a trial has failed

@@ -800,10 +800,8 @@ def _takes_numbered_steps(key):
     """Return whether a key takes time steps by their numbers, not all or the last one."""
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
-    step = key[1]
-    # As in x[:, -1], x[:, -1:] and x[:, :].
-    can_be_read_on = [-1, slice(-1, None), slice(None)]
-    return isinstance(step, (int, slice)) and step not in can_be_read_on
+    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be, as in x - x[:, -1:].
+    return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
 
 
 def _has_first_state(args, kwargs):

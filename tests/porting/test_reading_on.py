@@ -408,6 +408,7 @@ REFUSED = {
     "hardly varies": (chain(SimpleRNN(2), ALMOST_300), "scale"),
     "subclassed": (keras.Model(), "keras.Input"),
     "own call": (OwnCall([keras.Input((STEPS, 1)), SimpleRNN(2)]), "call of yours"),
+    "from the last value": (after(lambda x: x - x[:, -1:]), "'get_item.* by their"),
     "rows": (after(lambda x: x - ops.mean(x, axis=0)), "on windows, a reader"),
     "every second step": (
         functional(

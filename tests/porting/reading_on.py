@@ -40,6 +40,8 @@ MOST_BATCHES = 100
 MOST_LONGER = 32
 # To save memory, at most so many windows are read at once, where all windows are read.
 MOST_AT_ONCE = 1000
+# For one who gives a network with a `call` of his own.
+ADVICE = "give keras.Model(inputs, yours.call(inputs))"
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -184,7 +186,8 @@ def _steps(model, steps):
     """Return how many time steps a window of a model has."""
     inputs = getattr(model, "inputs", None) or []  # None if it has no keras.Input
     if len(inputs) != 1 or len(model.outputs) != 1 or len(inputs[0].shape) < 2:
-        raise ValueError("one keras.Input, of time steps, and one output are needed")
+        needed = "one keras.Input, of time steps, and one output are needed"
+        raise ValueError(f"{needed} (of a subclassed network: {ADVICE})")
     fixed = inputs[0].shape[1]
     if steps is None:
         steps = fixed
@@ -209,7 +212,8 @@ def _steps(model, steps):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None, before the first time step: zeros.
+    earlier: states after the time step before. None: only shapes are asked for, by
+        OneStep.__init__.
     new: states after this time step. Each layer that is called appends its own.
     """
 
@@ -217,14 +221,15 @@ class _States:
         self.earlier = None if earlier is None else iter(earlier)
         self.new = []
 
-    def take_earlier(self, zeros):
+    def take_earlier(self, like):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: its states before the first time step, of their shapes, for a batch of one.
+        like: tensors of the shapes of these states, for a batch of one. They are returned if only
+            shapes are asked for.
         """
         if self.earlier is None:
-            return zeros
-        return [next(self.earlier) for _ in zeros]
+            return like
+        return [next(self.earlier) for _ in like]
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -253,9 +258,9 @@ class OneStep(layers.Wrapper):
     def call(self, step, earlier=None, training=None):
         """Return the answer to a time step, as vectors, and the new states.
 
-        step: values, (batch, ...). If they are single values, such as ids, (batch, 1): RNN takes
-            vectors only, so _network_of makes some of them.
-        earlier: states after the time step before. None: zeros, for a batch of one.
+        step: values, (batch, ...). Single values, such as ids, have come as (batch, 1), as RNN
+            takes vectors only. (_network_of has added this axis.)
+        earlier: states after the time step before. None: only shapes are asked for.
         """
         states = _States(earlier)
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
@@ -268,7 +273,7 @@ class OneStep(layers.Wrapper):
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # No layer keeps a state, but RNN needs one: hand on a zero, unchanged.
+            # No layer keeps a state, but RNN needs one: hand on the earlier one, a zero.
             states.new = states.take_earlier([keras.ops.zeros((1, 1))])
         self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
@@ -276,21 +281,18 @@ class OneStep(layers.Wrapper):
         return vectors, new
 
 
-def _answers_each_step(network, answer):
-    """Return whether a network answers each time step of a window, not only the last one.
-
-    answer: its answer to a single time step.
-    """
-    n_steps, answers_shape = network.inputs[0].shape[1], network.outputs[0].shape
-    if len(answer.shape) < 2:
+def _answers_each_step(network, answer_to_step):
+    """Return whether a network answers each time step of a window, not only the last one."""
+    # If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
+    # of the next 24 values gives 24 to both.)
+    n_steps = network.inputs[0].shape[1]
+    of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
+    of_step = answer_to_step.shape
+    if len(of_step) < 2:
         return False
-    if len(answer.shape) == 2 and n_steps == 1:
+    if len(of_step) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
-    # A network that answers each step gives one answer to one step, and n to a window of n steps.
-    # (Its shape says n, or None for any length. A forecast of 24 values gives 24 to both.)
-    step_gives_one = answer.shape[1] == 1
-    window_gives_n = answers_shape[1] in (n_steps, None)
-    return step_gives_one and window_gives_n
+    return of_step[1] == 1 and of_window[1] in (n_steps, None)
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
@@ -299,8 +301,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     call_layer: function of a layer and its arguments, which calls it.
     mask: of the inputs, as Keras gives it to a network in a network. None: take the tensors' own.
     """
-    # A Sequential has its graph inside.
-    graph = getattr(network, "_functional", network)
+    graph = _graph_of(network)
     if mask is None:
         mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
     # _standardize_inputs may return new tensors, without masks. So set the masks again.
@@ -315,7 +316,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
             kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (Its arguments are inputs, training and mask.)
+            # (It is called with inputs, training and mask, as _run is after its first two.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -323,6 +324,11 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     return graph._run_through_graph(
         inputs, operation_fn=lambda layer: partial(enter_or_call, layer)
     )
+
+
+def _graph_of(network):
+    """Return the part of a network that has its graph. A Sequential has it inside."""
+    return getattr(network, "_functional", network)
 
 
 def _call_layer(states, network, layer, *args, **kwargs):
@@ -365,7 +371,8 @@ def _may_have_steps(x, layer, network):
         return False
     if network.inputs[0].shape[1] == 1:
         return True  # Windows have one time step, too, so it cannot be told.
-    # Time steps are several in a window. What is 1 there, too, is RepeatVector(1), for example.
+    # In a window, this axis has several time steps. If its length is 1 there, too, it is another
+    # one, such as that of RepeatVector(1).
     x_of_window = keras.tree.flatten(layer.input)[0]
     return x_of_window.shape[1:2] != (1,)
 
@@ -426,8 +433,7 @@ def _compared_cell_of(model, sequences, steps):
     # Keras stores which layers stand between Input and output. If your model has a `call` of its
     # own, what that does beside them would be left out.
     if _is_yours(type(model).call):
-        advice = "give keras.Model(inputs, yours.call(inputs))"
-        raise ValueError(f"the network has a call of yours: {advice}")
+        raise ValueError(f"the network has a call of yours: {ADVICE}")
     # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
     # reader would need the code of a loss of yours.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
@@ -496,7 +502,7 @@ def _compare_on_windows(model, reader, sequences, steps):
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
-    _fail_if_different(failure, reader_answers, model_answers, model_answers)
+    _fail_if_different(failure, reader_answers, model_answers, typical=model_answers)
     return model_answers
 
 
@@ -514,24 +520,24 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         return layer(*args, **kwargs)
 
     call = partial(_run, network, call_layer)
-    # Take windows that are twice as long. Of these, a layer that only looks at the last `steps`
-    # values misses half.
+    # Twice as long, so that answers differ clearly if a layer leaves out all but the last `steps`.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
     X = _some_windows(sequences, length, MOST_LONGER)
-    # A layer may refuse this length, for example a Flatten and Dense. Then nothing is compared. But
-    # windows of one time step have shown nothing of how layers read on.
     try:
-        with _trial("windows of one time step do not show whether it reads on"):
-            network_answers = _answers_from_zeros(network, X, call)
-    except _Failure:
+        network_answers = _answers_from_zeros(network, X, call)
+    except Exception as error:
+        # A layer refuses this length, as Dense does after Flatten. Nothing can be compared.
         if steps == 1:
-            raise
+            failure = (
+                "windows of one time step do not show whether the network reads on"
+            )
+            raise _Failure(failure) from error
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
-    _fail_if_different(failure, reader_answers, network_answers, model_answers)
+    _fail_if_different(failure, reader_answers, network_answers, typical=model_answers)
 
 
 def _some_windows(sequences, length, most):
@@ -574,7 +580,8 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
-            _fail_if_different(failure, first, whole[:, :seen], model_answers)
+            expected = whole[:, :seen]
+            _fail_if_different(failure, first, expected, typical=model_answers)
 
 
 def _answers(network, X):
@@ -632,9 +639,9 @@ def _states_of(network):
 
 
 def _fail_if_different(failure, answers, expected, typical):
-    """Fail if an output differs by more than 1 % of how much it varies.
+    """Fail if an output differs by more than is allowed.
 
-    It may differ by rounding, too, if this is more.
+    Allowed is 1 % of how much the output varies, or what rounding may do: the larger of both.
 
     failure: what the message says.
     typical: answers that show how much each output varies, (answers, outputs).
@@ -656,9 +663,9 @@ def _fail_if_different(failure, answers, expected, typical):
 
 
 def _all_hardly_vary(answers):
-    """Return whether every output varies so little that rounding may be 1 % of that.
+    """Return whether every output varies so little that more is allowed for rounding.
 
-    Then _fail_if_different may take wrong answers for right ones.
+    Then wrong answers, too, may differ by less than is allowed.
     """
     varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
     return (SAME * varies <= ROUNDING * largest).all()
@@ -671,9 +678,9 @@ def _all_hardly_vary(answers):
 
 
 def _why_not(node, network, steps, sequences):
-    """Return why a layer may not read on, or None. This is the place for a new cause.
+    """Return why a layer may not read on, or None: of each layer, the first cause that fits.
 
-    Of each layer, the first cause that fits is given.
+    Two comments below begin with "Add": the places for new causes.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
     network: that was given. The layer may be part of a network in it.
@@ -698,8 +705,8 @@ def _why_not(node, network, steps, sequences):
     # Add a cause of a layer of your own above this line: the next one takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # Below: layers with an input that has an axis of time steps. Look at all inputs: of attention,
-    # only the second one may have it.
+    # Below: layers with an input of (batch, steps, ...). Look at all inputs: attention may have it
+    # as the second one.
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
@@ -780,8 +787,7 @@ def _nodes(network):
     nodes = []
     if not getattr(network, "inputs", None):  # a reader by hand, without a keras.Input
         return nodes
-    # A Sequential has no graph itself. A new Model has one.
-    graph = keras.Model(network.inputs, network.outputs)
+    graph = _graph_of(network)
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             nodes.append(node)

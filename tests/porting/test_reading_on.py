@@ -414,7 +414,7 @@ REFUSED = {
         functional(
             lambda x: layers.Lambda(lambda x: x[:, ::2])(SimpleRNN(2, **MANY)(x))[:, -1]
         ),
-        "on longer windows, .* 'lambda.* code of yours",
+        "^(?!.*get_item).*longer windows.* 'lambda.* code of yours",
     ),
     "answers of each step": (
         chain(SimpleRNN(2, **MANY), layers.Conv1D(2, 2, padding="same")),

@@ -40,7 +40,7 @@ MOST_BATCHES = 100
 MOST_LONGER = 32
 # To save memory, at most so many windows are read at once, where all windows are read.
 MOST_AT_ONCE = 1000
-# For one who gives a network with a `call` of his own.
+# What to do with a network whose `call` is code of yours.
 ADVICE = "give keras.Model(inputs, yours.call(inputs))"
 
 
@@ -496,9 +496,8 @@ def _compare_on_windows(model, reader, sequences, steps):
     model_answers = [_answers_from_zeros(model, rows) for rows in (X[:1], X[1:])]
     model_answers = np.concatenate(model_answers)
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
-    if _all_hardly_vary(
-        model_answers
-    ):  # No layer is the cause of that: this is no _Failure.
+    # No layer is the cause of this, so it is not a _Failure.
+    if _all_hardly_vary(model_answers):
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"

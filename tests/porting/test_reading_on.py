@@ -509,9 +509,11 @@ def test_a_reader_by_hand_gets_the_weights_and_is_compared():
     wrong = [chain(scale, GRU(2, **kind, **MANY), steps=None) for kind in options]
     wrong.append(keras.Sequential([GRU(2)]))  # It has no weights yet.
     late = layers.Lambda(lambda x: x * ops.cast(ops.shape(x)[1] < len(VALUES), x.dtype))
-    wrong.append(chain(scale, GRU(2, **MANY), late, steps=None))
+    narrow = layers.Lambda(lambda x: x[..., :1])
+    for last in late, narrow:
+        wrong.append(chain(scale, GRU(2, **MANY), last, steps=None))
     reasons = "cannot take", "answers otherwise", "'gru.* backwards", "cannot take"
-    reasons += ("later values follow.* 'lambda",)
+    reasons += "later values follow.* 'lambda", r"\(13, 1\), not \(13, 2\)"
     for reader, reason in zip(wrong, reasons):
         with pytest.raises(ValueError, match=f"^.* reader .*{reason}.*$"):
             check(model, pairs, {}, reader=reader)

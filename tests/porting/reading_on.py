@@ -258,12 +258,12 @@ class OneStep(layers.Wrapper):
     def call(self, step, earlier=None, training=None):
         """Return the answer to a time step, as vectors, and the new states.
 
-        step: values, (batch, ...). Single values, such as ids, have come as (batch, 1), as RNN
-            takes vectors only. (_network_of has added this axis.)
+        step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
+            as (batch, 1).
         earlier: states after the time step before. None: only shapes are asked for.
         """
         states = _States(earlier)
-        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
+        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...), and ids (batch, 1).
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         # Run the network, but let _call_layer call its layers: it keeps their states.
@@ -283,8 +283,6 @@ class OneStep(layers.Wrapper):
 
 def _answers_each_step(network, answer_to_step):
     """Return whether a network answers each time step of a window, not only the last one."""
-    # If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
-    # of the next 24 values gives 24 to both.)
     n_steps = network.inputs[0].shape[1]
     of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
     of_step = answer_to_step.shape
@@ -292,6 +290,8 @@ def _answers_each_step(network, answer_to_step):
         return False
     if len(of_step) == 2 and n_steps == 1:
         return False  # (batch, 1) may be one time step or one output: it is taken as one output.
+    # If so, there is one answer to one time step, and there are n answers to a window of n steps.
+    # (If not, for example in a forecast of the next 24 values, there are 24 to both.)
     return of_step[1] == 1 and of_window[1] in (n_steps, None)
 
 
@@ -316,7 +316,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
             kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (It is called with inputs, training and mask, as _run is after its first two.)
+            # (Like _run, it takes inputs, training and mask.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -335,7 +335,7 @@ def _call_layer(states, network, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    if not _may_have_steps(x, layer, network):
+    if not _gets_one_time_step(x, layer, network):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer, if their code is Keras's. (In a recurrent layer,
     # `inner_loop` is the loop over time steps.)
@@ -360,19 +360,18 @@ def _call_layer(states, network, layer, *args, **kwargs):
     return layer(*args, **kwargs)
 
 
-def _may_have_steps(x, layer, network):
-    """Return whether axis 1 of x, the input of a layer, may be that of time steps.
+def _gets_one_time_step(x, layer, network):
+    """Return whether x, the input of a layer, is (batch, 1, ...), and this 1 is the time step.
 
-    Else the layer has nothing to do with time steps here: it works on last answers, for example,
-    or on steps ahead, after RepeatVector.
+    Else the layer gets several inputs, or works on last answers, or on steps ahead.
     """
-    # (Several inputs, as those of Concatenate, are a list, which has no shape.)
+    # (Several inputs are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
     if network.inputs[0].shape[1] == 1:
-        return True  # Windows have one time step, too, so it cannot be told.
-    # In a window, this axis has several time steps. If its length is 1 there, too, it is another
-    # one, such as that of RepeatVector(1).
+        return True  # A window has one time step, too, so it cannot be told.
+    # There are several time steps in a window. So if this axis has length 1 there, too, it is
+    # another one, such as that of RepeatVector(1).
     x_of_window = keras.tree.flatten(layer.input)[0]
     return x_of_window.shape[1:2] != (1,)
 
@@ -462,13 +461,14 @@ def _network_of(cell, shape=(None, None), stateful=False):
     # As for the cell: Keras must not cast the values.
     options = {"dtype": cell.dtype_policy, "autocast": False}
     x = layers.RNN(cell, return_sequences=True, stateful=stateful, **options)(x)
-    if len(cell.answer_shape) != 1:  # RNN has returned vectors.
+    if len(cell.answer_shape) != 1:  # RNN has returned vectors: make answers again.
         x = layers.Reshape((-1, *cell.answer_shape), **options)(x)
     return keras.Model(inputs, x)
 
 
 def _is_yours(code):
-    """Return whether a class or a function is code of yours: not Keras's, not built in."""
+    """Return whether a function, or a class or its object, is code of yours, not of Keras."""
+    # (What is built in may have no module.)
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
 
@@ -527,13 +527,12 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     try:
         network_answers = _answers_from_zeros(network, X, call)
     except Exception as error:
-        # A layer refuses this length, as Dense does after Flatten. Nothing can be compared.
-        if steps == 1:
-            failure = (
-                "windows of one time step do not show whether the network reads on"
-            )
-            raise _Failure(failure) from error
-        return
+        # A layer refuses this length, as Dense does after Flatten. Then windows must be enough. But
+        # windows of one time step do not show how layers go on from one step to the next.
+        if steps > 1:
+            return
+        failure = "windows of one time step do not show whether the network reads on"
+        raise _Failure(failure) from error
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
     _fail_if_different(failure, reader_answers, network_answers, typical=model_answers)
@@ -618,7 +617,7 @@ def _answers_from_zeros(network, X, call=None):
         with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
-            # A layer may mix rows and steps, as ops.reshape(x, (-1, 4, 1)) does in longer windows.
+            # Of longer windows, a layer may make more rows, as ops.reshape(x, (-1, 4, 1)) does.
             if len(answer) != batch_size:
                 raise _Failure("the network answers other rows than it gets")
             answers.append(keras.ops.convert_to_numpy(answer))
@@ -640,7 +639,7 @@ def _states_of(network):
 def _fail_if_different(failure, answers, expected, typical):
     """Fail if an output differs by more than is allowed.
 
-    Allowed is 1 % of how much the output varies, or what rounding may do: the larger of both.
+    Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
 
     failure: what the message says.
     typical: answers that show how much each output varies, (answers, outputs).
@@ -662,9 +661,9 @@ def _fail_if_different(failure, answers, expected, typical):
 
 
 def _all_hardly_vary(answers):
-    """Return whether every output varies so little that more is allowed for rounding.
+    """Return whether every output varies so little that rounding is the larger one.
 
-    Then wrong answers, too, may differ by less than is allowed.
+    Then _fail_if_different says nothing, as wrong answers may pass, too.
     """
     varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
     return (SAME * varies <= ROUNDING * largest).all()
@@ -701,7 +700,7 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add a cause of a layer of your own above this line: the next one takes all of them.
+    # Add a layer of your own above: the next line takes all of them.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers with an input of (batch, steps, ...). Look at all inputs: attention may have it
@@ -718,7 +717,7 @@ def _why_not(node, network, steps, sequences):
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
-    # The other layers of Keras. Add missing ones here, above "Last".
+    # Add other layers of Keras below, above "Last".
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -784,15 +783,16 @@ def _naming_causes(network, steps, sequences):
 def _nodes(network):
     """Return the nodes of a network and of networks in it, from input to answer."""
     nodes = []
-    if not getattr(network, "inputs", None):  # a reader by hand, without a keras.Input
+    if not getattr(network, "inputs", None):  # a network without a keras.Input
         return nodes
     graph = _graph_of(network)
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
-            nodes.append(node)
+            if node.input_tensors:  # An Input has none.
+                nodes.append(node)
             if isinstance(node.operation, keras.Model):
                 nodes += _nodes(node.operation)
-    return [node for node in nodes if node.input_tensors]  # An input has none.
+    return nodes
 
 
 def _sees_several_steps(layer):
@@ -854,7 +854,7 @@ def _measure(model, error):
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
     error = partial(_error_of_tensors, loss.call)
-    # Its function `fn` tells whether it takes ids. A Loss of yours may have none: ask it itself.
+    # Its function `fn` tells whether it takes ids. A Loss of yours may have no `fn`: give itself.
     return _Measure(error, _takes_ids(getattr(loss, "fn", loss)))
 
 
@@ -865,7 +865,7 @@ def _error_of_tensors(error, right, answers):
 
 
 def _takes_ids(function):
-    """Return whether right answers may be class ids. With a loss of yours, they may."""
+    """Return whether a loss, or its function, takes class ids. One of yours may."""
     return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
 
 

@@ -93,7 +93,7 @@ def check(
     # ValueError of it, which names suspect layers: of the reader, if given, else of the model.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
-            with _trial("the reader cannot take the weights of the network"):
+            with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
             model_answers = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
@@ -221,15 +221,15 @@ class _States:
         self.earlier = None if earlier is None else iter(earlier)
         self.new = []
 
-    def take_earlier(self, like):
+    def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        like: tensors of the shapes of these states, for a batch of one. They are returned if only
-            shapes are asked for.
+        zeros: as many as these states, of their shapes, for a batch of one. They are returned if
+            only shapes are asked for.
         """
         if self.earlier is None:
-            return like
-        return [next(self.earlier) for _ in like]
+            return zeros
+        return [next(self.earlier) for _ in zeros]
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -243,7 +243,7 @@ class OneStep(layers.Wrapper):
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
         # RNN asks for the sizes of answers and states. compute_output_spec finds them: it runs
-        # `call`, which sets answer_shape, on the shape of a time step of one sample.
+        # `call` on the shape of one time step of one sample. `call` also sets answer_shape.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
         vectors, states = self.compute_output_spec(step)
@@ -263,7 +263,7 @@ class OneStep(layers.Wrapper):
         earlier: states after the time step before. None: only shapes are asked for.
         """
         states = _States(earlier)
-        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...), and ids (batch, 1).
+        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         # Run the network, but let _call_layer call its layers: it keeps their states.
@@ -273,7 +273,7 @@ class OneStep(layers.Wrapper):
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
         if not states.new:
-            # No layer keeps a state, but RNN needs one: hand on the earlier one, a zero.
+            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
             states.new = states.take_earlier([keras.ops.zeros((1, 1))])
         self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
@@ -282,24 +282,30 @@ class OneStep(layers.Wrapper):
 
 
 def _answers_each_step(network, answer_to_step):
-    """Return whether a network answers each time step of a window, not only the last one."""
+    """Return whether a network answers each time step of a window, not only the last one.
+
+    If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
+    of the next 24 values gives 24 to both.)
+    """
     n_steps = network.inputs[0].shape[1]
     of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
     of_step = answer_to_step.shape
-    if len(of_step) < 2:
+    if len(of_step) < 2:  # (batch,): one number
         return False
+    # Windows of one step: (batch, 1) may be one time step or one output. Take it as one output.
     if len(of_step) == 2 and n_steps == 1:
-        return False  # (batch, 1) may be one time step or one output: it is taken as one output.
-    # If so, there is one answer to one time step, and there are n answers to a window of n steps.
-    # (If not, for example in a forecast of the next 24 values, there are 24 to both.)
-    return of_step[1] == 1 and of_window[1] in (n_steps, None)
+        return False
+    one_to_a_step = of_step[1] == 1
+    n_to_a_window = of_window[1] in (n_steps, None)
+    return one_to_a_step and n_to_a_window
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    mask: of the inputs, as Keras gives it to a network in a network. None: take the tensors' own.
+    mask: of the inputs. Keras gives it to a network in a network. The outermost one gets None: its
+        tensors may have masks of their own.
     """
     graph = _graph_of(network)
     if mask is None:
@@ -316,7 +322,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
             kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (Like _run, it takes inputs, training and mask.)
+            # (Its arguments are those of _run, in the same order: inputs, training, mask.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -337,14 +343,16 @@ def _call_layer(states, network, layer, *args, **kwargs):
     x = [*args, *kwargs.values()][0]
     if not _gets_one_time_step(x, layer, network):
         return layer(*args, **kwargs)
-    # States are kept for two kinds of layer, if their code is Keras's. (In a recurrent layer,
-    # `inner_loop` is the loop over time steps.)
-    own_call = _is_yours(type(layer).call)
-    is_recurrent = isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs)
-    if is_recurrent and not own_call and not _is_yours(type(layer).inner_loop):
-        return _call_cell(states, layer, *args, **kwargs)
+    # States are kept for two kinds of layer of Keras. First, recurrent ones that start from zeros.
+    # (`inner_loop` is their loop over time steps.)
+    call_is_yours = _is_yours(type(layer).call)
+    if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
+        loop_is_yours = _is_yours(type(layer).inner_loop)
+        if not (call_is_yours or loop_is_yours):
+            return _call_cell(states, layer, *args, **kwargs)
+    # Second, causal convolutions.
     is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
-    if is_causal and not own_call:
+    if is_causal and not call_is_yours:
         return _call_convolution(states, layer, x)
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
     # of them. Ask for one, (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
@@ -363,15 +371,16 @@ def _call_layer(states, network, layer, *args, **kwargs):
 def _gets_one_time_step(x, layer, network):
     """Return whether x, the input of a layer, is (batch, 1, ...), and this 1 is the time step.
 
-    Else the layer gets several inputs, or works on last answers, or on steps ahead.
+    Else the layer may get several inputs, or the answer after a window, (batch, outputs), or a
+    forecast, (batch, 24, ...).
     """
     # (Several inputs are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
     if network.inputs[0].shape[1] == 1:
         return True  # A window has one time step, too, so it cannot be told.
-    # There are several time steps in a window. So if this axis has length 1 there, too, it is
-    # another one, such as that of RepeatVector(1).
+    # What the layer gets of a whole window has several time steps. If its axis 1 has length 1, too,
+    # that is not the axis of time steps, but that of RepeatVector(1), for example.
     x_of_window = keras.tree.flatten(layer.input)[0]
     return x_of_window.shape[1:2] != (1,)
 
@@ -429,14 +438,14 @@ def _call_convolution(states, layer, x):
 
 def _compared_cell_of(model, sequences, steps):
     """Return a network as a cell that has been compared with it, or fail."""
-    # Keras stores which layers stand between Input and output. If your model has a `call` of its
-    # own, what that does beside them would be left out.
+    # Keras stores which layers stand between Input and output. It does not know what else a `call`
+    # of yours does.
     if _is_yours(type(model).call):
         raise ValueError(f"the network has a call of yours: {ADVICE}")
     # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
     # reader would need the code of a loss of yours.
     network = keras.Model(model.inputs, model.outputs, name=model.name)
-    with _trial("the network cannot read one time step at a time"):
+    with _failing_with("the network cannot read one time step at a time"):
         cell = OneStep(network)
         reader = _network_of(cell)
     # A layer may start from another state than zero, and have forgotten it at the end of a window.
@@ -491,8 +500,8 @@ def _compare_on_windows(model, reader, sequences, steps):
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # The reader has read all windows in one batch. The model reads the first one alone, repeated if
-    # it needs a batch. So if a layer mixes rows of a batch, answers differ.
+    # To find layers that mix rows of a batch: the reader has read all windows in one batch, so let
+    # the model read the first one alone. (If it needs a batch, the window is repeated.)
     model_answers = [_answers_from_zeros(model, rows) for rows in (X[:1], X[1:])]
     model_answers = np.concatenate(model_answers)
     reader_answers, model_answers = _to_compare(reader_answers, model_answers)
@@ -590,7 +599,7 @@ def _answers(network, X):
     before = [(variable, np.array(variable)) for variable in may_change]
     try:
         input_shape = getattr(network, "input_shape", None)
-        with _trial(f"a network of shape {input_shape} cannot read {X.shape}"):
+        with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
             answers = np.asarray(network.predict_on_batch(X), "float64")
     finally:
         for variable, value in before:
@@ -617,7 +626,7 @@ def _answers_from_zeros(network, X, call=None):
         with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
-            # Of longer windows, a layer may make more rows, as ops.reshape(x, (-1, 4, 1)) does.
+            # Of longer windows, ops.reshape(x, (-1, 4, 1)) makes more rows, for example.
             if len(answer) != batch_size:
                 raise _Failure("the network answers other rows than it gets")
             answers.append(keras.ops.convert_to_numpy(answer))
@@ -663,7 +672,7 @@ def _fail_if_different(failure, answers, expected, typical):
 def _all_hardly_vary(answers):
     """Return whether every output varies so little that rounding is the larger one.
 
-    Then _fail_if_different says nothing, as wrong answers may pass, too.
+    Then _fail_if_different would let wrong answers pass.
     """
     varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
     return (SAME * varies <= ROUNDING * largest).all()
@@ -678,7 +687,7 @@ def _all_hardly_vary(answers):
 def _why_not(node, network, steps, sequences):
     """Return why a layer may not read on, or None: of each layer, the first cause that fits.
 
-    Two comments below begin with "Add": the places for new causes.
+    Two comments begin with "Add": the places for new causes.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
     network: that was given. The layer may be part of a network in it.
@@ -700,7 +709,7 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add a layer of your own above: the next line takes all of them.
+    # Add cases for layers of yours above this line, as the next `if` takes all such layers.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers with an input of (batch, steps, ...). Look at all inputs: attention may have it
@@ -717,7 +726,7 @@ def _why_not(node, network, steps, sequences):
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
-    # Add other layers of Keras below, above "Last".
+    # Add cases for other layers of Keras here, before "Last".
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
@@ -736,9 +745,10 @@ def _why_not(node, network, steps, sequences):
     axis = getattr(layer, "axis", None)
     if axis is not None and 1 in np.ravel(axis) % len(shape):
         return "works along axis 1, that of time steps"
-    # Ask this of layers only. Networks, and operations such as x[:, -1], are right if they leave
-    # out all steps but the last one.
-    is_layer = isinstance(layer, layers.Layer) and not isinstance(layer, keras.Model)
+    # It changes the number of time steps. For a network in the network, and for an operation such
+    # as x[:, -1], this may be harmless.
+    is_network = isinstance(layer, keras.Model)
+    is_layer = isinstance(layer, layers.Layer) and not is_network
     if is_layer and node.outputs[0].shape[1:2] != shape[1:2]:
         return "changes the number of time steps"
     return None
@@ -754,7 +764,7 @@ class _Failure(Exception):
 
 
 @contextlib.contextmanager
-def _trial(failure):
+def _failing_with(failure):
     """Turn an error into a _Failure of these words."""
     try:
         yield
@@ -854,7 +864,7 @@ def _measure(model, error):
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
     error = partial(_error_of_tensors, loss.call)
-    # Its function `fn` tells whether it takes ids. A Loss of yours may have no `fn`: give itself.
+    # Its function `fn` tells whether it takes ids. A Loss of yours may have none: ask about itself.
     return _Measure(error, _takes_ids(getattr(loss, "fn", loss)))
 
 

@@ -8,8 +8,8 @@ no answer can depend on later values. On your values, in up to 1,000 windows, th
 as your network does, to 1 % of how much its answers vary. Longer windows are compared, too, if
 the network's layers take them. Copy this file, and stateful.py for live networks: see README.md.
 
-Sections of this file: these four functions; what they are given; one time step; comparisons;
-causes of failures; errors of answers.
+These four functions stand at the end of this file, after what they use: what is given; questions
+about layers; failures; one time step; comparisons; causes of failures; errors of answers.
 """
 
 import contextlib
@@ -22,134 +22,10 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-# The losses of Keras that compare the outputs of a time step with a class id.
-TAKE_IDS = (
-    "sparse_categorical_crossentropy",
-    "categorical_generalized_cross_entropy",  # too, though its name does not say so
-)
-# Two answers are the same if they differ by at most this share of how much the output varies.
-SAME = 0.01
-# Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
-# another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
-ROUNDING = 1e-6
-# At most so many windows are compared. More would take long, and fewer could miss rare values.
-MOST_WINDOWS = 1000
-# If a network has a fixed batch size, at most so many batches of windows are compared.
-MOST_BATCHES = 100
-# At most so many longer windows are compared. They show how layers work, not rare values.
-MOST_LONGER = 32
-# To save memory, at most so many windows are read at once, where all windows are read.
-MOST_AT_ONCE = 1000
+# ---- What is given: pairs, windows, steps
+
 # What to do with a network whose `call` is code of yours.
 ADVICE = "give keras.Model(inputs, yours.call(inputs))"
-
-
-def windows_and_answers(pairs, steps, each_step=False):
-    """Return all windows of some sequences, and the right answers to them.
-
-    pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
-        (time steps, outputs), or class ids, (time steps,).
-    steps: number of time steps of a window, 1 or more. (Each window starts one step
-        later than the one before.)
-    each_step: return the answers to all time steps of a window, not only to its last one.
-    Returns: X, (windows, steps, ...), and y, (windows, outputs) or class ids, (windows,). With
-        each_step, (windows, steps, outputs) or (windows, steps).
-    Raises: ValueError for a sequence shorter than a window, or not as many answers as values.
-    """
-    pairs = _arrays(pairs)
-    X = np.concatenate([_windows(values, steps) for values, _ in pairs])
-    y = np.concatenate([_windows(right, steps) for _, right in pairs])
-    if not each_step:
-        y = y[:, -1]
-    return X, y
-
-
-def check(
-    model, stretches, naive, steps=None, error=None, reader=None, by_number=False
-):
-    """Return mean errors, early and late: on windows, reading on, and of naive answers.
-
-    model: trained. Its windows start from a zero state, also if it is stateful.
-    stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
-    naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs). It may return fewer: those to the last time steps. If the model
-        answers with logits, the function must, too: this is not checked.
-    steps: of the training's windows; needed if the model takes any length.
-    error: a loss of Keras, its name, or a function (right, answers): an error per time step.
-        Default: the model's loss.
-    reader: network for any length that answers each time step; it gets the model's weights.
-    by_number: return a row for each time step instead, up to the length of the shortest stretch.
-    Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
-        second half of what follows the first window. +/-: standard error of reading on. NaN: no
-        answer (on windows, there is none before `steps` values), or only one stretch.
-    Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
-    """
-    steps = _steps(model, steps)
-    stretches = _arrays(stretches)
-    _check_naive(naive)
-    measure = _measure(model, error)
-    sequences = [values for values, _ in stretches]
-    # If a layer may be the cause of what goes wrong, a _Failure is raised. _naming_causes makes a
-    # ValueError of it, which names suspect layers: of the reader, if given, else of the model.
-    with _naming_causes(reader or model, steps, sequences):
-        if reader:
-            with _failing_with("the reader cannot take the weights of the network"):
-                _set_weights(reader, model)
-            model_answers = _compare_on_windows(model, reader, sequences, steps)
-            _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
-        else:
-            # (What a cell is: see "One time step" below.)
-            reader = _network_of(_compared_cell_of(model, sequences, steps))
-        tables = []
-        for values, right in stretches:
-            tables.append(_errors_of(reader, values, right, naive, steps, measure))
-    if by_number:
-        shortest = min(map(len, tables))
-        return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
-    return _early_and_late(tables, steps)
-
-
-def reader_of(model, values, steps=None):
-    """Return a network that reads sequences of any length, and answers at each time step.
-
-    It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
-    anew at each time step, and BatchNormalization takes the means of one step. To load a saved
-    reader, import this file first.
-
-    values: a sequence of your data, (time steps, ...), longer than a window. The longer
-        it is, the more is compared.
-    steps: of the training's windows; needed if the model takes any length.
-    Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
-    Raises: ValueError if it would answer otherwise than the model.
-    """
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        cell = _compared_cell_of(model, sequences, steps)
-    return _network_of(cell)
-
-
-def live_of(model, values, steps=None, batch_size=1):
-    """Return a network that reads one time step per call, and keeps its state between calls.
-
-    It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
-    sequence, call reset_states of stateful.py (for TensorFlow only).
-
-    It shares the layers of the model. If the model is stateful, too, reset_states resets the states
-    of the model, as well.
-
-    values, steps: as for reader_of.
-    batch_size: how many sequences are read at the same time.
-    Raises: ValueError where reader_of does, or for a batch_size below 1.
-    """
-    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        cell = _compared_cell_of(model, sequences, steps)
-    return _network_of(cell, shape=(int(batch_size), 1), stateful=True)
-
-
-# ---- What is given: pairs, windows, steps
 
 
 def _arrays(pairs):
@@ -182,6 +58,14 @@ def _windows(array, steps):
     return np.moveaxis(windows, -1, 1)
 
 
+def _some_windows(sequences, length, most):
+    """Return at most so many windows, spread over those of all sequences."""
+    long_enough = [values for values in sequences if len(values) >= length]
+    every = [window for values in long_enough for window in _windows(values, length)]
+    spread = np.linspace(0, len(every) - 1, min(most, len(every)))
+    return np.array([every[int(n)] for n in spread])
+
+
 def _steps(model, steps):
     """Return how many time steps a window of a model has."""
     inputs = getattr(model, "inputs", None) or []  # None if it has no keras.Input
@@ -198,6 +82,64 @@ def _steps(model, steps):
     return steps
 
 
+# ---- Questions about layers and networks
+
+
+def _is_yours(code):
+    """Return whether a function, or a class or its object, is code of yours, not of Keras."""
+    # (What is built in may have no module.)
+    module = getattr(code, "__module__", None) or "builtins"
+    return module != "builtins" and not module.startswith("keras.")
+
+
+def _graph_of(network):
+    """Return the part of a network that has its graph. A Sequential has it inside."""
+    return getattr(network, "_functional", network)
+
+
+def _recurrent_layers(network):
+    """Return the recurrent layers of a network, also those in other layers."""
+    return [part for part in network._flatten_layers() if isinstance(part, layers.RNN)]
+
+
+def _states_of(network):
+    """Return the states that the recurrent layers of a network keep."""
+    return keras.tree.flatten(
+        [part.states or [] for part in _recurrent_layers(network)]
+    )
+
+
+def _has_first_state(args, kwargs):
+    """Return whether a recurrent layer is called with a state to start from."""
+    # The first argument is the sequences.
+    states = [*args[1:2], kwargs.get("initial_state")]
+    return any(state is not None for state in states)
+
+
+def _starts_from_other_states(layer):
+    """Return whether a recurrent layer starts from another state than zero."""
+    return any(map(np.any, keras.tree.flatten(layer.get_initial_state(1))))
+
+
+# ---- Failures
+#
+# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it becomes
+# a ValueError that names causes (see "Causes").
+
+
+class _Failure(Exception):
+    """A network cannot be run, or answers otherwise than another: look for causes in its layers."""
+
+
+@contextlib.contextmanager
+def _failing_with(failure):
+    """Turn an error into a _Failure of these words."""
+    try:
+        yield
+    except Exception as error:
+        raise _Failure(failure) from error
+
+
 # ---- One time step
 #
 # A network for windows becomes a cell, as LSTMCell is the cell of an LSTM:
@@ -212,8 +154,8 @@ def _steps(model, steps):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None: only shapes are asked for, by
-        OneStep.__init__.
+    earlier: states after the time step before. None: the first run of a cell, which finds the
+        shapes of states.
     new: states after this time step. Each layer that is called appends its own.
     """
 
@@ -224,80 +166,111 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: as many as these states, of their shapes, for a batch of one. They are returned if
-            only shapes are asked for.
+        zeros: as many as these states, of their shapes, for a batch of one. They are returned in
+            the first run.
         """
         if self.earlier is None:
             return zeros
         return [next(self.earlier) for _ in zeros]
 
 
-@keras.saving.register_keras_serializable("reading_on")
-class OneStep(layers.Wrapper):
-    """A cell for keras.layers.RNN: runs a network on one time step."""
+def _masked_output(states, output, mask):
+    """Return the output of a recurrent layer to a time step that may be masked.
 
-    def __init__(self, layer, **options):
-        # States are floats of 32 bits, or of 64 if the answers are.
-        floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
-        options.setdefault("dtype", floats)  # A saved cell brings its own.
-        # The layers of the network cast their inputs, so Keras must not cast those of the cell.
-        super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of answers and states. compute_output_spec finds them: it runs
-        # `call` on the shape of one time step of one sample. `call` also sets answer_shape.
-        values = layer.inputs[0]
-        step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        vectors, states = self.compute_output_spec(step)
-        self.output_size = vectors.shape[1]
-        self.state_size = [state.shape[1:] for state in states]
-
-    def get_initial_state(self, batch_size=None):
-        """Return the states before the first time step: zeros."""
-        shapes = [(batch_size, *shape) for shape in self.state_size]
-        return [keras.ops.zeros(shape, self.compute_dtype) for shape in shapes]
-
-    def call(self, step, earlier=None, training=None):
-        """Return the answer to a time step, as vectors, and the new states.
-
-        step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
-            as (batch, 1).
-        earlier: states after the time step before. None: only shapes are asked for.
-        """
-        states = _States(earlier)
-        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
-        batch_size = keras.ops.shape(step)[0]
-        x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        # Run the network, but let _call_layer call its layers: it keeps their states.
-        call_layer = partial(_call_layer, states, self.layer)
-        answers = _run(self.layer, call_layer, x, training)
-        (answer,) = keras.tree.flatten(answers)  # It may be in a list.
-        if _answers_each_step(self.layer, answer):
-            answer = answer[:, 0]
-        if not states.new:
-            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
-            states.new = states.take_earlier([keras.ops.zeros((1, 1))])
-        self.answer_shape = answer.shape[1:]
-        vectors = keras.ops.reshape(answer, (batch_size, -1))
-        new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
-        return vectors, new
-
-
-def _answers_each_step(network, answer_to_step):
-    """Return whether a network answers each time step of a window, not only the last one.
-
-    If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
-    of the next 24 values gives 24 to both.)
+    To a masked one, it is the output to the time step before, which is zero at first.
     """
-    n_steps = network.inputs[0].shape[1]
-    of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
-    of_step = answer_to_step.shape
-    if len(of_step) < 2:  # (batch,): one number
+    ones = [1] * len(output.shape[1:])
+    is_seen = keras.ops.reshape(mask, (-1, *ones))
+    (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
+    output = keras.ops.where(is_seen, output, keras.ops.cast(before, output.dtype))
+    states.new.append(output)
+    return output
+
+
+def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
+    """Call the cell of a recurrent layer on one time step.
+
+    sequences: of one time step. initial_state: always None here, but Keras may pass it.
+    """
+    if mask is None:
+        mask = getattr(sequences, "_keras_mask", None)
+    # A layer of several cells has its states in lists of lists, and OneStep in one list.
+    zeros = layer.get_initial_state(1)
+    earlier = states.take_earlier(keras.tree.flatten(zeros))
+    earlier = keras.tree.pack_sequence_as(zeros, earlier)
+    # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
+    # For one time step, it needs no loop (unroll). The name is for messages of Keras.
+    options = {"dtype": layer.dtype_policy, "name": layer.name}
+    rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
+    output, *new = rnn(sequences, earlier, mask=mask, training=training)
+    states.new += keras.tree.flatten(new)
+    # `rnn` answers a masked time step with zeros. In a window, `layer` repeats the answer to the
+    # step before, unless it has zero_output_for_mask.
+    if mask is not None and not layer.zero_output_for_mask:
+        output = _masked_output(states, output, mask)
+    if layer.return_sequences:
+        output = output[:, np.newaxis]
+        if layer.supports_masking:  # Else, Keras passes no mask on.
+            output._keras_mask = mask
+    return (output, *new) if layer.return_state else output
+
+
+def _call_convolution(states, layer, x):
+    """Call a causal convolution on one time step. Its states are the values before it."""
+    n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+    (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
+    seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
+    states.new.append(seen[:, 1:])
+    # The layer puts zeros before `seen`, but its last answer does not reach back to them.
+    return layer(seen)[:, -1:]
+
+
+def _gets_one_time_step(x, layer, network):
+    """Return whether x, the input of a layer, is (batch, 1, ...), and this 1 is the time step.
+
+    Else the layer may get several inputs, or the answer after a window, (batch, outputs), or a
+    forecast, (batch, 24, ...).
+    """
+    # (Several inputs are a list, which has no shape.)
+    if getattr(x, "shape", ())[1:2] != (1,):
         return False
-    # Windows of one step: (batch, 1) may be one time step or one output. Take it as one output.
-    if len(of_step) == 2 and n_steps == 1:
-        return False
-    one_to_a_step = of_step[1] == 1
-    n_to_a_window = of_window[1] in (n_steps, None)
-    return one_to_a_step and n_to_a_window
+    if network.inputs[0].shape[1] == 1:
+        return True  # A window has one time step, too, so it cannot be told.
+    # What the layer gets of a whole window has several time steps. If its axis 1 has length 1, too,
+    # that is not the axis of time steps, but that of RepeatVector(1), for example.
+    x_of_window = keras.tree.flatten(layer.input)[0]
+    return x_of_window.shape[1:2] != (1,)
+
+
+def _call_layer(states, network, layer, *args, **kwargs):
+    """Call a layer of a network, or an operation such as +, on one time step."""
+    # The first argument may be given by its name.
+    x = [*args, *kwargs.values()][0]
+    if not _gets_one_time_step(x, layer, network):
+        return layer(*args, **kwargs)
+    # States are kept for two kinds of layer of Keras. First, recurrent ones that start from zeros.
+    # (`inner_loop` is their loop over time steps.)
+    call_is_yours = _is_yours(type(layer).call)
+    if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
+        loop_is_yours = _is_yours(type(layer).inner_loop)
+        if not (call_is_yours or loop_is_yours):
+            return _call_cell(states, layer, *args, **kwargs)
+    # Second, causal convolutions.
+    is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
+    if is_causal and not call_is_yours:
+        return _call_convolution(states, layer, x)
+    # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
+    # of them. Ask for one, (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
+    if type(layer).__name__ == "Reshape":
+        shape = layer.output.shape
+        if shape[1:2] == layer.input.shape[1:2]:
+            return keras.ops.reshape(x, (-1, 1, *shape[2:]))
+    # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
+    if getattr(layer, "output_mode", None) == "one_hot":
+        answer = layer(*args, **kwargs)
+        return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
+    # All else is called as it is. If it needs earlier steps, comparisons show it.
+    return layer(*args, **kwargs)
 
 
 def _run(network, call_layer, inputs, training=None, mask=None):
@@ -332,129 +305,73 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     )
 
 
-def _graph_of(network):
-    """Return the part of a network that has its graph. A Sequential has it inside."""
-    return getattr(network, "_functional", network)
+def _answers_each_step(network, answer_to_step):
+    """Return whether a network answers each time step of a window, not only the last one.
 
-
-def _call_layer(states, network, layer, *args, **kwargs):
-    """Call a layer of a network, or an operation such as +, on one time step."""
-    # The first argument may be given by its name.
-    x = [*args, *kwargs.values()][0]
-    if not _gets_one_time_step(x, layer, network):
-        return layer(*args, **kwargs)
-    # States are kept for two kinds of layer of Keras. First, recurrent ones that start from zeros.
-    # (`inner_loop` is their loop over time steps.)
-    call_is_yours = _is_yours(type(layer).call)
-    if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
-        loop_is_yours = _is_yours(type(layer).inner_loop)
-        if not (call_is_yours or loop_is_yours):
-            return _call_cell(states, layer, *args, **kwargs)
-    # Second, causal convolutions.
-    is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
-    if is_causal and not call_is_yours:
-        return _call_convolution(states, layer, x)
-    # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
-    # of them. Ask for one, (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
-    if type(layer).__name__ == "Reshape":
-        shape = layer.output.shape
-        if shape[1:2] == layer.input.shape[1:2]:
-            return keras.ops.reshape(x, (-1, 1, *shape[2:]))
-    # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
-    if getattr(layer, "output_mode", None) == "one_hot":
-        answer = layer(*args, **kwargs)
-        return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
-    # All else is called as it is. If it needs earlier steps, comparisons show it.
-    return layer(*args, **kwargs)
-
-
-def _gets_one_time_step(x, layer, network):
-    """Return whether x, the input of a layer, is (batch, 1, ...), and this 1 is the time step.
-
-    Else the layer may get several inputs, or the answer after a window, (batch, outputs), or a
-    forecast, (batch, 24, ...).
+    If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
+    of the next 24 values gives 24 to both.)
     """
-    # (Several inputs are a list, which has no shape.)
-    if getattr(x, "shape", ())[1:2] != (1,):
+    n_steps = network.inputs[0].shape[1]
+    of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
+    of_step = answer_to_step.shape
+    if len(of_step) < 2:  # (batch,): one number
         return False
-    if network.inputs[0].shape[1] == 1:
-        return True  # A window has one time step, too, so it cannot be told.
-    # What the layer gets of a whole window has several time steps. If its axis 1 has length 1, too,
-    # that is not the axis of time steps, but that of RepeatVector(1), for example.
-    x_of_window = keras.tree.flatten(layer.input)[0]
-    return x_of_window.shape[1:2] != (1,)
+    # Windows of one step: (batch, 1) may be one time step or one output. Take it as one output.
+    if len(of_step) == 2 and n_steps == 1:
+        return False
+    one_to_a_step = of_step[1] == 1
+    n_to_a_window = of_window[1] in (n_steps, None)
+    return one_to_a_step and n_to_a_window
 
 
-def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
-    """Call the cell of a recurrent layer on one time step.
+@keras.saving.register_keras_serializable("reading_on")
+class OneStep(layers.Wrapper):
+    """A cell for keras.layers.RNN: runs a network on one time step."""
 
-    sequences: of one time step. initial_state: always None here, but Keras may pass it.
-    """
-    if mask is None:
-        mask = getattr(sequences, "_keras_mask", None)
-    # A layer of several cells has its states in lists of lists, and OneStep in one list.
-    zeros = layer.get_initial_state(1)
-    earlier = states.take_earlier(keras.tree.flatten(zeros))
-    earlier = keras.tree.pack_sequence_as(zeros, earlier)
-    # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
-    # For one time step, it needs no loop (unroll). The name is for messages of Keras.
-    options = {"dtype": layer.dtype_policy, "name": layer.name}
-    rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
-    output, *new = rnn(sequences, earlier, mask=mask, training=training)
-    states.new += keras.tree.flatten(new)
-    # `rnn` answers a masked time step with zeros. In a window, `layer` repeats the answer to the
-    # step before, unless it has zero_output_for_mask.
-    if mask is not None and not layer.zero_output_for_mask:
-        output = _masked_output(states, output, mask)
-    if layer.return_sequences:
-        output = output[:, np.newaxis]
-        if layer.supports_masking:  # Else, Keras passes no mask on.
-            output._keras_mask = mask
-    return (output, *new) if layer.return_state else output
+    def __init__(self, layer, **options):
+        # States are floats of 32 bits, or of 64 if the answers are.
+        floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
+        options.setdefault("dtype", floats)  # A saved cell brings its own.
+        # The layers of the network cast their inputs, so Keras must not cast those of the cell.
+        super().__init__(layer, autocast=False, **options)
+        # RNN asks for the sizes of answers and states. The first run finds them:
+        # compute_output_spec runs `call` on the shape of one time step of one sample, and returns
+        # shapes. `call` also sets answer_shape.
+        values = layer.inputs[0]
+        step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
+        vectors, states = self.compute_output_spec(step)
+        self.output_size = vectors.shape[1]
+        self.state_size = [state.shape[1:] for state in states]
 
+    def get_initial_state(self, batch_size=None):
+        """Return the states before the first time step: zeros."""
+        shapes = [(batch_size, *shape) for shape in self.state_size]
+        return [keras.ops.zeros(shape, self.compute_dtype) for shape in shapes]
 
-def _masked_output(states, output, mask):
-    """Return the output of a recurrent layer to a time step that may be masked.
+    def call(self, step, earlier=None, training=None):
+        """Return the answer to a time step, as vectors, and the new states.
 
-    To a masked one, it is the output to the time step before, which is zero at first.
-    """
-    ones = [1] * len(output.shape[1:])
-    is_seen = keras.ops.reshape(mask, (-1, *ones))
-    (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
-    output = keras.ops.where(is_seen, output, keras.ops.cast(before, output.dtype))
-    states.new.append(output)
-    return output
-
-
-def _call_convolution(states, layer, x):
-    """Call a causal convolution on one time step. Its states are the values before it."""
-    n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-    (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
-    seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
-    states.new.append(seen[:, 1:])
-    # The layer puts zeros before `seen`, but its last answer does not reach back to them.
-    return layer(seen)[:, -1:]
-
-
-def _compared_cell_of(model, sequences, steps):
-    """Return a network as a cell that has been compared with it, or fail."""
-    # Keras stores which layers stand between Input and output. It does not know what else a `call`
-    # of yours does.
-    if _is_yours(type(model).call):
-        raise ValueError(f"the network has a call of yours: {ADVICE}")
-    # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
-    # reader would need the code of a loss of yours.
-    network = keras.Model(model.inputs, model.outputs, name=model.name)
-    with _failing_with("the network cannot read one time step at a time"):
-        cell = OneStep(network)
-        reader = _network_of(cell)
-    # A layer may start from another state than zero, and have forgotten it at the end of a window.
-    # Comparisons would miss that.
-    if any(map(_starts_from_other_states, _recurrent_layers(network))):
-        raise _Failure("a reader would start from zeros")
-    model_answers = _compare_on_windows(network, reader, sequences, steps)
-    _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
-    return cell
+        step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
+            as (batch, 1).
+        earlier: states after the time step before. None: the first run, which finds shapes.
+        """
+        states = _States(earlier)
+        # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
+        batch_size = keras.ops.shape(step)[0]
+        x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
+        # Run the network, but let _call_layer call its layers: it keeps their states.
+        call_layer = partial(_call_layer, states, self.layer)
+        answers = _run(self.layer, call_layer, x, training)
+        (answer,) = keras.tree.flatten(answers)  # It may be in a list.
+        if _answers_each_step(self.layer, answer):
+            answer = answer[:, 0]
+        if not states.new:
+            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
+            states.new = states.take_earlier([keras.ops.zeros((1, 1))])
+        self.answer_shape = answer.shape[1:]
+        vectors = keras.ops.reshape(answer, (batch_size, -1))
+        new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
+        return vectors, new
 
 
 def _network_of(cell, shape=(None, None), stateful=False):
@@ -475,14 +392,108 @@ def _network_of(cell, shape=(None, None), stateful=False):
     return keras.Model(inputs, x)
 
 
-def _is_yours(code):
-    """Return whether a function, or a class or its object, is code of yours, not of Keras."""
-    # (What is built in may have no module.)
-    module = getattr(code, "__module__", None) or "builtins"
-    return module != "builtins" and not module.startswith("keras.")
-
-
 # ---- Comparisons
+
+# Two answers are the same if they differ by at most this share of how much the output varies.
+SAME = 0.01
+# Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
+# another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
+ROUNDING = 1e-6
+# At most so many windows are compared. More would take long, and fewer could miss rare values.
+MOST_WINDOWS = 1000
+# If a network has a fixed batch size, at most so many batches of windows are compared.
+MOST_BATCHES = 100
+# At most so many longer windows are compared. They show how layers work, not rare values.
+MOST_LONGER = 32
+# To save memory, at most so many windows are read at once, where all windows are read.
+MOST_AT_ONCE = 1000
+
+
+def _answers(network, X):
+    """Return the answers of a network to an array, and leave its variables as they are."""
+    # A layer may change its variables when it is called. (States of recurrent layers are variables
+    # that Keras does not list.) Set them back.
+    may_change = network.non_trainable_variables + _states_of(network)
+    before = [(variable, np.array(variable)) for variable in may_change]
+    try:
+        input_shape = getattr(network, "input_shape", None)
+        with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
+            answers = np.asarray(network.predict_on_batch(X), "float64")
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+    if np.isnan(answers).any():
+        raise ValueError("the network answers nan: are values missing, or weights nan?")
+    return answers
+
+
+def _answers_from_zeros(network, X, call=None):
+    """Return a network's answers to windows, each from a zero state. States are left as they are.
+
+    call: function of a batch of windows that runs the network, if not the network itself.
+    """
+    call = call or network
+    batch_size = network.inputs[0].shape[0] or len(X)
+    zeros = [(state, keras.ops.zeros_like(state)) for state in _states_of(network)]
+    answers = []
+    for start in range(0, len(X), batch_size):
+        batch = X[start : start + batch_size]
+        # The last batch may have fewer windows. To fill it, np.resize repeats them.
+        batch = np.resize(batch, (batch_size, *X.shape[1:]))
+        # In this scope, states read as zeros, and nothing is written to them.
+        with keras.StatelessScope(zeros):
+            answer = call(keras.ops.convert_to_tensor(batch), training=False)
+            (answer,) = keras.tree.flatten(answer)
+            # Of longer windows, ops.reshape(x, (-1, 4, 1)) makes more rows, for example.
+            if len(answer) != batch_size:
+                raise _Failure("the network answers other rows than it gets")
+            answers.append(keras.ops.convert_to_numpy(answer))
+    return np.concatenate(answers)[: len(X)].astype("float64")
+
+
+def _to_compare(reader_answers, network_answers):
+    """Return the answers of a reader and of a network to the same time steps, (answers, outputs).
+
+    reader_answers: (windows, time steps, outputs).
+    network_answers: the same, or answers after windows, (windows, outputs).
+    """
+    if network_answers.ndim < reader_answers.ndim:
+        return reader_answers[:, -1], network_answers
+    shape = (-1, *reader_answers.shape[2:])
+    return reader_answers.reshape(shape), network_answers.reshape(shape)
+
+
+def _fail_if_different(failure, answers, expected, typical):
+    """Fail if an output differs by more than is allowed.
+
+    Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
+
+    failure: what the message says.
+    typical: answers that show how much each output varies, (answers, outputs).
+    """
+    if answers.shape != expected.shape:
+        shapes = f"{answers.shape}, not {expected.shape}"
+        raise _Failure(f"a reader answers {shapes}")
+    # Of each output: how much it varies, its largest value, and the largest difference.
+    varies = typical.reshape(len(typical), -1).std(axis=0)
+    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
+    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
+    allowed = np.maximum(SAME * varies, ROUNDING * largest)
+    allowed += np.finfo(float).tiny  # It is a divisor below, so it must not be zero.
+    if (differs <= allowed).all():
+        return
+    worst = (differs / allowed).argmax()
+    numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
+    raise _Failure(f"{failure}, output {worst} {numbers}")
+
+
+def _all_hardly_vary(answers):
+    """Return whether every output varies so little that rounding is the larger one.
+
+    Then _fail_if_different would let wrong answers pass.
+    """
+    varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
+    return (SAME * varies <= ROUNDING * largest).all()
 
 
 def _compare_on_windows(model, reader, sequences, steps):
@@ -547,24 +558,25 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     _fail_if_different(failure, reader_answers, network_answers, typical=model_answers)
 
 
-def _some_windows(sequences, length, most):
-    """Return at most so many windows, spread over those of all sequences."""
-    long_enough = [values for values in sequences if len(values) >= length]
-    every = [window for values in long_enough for window in _windows(values, length)]
-    spread = np.linspace(0, len(every) - 1, min(most, len(every)))
-    return np.array([every[int(n)] for n in spread])
-
-
-def _to_compare(reader_answers, network_answers):
-    """Return the answers of a reader and of a network to the same time steps, (answers, outputs).
-
-    reader_answers: (windows, time steps, outputs).
-    network_answers: the same, or answers after windows, (windows, outputs).
-    """
-    if network_answers.ndim < reader_answers.ndim:
-        return reader_answers[:, -1], network_answers
-    shape = (-1, *reader_answers.shape[2:])
-    return reader_answers.reshape(shape), network_answers.reshape(shape)
+def _compared_cell_of(model, sequences, steps):
+    """Return a network as a cell that has been compared with it, or fail."""
+    # Keras stores which layers stand between Input and output. It does not know what else a `call`
+    # of yours does.
+    if _is_yours(type(model).call):
+        raise ValueError(f"the network has a call of yours: {ADVICE}")
+    # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
+    # reader would need the code of a loss of yours.
+    network = keras.Model(model.inputs, model.outputs, name=model.name)
+    with _failing_with("the network cannot read one time step at a time"):
+        cell = OneStep(network)
+        reader = _network_of(cell)
+    # A layer may start from another state than zero, and have forgotten it at the end of a window.
+    # Comparisons would miss that.
+    if any(map(_starts_from_other_states, _recurrent_layers(network))):
+        raise _Failure("a reader would start from zeros")
+    model_answers = _compare_on_windows(network, reader, sequences, steps)
+    _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
+    return cell
 
 
 def _set_weights(reader, model):
@@ -591,97 +603,24 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
             _fail_if_different(failure, first, expected, typical=model_answers)
 
 
-def _answers(network, X):
-    """Return the answers of a network to an array, and leave its variables as they are."""
-    # A layer may change its variables when it is called. (States of recurrent layers are variables
-    # that Keras does not list.) Set them back.
-    may_change = network.non_trainable_variables + _states_of(network)
-    before = [(variable, np.array(variable)) for variable in may_change]
-    try:
-        input_shape = getattr(network, "input_shape", None)
-        with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
-            answers = np.asarray(network.predict_on_batch(X), "float64")
-    finally:
-        for variable, value in before:
-            variable.assign(value)
-    if np.isnan(answers).any():
-        raise ValueError("the network answers nan: are values missing, or weights nan?")
-    return answers
-
-
-def _answers_from_zeros(network, X, call=None):
-    """Return a network's answers to windows, each from a zero state. States are left as they are.
-
-    call: function of a batch of windows that runs the network, if not the network itself.
-    """
-    call = call or network
-    batch_size = network.inputs[0].shape[0] or len(X)
-    zeros = [(state, keras.ops.zeros_like(state)) for state in _states_of(network)]
-    answers = []
-    for start in range(0, len(X), batch_size):
-        batch = X[start : start + batch_size]
-        # The last batch may have fewer windows. To fill it, np.resize repeats them.
-        batch = np.resize(batch, (batch_size, *X.shape[1:]))
-        # In this scope, states read as zeros, and nothing is written to them.
-        with keras.StatelessScope(zeros):
-            answer = call(keras.ops.convert_to_tensor(batch), training=False)
-            (answer,) = keras.tree.flatten(answer)
-            # Of longer windows, ops.reshape(x, (-1, 4, 1)) makes more rows, for example.
-            if len(answer) != batch_size:
-                raise _Failure("the network answers other rows than it gets")
-            answers.append(keras.ops.convert_to_numpy(answer))
-    return np.concatenate(answers)[: len(X)].astype("float64")
-
-
-def _recurrent_layers(network):
-    """Return the recurrent layers of a network, also those in other layers."""
-    return [part for part in network._flatten_layers() if isinstance(part, layers.RNN)]
-
-
-def _states_of(network):
-    """Return the states that the recurrent layers of a network keep."""
-    return keras.tree.flatten(
-        [part.states or [] for part in _recurrent_layers(network)]
-    )
-
-
-def _fail_if_different(failure, answers, expected, typical):
-    """Fail if an output differs by more than is allowed.
-
-    Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
-
-    failure: what the message says.
-    typical: answers that show how much each output varies, (answers, outputs).
-    """
-    if answers.shape != expected.shape:
-        shapes = f"{answers.shape}, not {expected.shape}"
-        raise _Failure(f"a reader answers {shapes}")
-    # Of each output: how much it varies, its largest value, and the largest difference.
-    varies = typical.reshape(len(typical), -1).std(axis=0)
-    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
-    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
-    allowed = np.maximum(SAME * varies, ROUNDING * largest)
-    allowed += np.finfo(float).tiny  # It is a divisor below, so it must not be zero.
-    if (differs <= allowed).all():
-        return
-    worst = (differs / allowed).argmax()
-    numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
-    raise _Failure(f"{failure}, output {worst} {numbers}")
-
-
-def _all_hardly_vary(answers):
-    """Return whether every output varies so little that rounding is the larger one.
-
-    Then _fail_if_different would let wrong answers pass.
-    """
-    varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
-    return (SAME * varies <= ROUNDING * largest).all()
-
-
 # ---- Causes: what the message says when a trial has failed
 #
 # Causes are looked for only after a _Failure, for the words of its message. A network with such a
 # layer may well read on: the layer may be harmless where it stands.
+
+
+def _sees_several_steps(layer):
+    """Return whether a convolution or a pooling sees several time steps at once."""
+    sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    return sizes is None or np.ravel(sizes)[0] > 1  # Global pooling has no size.
+
+
+def _takes_numbered_steps(key):
+    """Return whether a key takes time steps by their numbers, not all or the last one."""
+    if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
+        return False
+    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be, as in x - x[:, -1:].
+    return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
 
 
 def _why_not(node, network, steps, sequences):
@@ -754,22 +693,31 @@ def _why_not(node, network, steps, sequences):
     return None
 
 
-def _starts_from_other_states(layer):
-    """Return whether a recurrent layer starts from another state than zero."""
-    return any(map(np.any, keras.tree.flatten(layer.get_initial_state(1))))
+def _nodes(network):
+    """Return the nodes of a network and of networks in it, from input to answer."""
+    nodes = []
+    if not getattr(network, "inputs", None):  # a network without a keras.Input
+        return nodes
+    graph = _graph_of(network)
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            if node.input_tensors:  # An Input has none.
+                nodes.append(node)
+            if isinstance(node.operation, keras.Model):
+                nodes += _nodes(node.operation)
+    return nodes
 
 
-class _Failure(Exception):
-    """A network cannot be run, or answers otherwise than another: look for causes in its layers."""
-
-
-@contextlib.contextmanager
-def _failing_with(failure):
-    """Turn an error into a _Failure of these words."""
-    try:
-        yield
-    except Exception as error:
-        raise _Failure(failure) from error
+def _words_of(error):
+    """Return the line of an error of Keras or TensorFlow that says what was wrong."""
+    words = str(error)
+    # Keras puts what was wrong in bold, between the layer's name and its arguments.
+    if "\033[1m" in words:
+        words = words.split("\033[1m")[-1].split("\033[0m")[0]
+    # Of several lines, take the last one, but not TensorFlow's "[[{{node while/Gather}}]]".
+    lines = [line.strip() for line in words.splitlines() if "[[{{node" not in line]
+    lines = [line for line in lines if line] or [type(error).__name__]
+    return f"error: {lines[-1][:200]}"
 
 
 @contextlib.contextmanager
@@ -790,55 +738,13 @@ def _naming_causes(network, steps, sequences):
         raise ValueError(f"{failure}: {words} (see README.md)") from failure
 
 
-def _nodes(network):
-    """Return the nodes of a network and of networks in it, from input to answer."""
-    nodes = []
-    if not getattr(network, "inputs", None):  # a network without a keras.Input
-        return nodes
-    graph = _graph_of(network)
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        for node in graph._nodes_by_depth[depth]:
-            if node.input_tensors:  # An Input has none.
-                nodes.append(node)
-            if isinstance(node.operation, keras.Model):
-                nodes += _nodes(node.operation)
-    return nodes
-
-
-def _sees_several_steps(layer):
-    """Return whether a convolution or a pooling sees several time steps at once."""
-    sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    return sizes is None or np.ravel(sizes)[0] > 1  # Global pooling has no size.
-
-
-def _takes_numbered_steps(key):
-    """Return whether a key takes time steps by their numbers, not all or the last one."""
-    if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
-        return False
-    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be, as in x - x[:, -1:].
-    return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
-
-
-def _has_first_state(args, kwargs):
-    """Return whether a recurrent layer is called with a state to start from."""
-    # The first argument is the sequences.
-    states = [*args[1:2], kwargs.get("initial_state")]
-    return any(state is not None for state in states)
-
-
-def _words_of(error):
-    """Return the line of an error of Keras or TensorFlow that says what was wrong."""
-    words = str(error)
-    # Keras puts what was wrong in bold, between the layer's name and its arguments.
-    if "\033[1m" in words:
-        words = words.split("\033[1m")[-1].split("\033[0m")[0]
-    # Of several lines, take the last one, but not TensorFlow's "[[{{node while/Gather}}]]".
-    lines = [line.strip() for line in words.splitlines() if "[[{{node" not in line]
-    lines = [line for line in lines if line] or [type(error).__name__]
-    return f"error: {lines[-1][:200]}"
-
-
 # ---- Errors of answers
+
+# The losses of Keras that compare the outputs of a time step with a class id.
+TAKE_IDS = (
+    "sparse_categorical_crossentropy",
+    "categorical_generalized_cross_entropy",  # too, though its name does not say so
+)
 
 
 class _Measure(NamedTuple):
@@ -846,6 +752,17 @@ class _Measure(NamedTuple):
 
     error: Callable  # (right, answers): an error per time step
     takes_ids: bool  # whether right answers may be class ids
+
+
+def _error_of_tensors(error, right, answers):
+    """Return errors of arrays, by a function of tensors."""
+    tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
+    return keras.ops.convert_to_numpy(error(*tensors))
+
+
+def _takes_ids(function):
+    """Return whether a loss, or its function, takes class ids. One of yours may."""
+    return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
 
 
 def _measure(model, error):
@@ -866,38 +783,6 @@ def _measure(model, error):
     error = partial(_error_of_tensors, loss.call)
     # Its function `fn` tells whether it takes ids. A Loss of yours may have none: ask about itself.
     return _Measure(error, _takes_ids(getattr(loss, "fn", loss)))
-
-
-def _error_of_tensors(error, right, answers):
-    """Return errors of arrays, by a function of tensors."""
-    tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
-    return keras.ops.convert_to_numpy(error(*tensors))
-
-
-def _takes_ids(function):
-    """Return whether a loss, or its function, takes class ids. One of yours may."""
-    return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
-
-
-def _errors_of(reader, values, right, naive, steps, measure):
-    """Return errors at each time step of a stretch: on windows, reading on, and naive ones."""
-    # Let the reader answer to windows, too: it takes any batch size, and has been compared with the
-    # model.
-    windows = _windows(values, steps)
-    n_batches = len(windows) // MOST_AT_ONCE + 1
-    batches = np.array_split(windows, n_batches)
-    on_windows = [_answers(reader, X)[:, -1] for X in batches]
-    reading_on = _answers(reader, values[np.newaxis])[0]
-    ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
-    for name in naive:
-        copied = values.copy()  # A function may write into its values.
-        answers = np.asarray(naive[name](copied))
-        if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
-            found = f"{answers.shape}, but the network answers {reading_on.shape}"
-            raise ValueError(f"{name}: {found}")
-        ways[name] = answers
-    errors = {way: _errors(measure, right, ways[way], way) for way in ways}
-    return pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
 
 
 def _errors(measure, right, answers, name):
@@ -925,6 +810,27 @@ def _errors(measure, right, answers, name):
     return np.append(missing, means)
 
 
+def _errors_of(reader, values, right, naive, steps, measure):
+    """Return errors at each time step of a stretch: on windows, reading on, and naive ones."""
+    # Let the reader answer to windows, too: it takes any batch size, and has been compared with the
+    # model.
+    windows = _windows(values, steps)
+    n_batches = len(windows) // MOST_AT_ONCE + 1
+    batches = np.array_split(windows, n_batches)
+    on_windows = [_answers(reader, X)[:, -1] for X in batches]
+    reading_on = _answers(reader, values[np.newaxis])[0]
+    ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
+    for name in naive:
+        copied = values.copy()  # A function may write into its values.
+        answers = np.asarray(naive[name](copied))
+        if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
+            found = f"{answers.shape}, but the network answers {reading_on.shape}"
+            raise ValueError(f"{name}: {found}")
+        ways[name] = answers
+    errors = {way: _errors(measure, right, ways[way], way) for way in ways}
+    return pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
+
+
 def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
     early, late = [], []
@@ -938,3 +844,109 @@ def _early_and_late(tables, steps):
     spread = [rows[row]["reading on"].sem(skipna=False) for row in rows]
     means.insert(2, "+/-", spread)  # after "reading on"
     return means
+
+
+# ---- The four functions
+
+
+def windows_and_answers(pairs, steps, each_step=False):
+    """Return all windows of some sequences, and the right answers to them.
+
+    pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
+        (time steps, outputs), or class ids, (time steps,).
+    steps: number of time steps of a window, 1 or more. (Each window starts one step
+        later than the one before.)
+    each_step: return the answers to all time steps of a window, not only to its last one.
+    Returns: X, (windows, steps, ...), and y, (windows, outputs) or class ids, (windows,). With
+        each_step, (windows, steps, outputs) or (windows, steps).
+    Raises: ValueError for a sequence shorter than a window, or not as many answers as values.
+    """
+    pairs = _arrays(pairs)
+    X = np.concatenate([_windows(values, steps) for values, _ in pairs])
+    y = np.concatenate([_windows(right, steps) for _, right in pairs])
+    if not each_step:
+        y = y[:, -1]
+    return X, y
+
+
+def check(
+    model, stretches, naive, steps=None, error=None, reader=None, by_number=False
+):
+    """Return mean errors, early and late: on windows, reading on, and of naive answers.
+
+    model: trained. Its windows start from a zero state, also if it is stateful.
+    stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
+    naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
+        (time steps, outputs). It may return fewer: those to the last time steps. If the model
+        answers with logits, the function must, too: this is not checked.
+    steps: of the training's windows; needed if the model takes any length.
+    error: a loss of Keras, its name, or a function (right, answers): an error per time step.
+        Default: the model's loss.
+    reader: network for any length that answers each time step; it gets the model's weights.
+    by_number: return a row for each time step instead, up to the length of the shortest stretch.
+    Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
+        second half of what follows the first window. +/-: standard error of reading on. NaN: no
+        answer (on windows, there is none before `steps` values), or only one stretch.
+    Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
+    """
+    steps = _steps(model, steps)
+    stretches = _arrays(stretches)
+    _check_naive(naive)
+    measure = _measure(model, error)
+    sequences = [values for values, _ in stretches]
+    # Causes are in the layers of a reader by hand, if it is given, else in those of the model.
+    with _naming_causes(reader or model, steps, sequences):
+        if reader:
+            with _failing_with("the reader cannot take the weights of the network"):
+                _set_weights(reader, model)
+            model_answers = _compare_on_windows(model, reader, sequences, steps)
+            _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
+        else:
+            reader = _network_of(_compared_cell_of(model, sequences, steps))
+        tables = []
+        for values, right in stretches:
+            tables.append(_errors_of(reader, values, right, naive, steps, measure))
+    if by_number:
+        shortest = min(map(len, tables))
+        return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
+    return _early_and_late(tables, steps)
+
+
+def reader_of(model, values, steps=None):
+    """Return a network that reads sequences of any length, and answers at each time step.
+
+    It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
+    anew at each time step, and BatchNormalization takes the means of one step. To load a saved
+    reader, import this file first.
+
+    values: a sequence of your data, (time steps, ...), longer than a window. The longer
+        it is, the more is compared.
+    steps: of the training's windows; needed if the model takes any length.
+    Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
+    Raises: ValueError if it would answer otherwise than the model.
+    """
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        cell = _compared_cell_of(model, sequences, steps)
+    return _network_of(cell)
+
+
+def live_of(model, values, steps=None, batch_size=1):
+    """Return a network that reads one time step per call, and keeps its state between calls.
+
+    It takes (batch_size, 1, ...), and returns (batch_size, 1, outputs). Before each new
+    sequence, call reset_states of stateful.py (for TensorFlow only).
+
+    It shares the layers of the model. If the model is stateful, too, reset_states resets the states
+    of the model, as well.
+
+    values, steps: as for reader_of.
+    batch_size: how many sequences are read at the same time.
+    Raises: ValueError where reader_of does, or for a batch_size below 1.
+    """
+    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        cell = _compared_cell_of(model, sequences, steps)
+    return _network_of(cell, shape=(int(batch_size), 1), stateful=True)

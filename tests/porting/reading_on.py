@@ -42,9 +42,9 @@ def _arrays(pairs):
 
 
 def _check_naive(naive):
-    """Raise ValueError unless this is a dict of functions. Three names are taken."""
+    """Raise ValueError unless this is a dict of functions, by names of their own."""
     is_dict = isinstance(naive, dict) and all(map(callable, naive.values()))
-    taken = ["on windows", "reading on", "+/-"]
+    taken = ["on windows", "reading on", "+/-"]  # the other columns of the result
     if not is_dict or any(name in taken for name in naive):
         raise ValueError("naive: a dict of functions is needed, by names of their own")
 
@@ -123,8 +123,8 @@ def _starts_from_other_states(layer):
 
 # ---- Failures
 #
-# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it becomes
-# a ValueError that names causes (see "Causes").
+# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it
+# becomes a ValueError that names causes (see "Causes").
 
 
 class _Failure(Exception):
@@ -154,8 +154,8 @@ def _failing_with(failure):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None: the first run of a cell, which finds the
-        shapes of states.
+    earlier: states after the time step before. None: no values are read, as Keras only asks for
+        the shapes of states (see OneStep.__init__).
     new: states after this time step. Each layer that is called appends its own.
     """
 
@@ -166,8 +166,8 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: as many as these states, of their shapes, for a batch of one. They are returned in
-            the first run.
+        zeros: as many as these states, of their shapes, for a batch of one. If only shapes are
+            asked for, they are returned.
         """
         if self.earlier is None:
             return zeros
@@ -194,7 +194,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None, training
     """
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # A layer of several cells has its states in lists of lists, and OneStep in one list.
+    # A layer of several cells has its states in lists of lists. Here, all are in one list.
     zeros = layer.get_initial_state(1)
     earlier = states.take_earlier(keras.tree.flatten(zeros))
     earlier = keras.tree.pack_sequence_as(zeros, earlier)
@@ -235,7 +235,9 @@ def _gets_one_time_step(x, layer, network):
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
     if network.inputs[0].shape[1] == 1:
-        return True  # A window has one time step, too, so it cannot be told.
+        return (
+            True  # In windows of one step, any axis of length 1 may be the time step.
+        )
     # What the layer gets of a whole window has several time steps. If its axis 1 has length 1, too,
     # that is not the axis of time steps, but that of RepeatVector(1), for example.
     x_of_window = keras.tree.flatten(layer.input)[0]
@@ -334,9 +336,9 @@ class OneStep(layers.Wrapper):
         options.setdefault("dtype", floats)  # A saved cell brings its own.
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
-        # RNN asks for the sizes of answers and states. The first run finds them:
-        # compute_output_spec runs `call` on the shape of one time step of one sample, and returns
-        # shapes. `call` also sets answer_shape.
+        # RNN needs the sizes of answers and states. So ask for their shapes: compute_output_spec
+        # runs `call` without values, on the shape of one time step of one sample. `call` also sets
+        # answer_shape.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
         vectors, states = self.compute_output_spec(step)
@@ -353,7 +355,7 @@ class OneStep(layers.Wrapper):
 
         step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
             as (batch, 1).
-        earlier: states after the time step before. None: the first run, which finds shapes.
+        earlier: states after the time step before. None: Keras only asks for shapes.
         """
         states = _States(earlier)
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
@@ -444,7 +446,7 @@ def _answers_from_zeros(network, X, call=None):
         with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
-            # Of longer windows, ops.reshape(x, (-1, 4, 1)) makes more rows, for example.
+            # A layer such as ops.reshape(x, (-1, 4, 1)) makes several rows of a longer window.
             if len(answer) != batch_size:
                 raise _Failure("the network answers other rows than it gets")
             answers.append(keras.ops.convert_to_numpy(answer))
@@ -488,7 +490,7 @@ def _fail_if_different(failure, answers, expected, typical):
 
 
 def _all_hardly_vary(answers):
-    """Return whether every output varies so little that rounding is the larger one.
+    """Return whether, for every output, rounding is more than 1 % of how much it varies.
 
     Then _fail_if_different would let wrong answers pass.
     """
@@ -547,8 +549,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     try:
         network_answers = _answers_from_zeros(network, X, call)
     except Exception as error:
-        # A layer refuses this length, as Dense does after Flatten. Then windows must be enough. But
-        # windows of one time step do not show how layers go on from one step to the next.
+        # A layer refuses this length, as Dense does after Flatten, or makes more rows. Then windows
+        # must be enough. But those of one time step do not show how layers go on to the next.
         if steps > 1:
             return
         failure = "windows of one time step do not show whether the network reads on"
@@ -605,8 +607,8 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
 
 # ---- Causes: what the message says when a trial has failed
 #
-# Causes are looked for only after a _Failure, for the words of its message. A network with such a
-# layer may well read on: the layer may be harmless where it stands.
+# After a _Failure, its message names layers that are often the cause, such as one that pools time
+# steps. Only then: where it stands, such a layer may be harmless.
 
 
 def _sees_several_steps(layer):
@@ -760,8 +762,8 @@ def _error_of_tensors(error, right, answers):
     return keras.ops.convert_to_numpy(error(*tensors))
 
 
-def _takes_ids(function):
-    """Return whether a loss, or its function, takes class ids. One of yours may."""
+def _may_take_ids(function):
+    """Return whether right answers may be class ids: True, too, for a loss of yours."""
     return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
 
 
@@ -769,20 +771,20 @@ def _measure(model, error):
     """Return the _Measure that is asked for by `error`, or that of the model's loss."""
     # A function takes arrays. (A Loss of Keras can be called, too, but takes tensors.)
     if callable(error) and not isinstance(error, keras.losses.Loss):
-        return _Measure(error, _takes_ids(error))
+        return _Measure(error, _may_take_ids(error))
     given = error or getattr(model, "loss", None)
     (given,) = keras.tree.flatten(given)  # It may be in a list. (None stays None.)
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     if not isinstance(loss, keras.losses.Loss):  # a function
-        return _Measure(partial(_error_of_tensors, loss), _takes_ids(loss))
+        return _Measure(partial(_error_of_tensors, loss), _may_take_ids(loss))
     if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
     error = partial(_error_of_tensors, loss.call)
     # Its function `fn` tells whether it takes ids. A Loss of yours may have none: ask about itself.
-    return _Measure(error, _takes_ids(getattr(loss, "fn", loss)))
+    return _Measure(error, _may_take_ids(getattr(loss, "fn", loss)))
 
 
 def _errors(measure, right, answers, name):
@@ -839,11 +841,13 @@ def _early_and_late(tables, steps):
         second_half = after_window.iloc[len(after_window) // 2 :]
         early.append(errors.iloc[:5].mean(skipna=False))
         late.append(second_half.mean(skipna=False))
-    rows = {"after 1 to 5": pd.DataFrame(early), "late": pd.DataFrame(late)}
-    means = pd.DataFrame({row: rows[row].mean(skipna=False) for row in rows}).T
-    spread = [rows[row]["reading on"].sem(skipna=False) for row in rows]
-    means.insert(2, "+/-", spread)  # after "reading on"
-    return means
+    # Two tables, with a row for each stretch, become the two rows of one.
+    parts = {"after 1 to 5": pd.DataFrame(early), "late": pd.DataFrame(late)}
+    means = {part: parts[part].mean(skipna=False) for part in parts}
+    spread = {part: parts[part]["reading on"].sem(skipna=False) for part in parts}
+    result = pd.DataFrame(means).T
+    result.insert(2, "+/-", pd.Series(spread))  # after "reading on"
+    return result
 
 
 # ---- The four functions

@@ -86,7 +86,7 @@ def _steps(model, steps):
 
 
 def _is_yours(code):
-    """Return whether a function, or a class or its object, is code of yours, not of Keras."""
+    """Return whether a function, or a class or its object, is no code of Keras."""
     # (What is built in may have no module.)
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
@@ -154,9 +154,11 @@ def _failing_with(failure):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    earlier: states after the time step before. None: no values are read, as Keras only asks for
-        the shapes of states (see OneStep.__init__).
-    new: states after this time step. Each layer that is called appends its own.
+    Each layer that is called takes its earlier states, and appends as many new ones.
+
+    earlier: states after the time step before. None: Keras only asks for their shapes (see
+        OneStep.__init__), so there are none.
+    new: states after this time step.
     """
 
     def __init__(self, earlier):
@@ -166,18 +168,18 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: as many as these states, of their shapes, for a batch of one. If only shapes are
-            asked for, they are returned.
+        zeros: as many as these states, of their shapes, for a batch of one.
         """
         if self.earlier is None:
-            return zeros
+            return zeros  # Their shapes are what Keras asks for.
         return [next(self.earlier) for _ in zeros]
 
 
 def _masked_output(states, output, mask):
     """Return the output of a recurrent layer to a time step that may be masked.
 
-    To a masked one, it is the output to the time step before, which is zero at first.
+    To a masked one, it is the output to the time step before, which is zero at first. So the output
+    is kept as one more state.
     """
     ones = [1] * len(output.shape[1:])
     is_seen = keras.ops.reshape(mask, (-1, *ones))
@@ -234,12 +236,11 @@ def _gets_one_time_step(x, layer, network):
     # (Several inputs are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
+    # In windows of one step, any axis of length 1 may be the time step.
     if network.inputs[0].shape[1] == 1:
-        return (
-            True  # In windows of one step, any axis of length 1 may be the time step.
-        )
-    # What the layer gets of a whole window has several time steps. If its axis 1 has length 1, too,
-    # that is not the axis of time steps, but that of RepeatVector(1), for example.
+        return True
+    # `layer.input` is what the layer gets of a whole window: several time steps. If its axis 1 has
+    # length 1, too, that is another axis, such as that of RepeatVector(1).
     x_of_window = keras.tree.flatten(layer.input)[0]
     return x_of_window.shape[1:2] != (1,)
 
@@ -297,7 +298,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
             kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (Its arguments are those of _run, in the same order: inputs, training, mask.)
+            # (A network takes inputs, training and mask, as _run does after its first two.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -369,7 +370,8 @@ class OneStep(layers.Wrapper):
             answer = answer[:, 0]
         if not states.new:
             # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
-            states.new = states.take_earlier([keras.ops.zeros((1, 1))])
+            (zero,) = states.take_earlier([keras.ops.zeros((1, 1))])
+            states.new.append(zero)
         self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
@@ -490,9 +492,9 @@ def _fail_if_different(failure, answers, expected, typical):
 
 
 def _all_hardly_vary(answers):
-    """Return whether, for every output, rounding is more than 1 % of how much it varies.
+    """Return whether, for every output, rounding is the larger one of what is allowed.
 
-    Then _fail_if_different would let wrong answers pass.
+    Then wrong answers would pass in _fail_if_different.
     """
     varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
     return (SAME * varies <= ROUNDING * largest).all()
@@ -507,8 +509,9 @@ def _compare_on_windows(model, reader, sequences, steps):
     most = MOST_WINDOWS
     if batch_size:
         most = min(most, MOST_BATCHES * batch_size)
+    # Raise ValueError if a sequence is not longer than a window.
     for values in sequences:
-        _windows(values, steps + 1)  # raises ValueError for one that is too short
+        _windows(values, steps + 1)
     X = _some_windows(sequences, steps, most)
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
@@ -549,12 +552,12 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
     try:
         network_answers = _answers_from_zeros(network, X, call)
     except Exception as error:
-        # A layer refuses this length, as Dense does after Flatten, or makes more rows. Then windows
-        # must be enough. But those of one time step do not show how layers go on to the next.
-        if steps > 1:
-            return
-        failure = "windows of one time step do not show whether the network reads on"
-        raise _Failure(failure) from error
+        # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
+        # the comparison on windows has to do. In windows of one time step, it cannot.
+        if steps == 1:
+            failure = "windows of one time step do not show whether it reads on"
+            raise _Failure(failure) from error
+        return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
     _fail_if_different(failure, reader_answers, network_answers, typical=model_answers)
@@ -621,7 +624,7 @@ def _takes_numbered_steps(key):
     """Return whether a key takes time steps by their numbers, not all or the last one."""
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
-    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be, as in x - x[:, -1:].
+    # x[:, -1] and x[:, :] are harmless. x - x[:, -1:] takes a later value from earlier ones.
     return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
 
 
@@ -801,7 +804,7 @@ def _errors(measure, right, answers, name):
     # (A loss that takes no ids would compare the id with each output, and say nothing.)
     n = len(right)
     one_each = right.shape in [(n,), (n, 1)]
-    several_each = len(answers) == n and answers.size > n
+    several_each = answers.size > n and len(answers) == n
     are_ids = measure.takes_ids and one_each and several_each
     if right.shape != answers.shape and not are_ids:
         raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
@@ -924,7 +927,7 @@ def reader_of(model, values, steps=None):
     reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
-        it is, the more is compared.
+        it is, the more is compared, in up to 1,000 windows.
     steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.

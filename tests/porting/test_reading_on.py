@@ -619,6 +619,10 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     fails("steps=9: 3 ", steps=9)
     ahead = chain(layers.Conv1D(2, 2, padding="same"), SimpleRNN(3), steps=None)
     fails("'conv1d.* causal", ahead, steps=3, error="mse")
+    last_five = layers.Lambda(lambda x: x[:, -5:])
+    forgets = chain(last_five, SimpleRNN(3), steps=None)
+    short = VALUES[:4], ONE_HOT[:4]
+    fails("longer windows.* 'lambda", forgets, [short, pair], steps=3, error="mse")
     for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))

@@ -46,7 +46,8 @@ def _check_naive(naive):
     is_dict = isinstance(naive, dict) and all(map(callable, naive.values()))
     taken = ["on windows", "reading on", "+/-"]  # the other columns of the result
     if not is_dict or any(name in taken for name in naive):
-        raise ValueError("naive: a dict of functions is needed, by names of their own")
+        names = "by names of their own, not " + ", ".join(taken)
+        raise ValueError(f"naive: a dict of functions is needed, {names}")
 
 
 def _windows(array, steps):
@@ -154,10 +155,10 @@ def _failing_with(failure):
 class _States:
     """The states of the layers of a network, in the order in which these are called.
 
-    Each layer that is called takes its earlier states, and appends as many new ones.
+    Each layer that keeps states takes its earlier ones, and appends as many new ones.
 
-    earlier: states after the time step before. None: Keras only asks for their shapes (see
-        OneStep.__init__), so there are none.
+    earlier: states after the time step before. None while a cell is being built: it runs once
+        without values, to learn the shapes of states.
     new: states after this time step.
     """
 
@@ -171,7 +172,7 @@ class _States:
         zeros: as many as these states, of their shapes, for a batch of one.
         """
         if self.earlier is None:
-            return zeros  # Their shapes are what Keras asks for.
+            return zeros  # Only their shapes matter.
         return [next(self.earlier) for _ in zeros]
 
 
@@ -236,13 +237,15 @@ def _gets_one_time_step(x, layer, network):
     # (Several inputs are a list, which has no shape.)
     if getattr(x, "shape", ())[1:2] != (1,):
         return False
-    # In windows of one step, any axis of length 1 may be the time step.
+    # In windows of one step, this cannot be told: take it as the time step. If that is wrong,
+    # comparisons show it.
     if network.inputs[0].shape[1] == 1:
         return True
-    # `layer.input` is what the layer gets of a whole window: several time steps. If its axis 1 has
-    # length 1, too, that is another axis, such as that of RepeatVector(1).
+    # `layer.input` is what the layer gets of a whole window, so it has several time steps. If its
+    # axis 1 has length 1, too, that is another axis, such as that of RepeatVector(1).
     x_of_window = keras.tree.flatten(layer.input)[0]
-    return x_of_window.shape[1:2] != (1,)
+    is_other_axis = x_of_window.shape[1:2] == (1,)
+    return not is_other_axis
 
 
 def _call_layer(states, network, layer, *args, **kwargs):
@@ -251,8 +254,8 @@ def _call_layer(states, network, layer, *args, **kwargs):
     x = [*args, *kwargs.values()][0]
     if not _gets_one_time_step(x, layer, network):
         return layer(*args, **kwargs)
-    # States are kept for two kinds of layer of Keras. First, recurrent ones that start from zeros.
-    # (`inner_loop` is their loop over time steps.)
+    # States are kept for two kinds of layer of Keras. First, recurrent ones that get no first state
+    # from another layer. (`inner_loop` is their loop over time steps.)
     call_is_yours = _is_yours(type(layer).call)
     if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
         loop_is_yours = _is_yours(type(layer).inner_loop)
@@ -280,8 +283,8 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    mask: of the inputs. Keras gives it to a network in a network. The outermost one gets None: its
-        tensors may have masks of their own.
+    mask: of the inputs, as Keras gives it to a network in a network. None: take the masks that
+        the inputs carry, if any.
     """
     graph = _graph_of(network)
     if mask is None:
@@ -298,7 +301,7 @@ def _run(network, call_layer, inputs, training=None, mask=None):
             kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (A network takes inputs, training and mask, as _run does after its first two.)
+            # (After call_layer, _run has the arguments of a network: inputs, training, mask.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -409,7 +412,7 @@ MOST_WINDOWS = 1000
 MOST_BATCHES = 100
 # At most so many longer windows are compared. They show how layers work, not rare values.
 MOST_LONGER = 32
-# To save memory, at most so many windows are read at once, where all windows are read.
+# Errors are computed on all windows. To save memory, at most so many are read at once.
 MOST_AT_ONCE = 1000
 
 
@@ -434,7 +437,7 @@ def _answers(network, X):
 def _answers_from_zeros(network, X, call=None):
     """Return a network's answers to windows, each from a zero state. States are left as they are.
 
-    call: function of a batch of windows that runs the network, if not the network itself.
+    call: what to call instead of the network, whose Input refuses longer windows.
     """
     call = call or network
     batch_size = network.inputs[0].shape[0] or len(X)
@@ -448,7 +451,7 @@ def _answers_from_zeros(network, X, call=None):
         with keras.StatelessScope(zeros):
             answer = call(keras.ops.convert_to_tensor(batch), training=False)
             (answer,) = keras.tree.flatten(answer)
-            # A layer such as ops.reshape(x, (-1, 4, 1)) makes several rows of a longer window.
+            # ops.reshape(x, (-1, 4, 1)), for windows of 4 steps, makes two rows of one of 8.
             if len(answer) != batch_size:
                 raise _Failure("the network answers other rows than it gets")
             answers.append(keras.ops.convert_to_numpy(answer))
@@ -500,12 +503,12 @@ def _all_hardly_vary(answers):
     return (SAME * varies <= ROUNDING * largest).all()
 
 
-def _compare_on_windows(model, reader, sequences, steps):
-    """Fail unless a reader answers windows as a model does.
+def _compare_on_windows(network, reader, sequences, steps):
+    """Fail unless a reader answers windows as a network does.
 
-    Returns: the model's answers, (answers, outputs).
+    Returns: the network's answers, (answers, outputs).
     """
-    batch_size = model.inputs[0].shape[0]  # None: any
+    batch_size = network.inputs[0].shape[0]  # None: any
     most = MOST_WINDOWS
     if batch_size:
         most = min(most, MOST_BATCHES * batch_size)
@@ -516,27 +519,29 @@ def _compare_on_windows(model, reader, sequences, steps):
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # To find layers that mix rows of a batch: the reader has read all windows in one batch, so let
-    # the model read the first one alone. (If it needs a batch, the window is repeated.)
-    model_answers = [_answers_from_zeros(model, rows) for rows in (X[:1], X[1:])]
-    model_answers = np.concatenate(model_answers)
-    reader_answers, model_answers = _to_compare(reader_answers, model_answers)
+    # A layer that mixes rows answers otherwise in another batch. The reader has read all windows in
+    # one batch, so let the network read the first one without the others.
+    network_answers = [_answers_from_zeros(network, rows) for rows in (X[:1], X[1:])]
+    network_answers = np.concatenate(network_answers)
+    reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # No layer is the cause of this, so it is not a _Failure.
-    if _all_hardly_vary(model_answers):
+    if _all_hardly_vary(network_answers):
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
-    _fail_if_different(failure, reader_answers, model_answers, typical=model_answers)
-    return model_answers
+    _fail_if_different(
+        failure, reader_answers, network_answers, typical=network_answers
+    )
+    return network_answers
 
 
-def _compare_on_longer_windows(network, reader, sequences, steps, model_answers):
+def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
     This finds layers that are right only at the end of windows of this length, such as one that
     takes every second time step.
 
-    model_answers: the model's answers to windows.
+    typical: the network's answers to windows, which show how much they vary.
     """
 
     # The network's Input would refuse another length, so call one layer after the other.
@@ -553,14 +558,14 @@ def _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
         network_answers = _answers_from_zeros(network, X, call)
     except Exception as error:
         # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
-        # the comparison on windows has to do. In windows of one time step, it cannot.
+        # only windows are compared. But windows of one time step never show a state.
         if steps == 1:
             failure = "windows of one time step do not show whether it reads on"
             raise _Failure(failure) from error
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
-    _fail_if_different(failure, reader_answers, network_answers, typical=model_answers)
+    _fail_if_different(failure, reader_answers, network_answers, typical)
 
 
 def _compared_cell_of(model, sequences, steps):
@@ -579,8 +584,8 @@ def _compared_cell_of(model, sequences, steps):
     # Comparisons would miss that.
     if any(map(_starts_from_other_states, _recurrent_layers(network))):
         raise _Failure("a reader would start from zeros")
-    model_answers = _compare_on_windows(network, reader, sequences, steps)
-    _compare_on_longer_windows(network, reader, sequences, steps, model_answers)
+    typical = _compare_on_windows(network, reader, sequences, steps)
+    _compare_on_longer_windows(network, reader, sequences, steps, typical)
     return cell
 
 
@@ -592,10 +597,10 @@ def _set_weights(reader, model):
             layer.finalize_state()  # It computes other values from its weights, and uses those.
 
 
-def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
+def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     """Fail if an answer of a reader changes when more values follow. Each sequence is tried.
 
-    model_answers: the model's answers to windows.
+    typical: the network's answers to windows, which show how much they vary.
     """
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
@@ -605,10 +610,10 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, model_answers):
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
             expected = whole[:, :seen]
-            _fail_if_different(failure, first, expected, typical=model_answers)
+            _fail_if_different(failure, first, expected, typical)
 
 
-# ---- Causes: what the message says when a trial has failed
+# ---- Causes: what a message says after a _Failure
 #
 # After a _Failure, its message names layers that are often the cause, such as one that pools time
 # steps. Only then: where it stands, such a layer may be harmless.
@@ -624,7 +629,8 @@ def _takes_numbered_steps(key):
     """Return whether a key takes time steps by their numbers, not all or the last one."""
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
-    # x[:, -1] and x[:, :] are harmless. x - x[:, -1:] takes a later value from earlier ones.
+    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be: in x - x[:, -1:], earlier time steps
+    # use a later one.
     return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
 
 
@@ -906,8 +912,8 @@ def check(
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
-            model_answers = _compare_on_windows(model, reader, sequences, steps)
-            _fail_if_it_reads_ahead(reader, sequences, steps, model_answers)
+            typical = _compare_on_windows(model, reader, sequences, steps)
+            _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
             reader = _network_of(_compared_cell_of(model, sequences, steps))
         tables = []

@@ -512,9 +512,10 @@ def _compare_on_windows(network, reader, sequences, steps):
     most = MOST_WINDOWS
     if batch_size:
         most = min(most, MOST_BATCHES * batch_size)
-    # Raise ValueError if a sequence is not longer than a window.
     for values in sequences:
-        _windows(values, steps + 1)
+        if values.ndim == 0 or len(values) <= steps:
+            needed = f"more than {steps} time steps, a window, are needed"
+            raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, most)
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:

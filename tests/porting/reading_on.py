@@ -863,6 +863,13 @@ def _early_and_late(tables, steps):
 # ---- The four functions
 
 
+def _cell_for(model, values, steps):
+    """Return a network as a cell, for reader_of and live_of, or raise a ValueError of one line."""
+    steps, sequences = _steps(model, steps), [np.asarray(values)]
+    with _naming_causes(model, steps, sequences):
+        return _compared_cell_of(model, sequences, steps)
+
+
 def windows_and_answers(pairs, steps, each_step=False):
     """Return all windows of some sequences, and the right answers to them.
 
@@ -939,10 +946,7 @@ def reader_of(model, values, steps=None):
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        cell = _compared_cell_of(model, sequences, steps)
-    return _network_of(cell)
+    return _network_of(_cell_for(model, values, steps))
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -960,7 +964,5 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        cell = _compared_cell_of(model, sequences, steps)
+    cell = _cell_for(model, values, steps)
     return _network_of(cell, shape=(int(batch_size), 1), stateful=True)

@@ -148,82 +148,54 @@ def _failing_with(failure):
 #     network:  all time steps                 -> LSTM     -> Dense -> answer
 #     cell:     one time step, earlier states  -> LSTMCell -> Dense -> answer, new states
 #
-# Keras's layer RNN runs a cell on each time step of a sequence, and hands on the states. With
-# stateful=True, it keeps the last ones for the next call.
+# To build it, the layers of the network are called once more, on tensors of Keras that have no
+# values yet. Keras's layer RNN then runs the cell on each time step of a sequence, and hands on the
+# states. With stateful=True, it keeps the last ones for the next call.
 
 
-class _States:
-    """The states of the layers of a network, in the order in which these are called.
+class _State(NamedTuple):
+    """A state of a cell. Both tensors have no values yet."""
 
-    Each layer that keeps states takes its earlier ones, and appends as many new ones.
-
-    earlier: states after the time step before. None while a cell is being built: it runs once
-        without values, to learn the shapes of states.
-    new: states after this time step.
-    """
-
-    def __init__(self, earlier):
-        self.earlier = None if earlier is None else iter(earlier)
-        self.new = []
-
-    def take_earlier(self, zeros):
-        """Return a list of the earlier states of the layer that is called next.
-
-        zeros: as many as these states, of their shapes, for a batch of one.
-        """
-        if self.earlier is None:
-            return zeros  # Only their shapes matter.
-        return [next(self.earlier) for _ in zeros]
+    earlier: keras.KerasTensor  # after the time step before
+    new: keras.KerasTensor  # after this time step
 
 
-def _masked_output(states, output, mask):
-    """Return the output of a recurrent layer to a time step that may be masked.
+def _call_recurrent(
+    states, layer, sequences, initial_state=None, mask=None, training=None
+):
+    """Call the cell of a recurrent layer on one time step, and add its states to a list.
 
-    To a masked one, it is the output to the time step before, which is zero at first. So the output
-    is kept as one more state.
-    """
-    ones = [1] * len(output.shape[1:])
-    is_seen = keras.ops.reshape(mask, (-1, *ones))
-    (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
-    output = keras.ops.where(is_seen, output, keras.ops.cast(before, output.dtype))
-    states.new.append(output)
-    return output
-
-
-def _call_cell(states, layer, sequences, initial_state=None, mask=None, training=None):
-    """Call the cell of a recurrent layer on one time step.
-
-    sequences: of one time step. initial_state: always None here, but Keras may pass it.
+    sequences: of one time step. initial_state: always None here.
     """
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # A layer of several cells has its states in lists of lists. Here, all are in one list.
+    # (A layer of several cells has its states in lists of lists.)
     zeros = layer.get_initial_state(1)
-    earlier = states.take_earlier(keras.tree.flatten(zeros))
-    earlier = keras.tree.pack_sequence_as(zeros, earlier)
+    earlier = keras.tree.map_structure(lambda zero: keras.Input(zero.shape[1:]), zeros)
     # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
-    # For one time step, it needs no loop (unroll). The name is for messages of Keras.
-    options = {"dtype": layer.dtype_policy, "name": layer.name}
-    rnn = layers.RNN(layer.cell, return_state=True, unroll=True, **options)
-    output, *new = rnn(sequences, earlier, mask=mask, training=training)
-    states.new += keras.tree.flatten(new)
+    # For one time step, it needs no loop (unroll).
+    options = {"return_state": True, "unroll": True, "dtype": layer.dtype_policy}
+    rnn = layers.RNN(layer.cell, **options)
+    output, *new = rnn(sequences, earlier, mask=mask)
+    states += map(_State, keras.tree.flatten(earlier), keras.tree.flatten(new))
     # `rnn` answers a masked time step with zeros. In a window, `layer` repeats the answer to the
-    # step before, unless it has zero_output_for_mask.
+    # step before, unless it has zero_output_for_mask. So keep the answer as one more state.
     if mask is not None and not layer.zero_output_for_mask:
-        output = _masked_output(states, output, mask)
+        before = keras.Input(output.shape[1:])
+        output = keras.ops.where(mask, output, keras.ops.cast(before, output.dtype))
+        states.append(_State(before, output))
     if layer.return_sequences:
         output = output[:, np.newaxis]
-        if layer.supports_masking:  # Else, Keras passes no mask on.
-            output._keras_mask = mask
+        output._keras_mask = mask
     return (output, *new) if layer.return_state else output
 
 
 def _call_convolution(states, layer, x):
-    """Call a causal convolution on one time step. Its states are the values before it."""
+    """Call a causal convolution on one time step. Its state is the values before it."""
     n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-    (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
+    before = keras.Input((n_before, *x.shape[2:]))
     seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
-    states.new.append(seen[:, 1:])
+    states.append(_State(before, seen[:, 1:]))
     # The layer puts zeros before `seen`, but its last answer does not reach back to them.
     return layer(seen)[:, -1:]
 
@@ -260,7 +232,7 @@ def _call_layer(states, network, layer, *args, **kwargs):
     if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
         loop_is_yours = _is_yours(type(layer).inner_loop)
         if not (call_is_yours or loop_is_yours):
-            return _call_cell(states, layer, *args, **kwargs)
+            return _call_recurrent(states, layer, *args, **kwargs)
     # Second, causal convolutions.
     is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
     if is_causal and not call_is_yours:
@@ -283,32 +255,19 @@ def _run(network, call_layer, inputs, training=None, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    mask: of the inputs, as Keras gives it to a network in a network. None: take the masks that
-        the inputs carry, if any.
+    training, mask: as Keras gives them to a network in a network. Not needed: Keras tells each layer
+        whether it is in training, and tensors carry their masks.
     """
-    graph = _graph_of(network)
-    if mask is None:
-        mask = [getattr(x, "_keras_mask", None) for x in keras.tree.flatten(inputs)]
-    # _standardize_inputs may return new tensors, without masks. So set the masks again.
-    inputs = graph._standardize_inputs(inputs)
-    for x, mask_of_x in zip(inputs, keras.tree.flatten(mask)):
-        if mask_of_x is not None:
-            x._keras_mask = mask_of_x
 
     def enter_or_call(layer, *args, **kwargs):
-        # Keras has stored in kwargs what `training` was when the network was made: replace it.
-        if training is not None and getattr(layer, "_call_has_training_arg", False):
-            kwargs["training"] = training
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (After call_layer, _run has the arguments of a network: inputs, training, mask.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
     # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`.
-    return graph._run_through_graph(
-        inputs, operation_fn=lambda layer: partial(enter_or_call, layer)
-    )
+    graph = _graph_of(network)
+    return graph._run_through_graph(inputs, lambda layer: layer, enter_or_call)
 
 
 def _answers_each_step(network, answer_to_step):
@@ -335,50 +294,47 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # States are floats of 32 bits, or of 64 if the answers are.
-        floats = keras.backend.result_type("float32", layer.outputs[0].dtype)
-        options.setdefault("dtype", floats)  # A saved cell brings its own.
+        options.setdefault(
+            "dtype", keras.config.floatx()
+        )  # A saved cell brings its own.
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
-        # RNN needs the sizes of answers and states. So ask for their shapes: compute_output_spec
-        # runs `call` without values, on the shape of one time step of one sample. `call` also sets
-        # answer_shape.
         values = layer.inputs[0]
-        step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
-        vectors, states = self.compute_output_spec(step)
-        self.output_size = vectors.shape[1]
-        self.state_size = [state.shape[1:] for state in states]
+        step = keras.Input((1, *values.shape[2:]), dtype=values.dtype)
+        # Run the network, but let _call_layer call its layers: it adds their states.
+        states = []
+        answer = _run(layer, partial(_call_layer, states, layer), step)
+        if _answers_each_step(layer, answer):
+            answer = answer[:, 0]
+        if not states:
+            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
+            zero = keras.Input((1,))
+            states.append(_State(zero, zero))
+        earlier, new = zip(*states)
+        self.network = keras.Model([step, *earlier], [answer, *new])
+        self.answer_shape = answer.shape[1:]
+        # RNN asks for these:
+        self.output_size = int(np.prod(self.answer_shape))
+        self.state_size = [state.shape[1:] for state in new]
 
     def get_initial_state(self, batch_size=None):
         """Return the states before the first time step: zeros."""
         shapes = [(batch_size, *shape) for shape in self.state_size]
         return [keras.ops.zeros(shape, self.compute_dtype) for shape in shapes]
 
-    def call(self, step, earlier=None, training=None):
+    def call(self, step, earlier, training=None):
         """Return the answer to a time step, as vectors, and the new states.
 
         step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
             as (batch, 1).
-        earlier: states after the time step before. None: Keras only asks for shapes.
+        earlier: states after the time step before.
         """
-        states = _States(earlier)
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        # Run the network, but let _call_layer call its layers: it keeps their states.
-        call_layer = partial(_call_layer, states, self.layer)
-        answers = _run(self.layer, call_layer, x, training)
-        (answer,) = keras.tree.flatten(answers)  # It may be in a list.
-        if _answers_each_step(self.layer, answer):
-            answer = answer[:, 0]
-        if not states.new:
-            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
-            (zero,) = states.take_earlier([keras.ops.zeros((1, 1))])
-            states.new.append(zero)
-        self.answer_shape = answer.shape[1:]
+        answer, *new = self.network([x, *earlier], training=training)
         vectors = keras.ops.reshape(answer, (batch_size, -1))
-        new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
-        return vectors, new
+        return vectors, [keras.ops.cast(state, self.compute_dtype) for state in new]
 
 
 def _network_of(cell, shape=(None, None), stateful=False):
@@ -417,45 +373,40 @@ MOST_AT_ONCE = 1000
 
 
 def _answers(network, X):
-    """Return the answers of a network to an array, and leave its variables as they are."""
-    # A layer may change its variables when it is called. (States of recurrent layers are variables
-    # that Keras does not list.) Set them back.
-    may_change = network.non_trainable_variables + _states_of(network)
+    """Return the answers of a network to sequences, each from a zero state."""
+    states = _states_of(network)
+    # The call changes these, and may change other variables. In the end, all are set back. (Keras
+    # does not list states as variables.)
+    may_change = network.non_trainable_variables + states
     before = [(variable, np.array(variable)) for variable in may_change]
     try:
+        for state in states:
+            state.assign(keras.ops.zeros_like(state))
         input_shape = getattr(network, "input_shape", None)
         with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
-            answers = np.asarray(network.predict_on_batch(X), "float64")
+            answers = network.predict_on_batch(X)
     finally:
         for variable, value in before:
             variable.assign(value)
+    # ops.reshape(x, (-1, 4, 1)), for windows of 4 steps, makes two rows of one of 8.
+    if len(answers) != len(X):
+        raise _Failure("the network answers other rows than it gets")
+    answers = np.asarray(answers, "float64")
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing, or weights nan?")
     return answers
 
 
-def _answers_from_zeros(network, X, call=None):
-    """Return a network's answers to windows, each from a zero state. States are left as they are.
-
-    call: what to call instead of the network, whose Input refuses longer windows.
-    """
-    call = call or network
+def _answers_in_batches(network, X):
+    """Return the same for a network that may have a fixed batch size."""
     batch_size = network.inputs[0].shape[0] or len(X)
-    zeros = [(state, keras.ops.zeros_like(state)) for state in _states_of(network)]
     answers = []
     for start in range(0, len(X), batch_size):
         batch = X[start : start + batch_size]
         # The last batch may have fewer windows. To fill it, np.resize repeats them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
-        # In this scope, states read as zeros, and nothing is written to them.
-        with keras.StatelessScope(zeros):
-            answer = call(keras.ops.convert_to_tensor(batch), training=False)
-            (answer,) = keras.tree.flatten(answer)
-            # ops.reshape(x, (-1, 4, 1)), for windows of 4 steps, makes two rows of one of 8.
-            if len(answer) != batch_size:
-                raise _Failure("the network answers other rows than it gets")
-            answers.append(keras.ops.convert_to_numpy(answer))
-    return np.concatenate(answers)[: len(X)].astype("float64")
+        answers.append(_answers(network, batch))
+    return np.concatenate(answers)[: len(X)]
 
 
 def _to_compare(reader_answers, network_answers):
@@ -522,8 +473,8 @@ def _compare_on_windows(network, reader, sequences, steps):
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     # A layer that mixes rows answers otherwise in another batch. The reader has read all windows in
     # one batch, so let the network read the first one without the others.
-    network_answers = [_answers_from_zeros(network, rows) for rows in (X[:1], X[1:])]
-    network_answers = np.concatenate(network_answers)
+    alone, others = (_answers_in_batches(network, rows) for rows in (X[:1], X[1:]))
+    network_answers = np.concatenate([alone, others])
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # No layer is the cause of this, so it is not a _Failure.
     if _all_hardly_vary(network_answers):
@@ -536,6 +487,18 @@ def _compare_on_windows(network, reader, sequences, steps):
     return network_answers
 
 
+def _for_windows_of(length, network):
+    """Return a network of the same layers for windows of another length."""
+    batch_size, _, *shape = network.inputs[0].shape
+    dtype = network.inputs[0].dtype
+    inputs = keras.Input(batch_shape=(batch_size, length, *shape), dtype=dtype)
+
+    def call_layer(layer, *args, **kwargs):
+        return layer(*args, **kwargs)
+
+    return keras.Model(inputs, _run(network, call_layer, inputs))
+
+
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
@@ -544,25 +507,21 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
 
     typical: the network's answers to windows, which show how much they vary.
     """
-
-    # The network's Input would refuse another length, so call one layer after the other.
-    def call_layer(layer, *args, **kwargs):
-        return layer(*args, **kwargs)
-
-    call = partial(_run, network, call_layer)
     # Twice as long, so that answers differ clearly if a layer leaves out all but the last `steps`.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
     X = _some_windows(sequences, length, MOST_LONGER)
     try:
-        network_answers = _answers_from_zeros(network, X, call)
-    except Exception as error:
+        with _failing_with("the layers cannot read longer windows"):
+            longer = _for_windows_of(length, network)
+        network_answers = _answers_in_batches(longer, X)
+    except _Failure as failure:
         # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
         # only windows are compared. But windows of one time step never show a state.
         if steps == 1:
-            failure = "windows of one time step do not show whether it reads on"
-            raise _Failure(failure) from error
+            words = "windows of one time step do not show whether it reads on"
+            raise _Failure(words) from failure.__cause__
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
@@ -577,7 +536,7 @@ def _compared_cell_of(model, sequences, steps):
         raise ValueError(f"the network has a call of yours: {ADVICE}")
     # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
     # reader would need the code of a loss of yours.
-    network = keras.Model(model.inputs, model.outputs, name=model.name)
+    network = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     with _failing_with("the network cannot read one time step at a time"):
         cell = OneStep(network)
         reader = _network_of(cell)

@@ -112,7 +112,7 @@ def encoder():
 def many_layers(x):
     x = layers.Concatenate()([Dense(2, "tanh")(x), x + np.ones(1)])
     x = layers.RNN([layers.SimpleRNNCell(3), layers.SimpleRNNCell(2)], **MANY)(x)
-    coded = encoder()({"steps": x, "more": x + 1})
+    coded = encoder()([x, x + 1])
     x = Dense(3)(layers.LayerNormalization()(coded["steps"]))
     layer = SimpleRNN(3, return_state=True, **MANY)
     all_of_it, state = layer(layer(x)[0])
@@ -196,7 +196,7 @@ def masks(x):
     zero_output = GRU(2, zero_output_for_mask=True)
     inner = sequential(SimpleRNN(2, **MANY), zero_output, shape=(None, None, 1))
     inner.supports_masking = True
-    own = inner(NoConfig(ops.negative)(x), mask=x[..., 0] < 0)
+    own = inner(layers.Masking(-9)(NoConfig(ops.negative)(x)))
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)
     x = layers.RNN(Doubles(2), return_state=True)(LSTM(2, **MANY)(x))
@@ -213,7 +213,7 @@ def convolutions(x):
 ANY_LENGTH = {"layers": many_layers, "masks": masks, "convolutions": convolutions}
 RIGHT = {
     "layers": lambda: functional(many_layers),
-    "steps ahead": lambda: chain(EACH, LSTM(3, unroll=True), *AHEAD),
+    "steps ahead": lambda: chain(EACH, LSTM(3, unroll=True, name="a b"), *AHEAD),
     "masks": lambda: functional(masks),
     "convolutions": lambda: functional(convolutions),
     "branches": lambda: functional(branches, (STEPS,)),
@@ -255,10 +255,10 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model.predict_on_batch(X)  # It leaves a state.
 
     def all_of_it():
-        nodes = [len(layer._inbound_nodes) for layer in model._flatten_layers()]
+        shown = [layer.output for layer in model.layers]
         drawn = random.getstate(), np.random.get_state()[1].tolist()
         arrays = [*model.get_weights(), *model.optimizer.variables, *states(model)]
-        return nodes, drawn, [np.array(array).tolist() for array in arrays]
+        return repr(shown), drawn, [np.array(array).tolist() for array in arrays]
 
     before = all_of_it()
     reader = reader_of(model, values)
@@ -378,7 +378,7 @@ REFUSED = {
     ),
     "step by number": (
         functional(lambda x: SimpleRNN(2, **MANY)(x)[:, STEPS - 1]),
-        "'get_item.* by their numbers.*error: slice",
+        "'get_item.* by their numbers.*error: Array",
     ),
     "faint output": (
         functional(
@@ -434,8 +434,7 @@ REFUSED = {
         ),
         "one time step .*'bidirectional.* both directions.*error: Input",
     ),
-    "texts": (functional(texts, (1,), "string"), "cannot read one time step"),
-    "name": (chain(layers.GRU(2, name="a b")), "error: 'a b' is not a valid"),
+    "texts": (functional(texts, (1,), "string"), "cannot read .*error: Failed"),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),
         "'rnn.* another state than zero",

@@ -148,42 +148,66 @@ def _failing_with(failure):
 #     network:  all time steps                 -> LSTM     -> Dense -> answer
 #     cell:     one time step, earlier states  -> LSTMCell -> Dense -> answer, new states
 #
-# To build it, the layers of the network are called once more, on tensors of Keras that have no
-# values yet. Keras's layer RNN then runs the cell on each time step of a sequence, and hands on the
-# states. With stateful=True, it keeps the last ones for the next call.
+# Keras's layer RNN runs a cell on each time step of a sequence, and hands on the states. With
+# stateful=True, it keeps the last ones for the next call.
 
 
-class _State(NamedTuple):
-    """A state of a cell. Both tensors have no values yet."""
+class _States:
+    """The states of the layers of a network, in the order in which these are called.
 
-    earlier: keras.KerasTensor  # after the time step before
-    new: keras.KerasTensor  # after this time step
+    Each layer that keeps states takes its earlier ones, and appends as many new ones.
+
+    earlier: states after the time step before. None while a cell is being built: it runs once
+        without values, to learn the shapes of states.
+    new: states after this time step.
+    """
+
+    def __init__(self, earlier):
+        self.earlier = None if earlier is None else iter(earlier)
+        self.new = []
+
+    def take_earlier(self, zeros):
+        """Return a list of the earlier states of the layer that is called next.
+
+        zeros: as many as these states, of their shapes, for a batch of one.
+        """
+        if self.earlier is None:
+            return zeros  # Only their shapes matter.
+        return [next(self.earlier) for _ in zeros]
 
 
-def _call_recurrent(
-    states, layer, sequences, initial_state=None, mask=None, training=None
-):
-    """Call the cell of a recurrent layer on one time step, and add its states to a list.
+def _unless_masked(mask, new, earlier):
+    """Return new values, or earlier ones where a time step is masked."""
+    is_seen = mask[:, 0]  # of the only time step
+    while len(is_seen.shape) < len(new.shape):
+        is_seen = is_seen[..., np.newaxis]
+    return keras.ops.where(is_seen, new, earlier)
 
-    sequences: of one time step. initial_state: always None here.
+
+def _call_cell(states, layer, sequences, initial_state=None, mask=None):
+    """Call the cell of a recurrent layer on one time step.
+
+    sequences: of one time step. initial_state: always None here, but Keras may pass it.
     """
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # (A layer of several cells has its states in lists of lists.)
+    # A layer of several cells has its states in lists of lists. Here, all are in one list.
     zeros = layer.get_initial_state(1)
-    earlier = keras.tree.map_structure(lambda zero: keras.Input(zero.shape[1:]), zeros)
-    # RNN, not the cell alone, as it takes care of types, dropout and the states of masked steps.
-    # For one time step, it needs no loop (unroll).
-    options = {"return_state": True, "unroll": True, "dtype": layer.dtype_policy}
-    rnn = layers.RNN(layer.cell, **options)
-    output, *new = rnn(sequences, earlier, mask=mask)
-    states += map(_State, keras.tree.flatten(earlier), keras.tree.flatten(new))
-    # `rnn` answers a masked time step with zeros. In a window, `layer` repeats the answer to the
-    # step before, unless it has zero_output_for_mask. So keep the answer as one more state.
-    if mask is not None and not layer.zero_output_for_mask:
-        before = keras.Input(output.shape[1:])
-        output = keras.ops.where(mask, output, keras.ops.cast(before, output.dtype))
-        states.append(_State(before, output))
+    earlier = states.take_earlier(keras.tree.flatten(zeros))
+    packed = keras.tree.pack_sequence_as(zeros, earlier)
+    output, new = layer.cell(sequences[:, 0], packed)
+    new = keras.tree.flatten(new)
+    # A cell with dropout keeps what it has drawn, for other time steps: forget that.
+    layer._maybe_reset_dropout_masks(layer.cell)
+    if mask is None:
+        states.new += new
+    else:
+        # A masked time step changes no state. Its output is that of the step before, so keep that,
+        # too.
+        (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
+        output = _unless_masked(mask, output, before)
+        new = [_unless_masked(mask, *pair) for pair in zip(new, earlier)]
+        states.new += [*new, output]
     if layer.return_sequences:
         output = output[:, np.newaxis]
         output._keras_mask = mask
@@ -191,51 +215,44 @@ def _call_recurrent(
 
 
 def _call_convolution(states, layer, x):
-    """Call a causal convolution on one time step. Its state is the values before it."""
+    """Call a causal convolution on one time step. Its states are the values before it."""
     n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-    before = keras.Input((n_before, *x.shape[2:]))
+    (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
     seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
-    states.append(_State(before, seen[:, 1:]))
+    states.new.append(seen[:, 1:])
     # The layer puts zeros before `seen`, but its last answer does not reach back to them.
     return layer(seen)[:, -1:]
 
 
 def _gets_one_time_step(x, layer, network):
-    """Return whether x, the input of a layer, is (batch, 1, ...), and this 1 is the time step.
+    """Return whether x, what a layer gets to one time step, has an axis of time steps.
 
-    Else the layer may get several inputs, or the answer after a window, (batch, outputs), or a
-    forecast, (batch, 24, ...).
+    If so, x is (batch, 1, ...), and what the layer gets of a window is (batch, 24, ...). An answer
+    after the window is (batch, outputs) both times.
     """
     # (Several inputs are a list, which has no shape.)
-    if getattr(x, "shape", ())[1:2] != (1,):
-        return False
-    # In windows of one step, this cannot be told: take it as the time step. If that is wrong,
-    # comparisons show it.
-    if network.inputs[0].shape[1] == 1:
-        return True
-    # `layer.input` is what the layer gets of a whole window, so it has several time steps. If its
-    # axis 1 has length 1, too, that is another axis, such as that of RepeatVector(1).
-    x_of_window = keras.tree.flatten(layer.input)[0]
-    is_other_axis = x_of_window.shape[1:2] == (1,)
-    return not is_other_axis
+    of_step = getattr(x, "shape", ())[1:2]
+    # `layer.input` is what the layer gets of a window.
+    of_window = keras.tree.flatten(layer.input)[0].shape[1:2]
+    # In windows of one step, both are 1, as after RepeatVector(1). Take it as the time step: if
+    # that is wrong, comparisons show it.
+    windows_have_one = network.inputs[0].shape[1] == 1
+    return of_step == (1,) and (of_window != (1,) or windows_have_one)
 
 
 def _call_layer(states, network, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    if not _gets_one_time_step(x, layer, network):
+    # A layer that is yours, or gets no time step, is called as it is.
+    if _is_yours(type(layer)) or not _gets_one_time_step(x, layer, network):
         return layer(*args, **kwargs)
-    # States are kept for two kinds of layer of Keras. First, recurrent ones that get no first state
-    # from another layer. (`inner_loop` is their loop over time steps.)
-    call_is_yours = _is_yours(type(layer).call)
+    # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
+    # state from another layer.
     if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
-        loop_is_yours = _is_yours(type(layer).inner_loop)
-        if not (call_is_yours or loop_is_yours):
-            return _call_recurrent(states, layer, *args, **kwargs)
+        return _call_cell(states, layer, *args, **kwargs)
     # Second, causal convolutions.
-    is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
-    if is_causal and not call_is_yours:
+    if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
     # of them. Ask for one, (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
@@ -251,17 +268,20 @@ def _call_layer(states, network, layer, *args, **kwargs):
     return layer(*args, **kwargs)
 
 
-def _run(network, call_layer, inputs, training=None, mask=None):
+def _run(network, call_layer, inputs, mask=None):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    training, mask: as Keras gives them to a network in a network. Not needed: Keras tells each layer
-        whether it is in training, and tensors carry their masks.
+    mask: as Keras gives it to a network in a network. Not needed: tensors carry their masks.
     """
 
     def enter_or_call(layer, *args, **kwargs):
+        # Keras has stored in kwargs what `training` was when the network was made. Without it, a
+        # layer asks Keras whether it is in training now.
+        kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
+            # (After call_layer, _run has the arguments of a network: inputs, mask.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -279,14 +299,11 @@ def _answers_each_step(network, answer_to_step):
     n_steps = network.inputs[0].shape[1]
     of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
     of_step = answer_to_step.shape
-    if len(of_step) < 2:  # (batch,): one number
-        return False
     # Windows of one step: (batch, 1) may be one time step or one output. Take it as one output.
-    if len(of_step) == 2 and n_steps == 1:
+    if n_steps == 1 and len(of_step) == 2:
         return False
-    one_to_a_step = of_step[1] == 1
-    n_to_a_window = of_window[1] in (n_steps, None)
-    return one_to_a_step and n_to_a_window
+    # (Slices, as the answer may be one number, (batch,).)
+    return of_step[1:2] == (1,) and of_window[1:2] in [(n_steps,), (None,)]
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -294,47 +311,48 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        options.setdefault(
-            "dtype", keras.config.floatx()
-        )  # A saved cell brings its own.
+        # A saved cell brings its own dtype.
+        options.setdefault("dtype", keras.config.floatx())
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
+        # RNN needs the sizes of answers and states. So ask for their shapes: compute_output_spec
+        # runs `call` without values, on the shape of one time step of one sample. `call` also sets
+        # answer_shape.
         values = layer.inputs[0]
-        step = keras.Input((1, *values.shape[2:]), dtype=values.dtype)
-        # Run the network, but let _call_layer call its layers: it adds their states.
-        states = []
-        answer = _run(layer, partial(_call_layer, states, layer), step)
-        if _answers_each_step(layer, answer):
-            answer = answer[:, 0]
-        if not states:
-            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
-            zero = keras.Input((1,))
-            states.append(_State(zero, zero))
-        earlier, new = zip(*states)
-        self.network = keras.Model([step, *earlier], [answer, *new])
-        self.answer_shape = answer.shape[1:]
-        # RNN asks for these:
-        self.output_size = int(np.prod(self.answer_shape))
-        self.state_size = [state.shape[1:] for state in new]
+        step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
+        vectors, states = self.compute_output_spec(step)
+        self.output_size = vectors.shape[1]
+        self.state_size = [state.shape[1:] for state in states]
 
     def get_initial_state(self, batch_size=None):
         """Return the states before the first time step: zeros."""
         shapes = [(batch_size, *shape) for shape in self.state_size]
         return [keras.ops.zeros(shape, self.compute_dtype) for shape in shapes]
 
-    def call(self, step, earlier, training=None):
+    def call(self, step, earlier=None):
         """Return the answer to a time step, as vectors, and the new states.
 
         step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
             as (batch, 1).
-        earlier: states after the time step before.
+        earlier: states after the time step before. None: Keras only asks for shapes.
         """
+        states = _States(earlier)
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
-        answer, *new = self.network([x, *earlier], training=training)
+        # Run the network, but let _call_layer call its layers: it keeps their states.
+        call_layer = partial(_call_layer, states, self.layer)
+        answer = _run(self.layer, call_layer, x)
+        if _answers_each_step(self.layer, answer):
+            answer = answer[:, 0]
+        if not states.new:
+            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
+            (zero,) = states.take_earlier([keras.ops.zeros((1, 1))])
+            states.new.append(zero)
+        self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
-        return vectors, [keras.ops.cast(state, self.compute_dtype) for state in new]
+        new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
+        return vectors, new
 
 
 def _network_of(cell, shape=(None, None), stateful=False):
@@ -364,18 +382,20 @@ SAME = 0.01
 ROUNDING = 1e-6
 # At most so many windows are compared. More would take long, and fewer could miss rare values.
 MOST_WINDOWS = 1000
-# If a network has a fixed batch size, at most so many batches of windows are compared.
-MOST_BATCHES = 100
 # At most so many longer windows are compared. They show how layers work, not rare values.
 MOST_LONGER = 32
 # Errors are computed on all windows. To save memory, at most so many are read at once.
 MOST_AT_ONCE = 1000
 
 
-def _answers(network, X):
-    """Return the answers of a network to sequences, each from a zero state."""
+def _answers(network, X, call=None):
+    """Return the answers of a network to sequences, each from a zero state.
+
+    call: what to call instead of the network's predict_on_batch.
+    """
+    call = call or network.predict_on_batch
     states = _states_of(network)
-    # The call changes these, and may change other variables. In the end, all are set back. (Keras
+    # A call changes states, and may change other variables. In the end, all are set back. (Keras
     # does not list states as variables.)
     may_change = network.non_trainable_variables + states
     before = [(variable, np.array(variable)) for variable in may_change]
@@ -384,20 +404,19 @@ def _answers(network, X):
             state.assign(keras.ops.zeros_like(state))
         input_shape = getattr(network, "input_shape", None)
         with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
-            answers = network.predict_on_batch(X)
+            answers = np.asarray(call(X), "float64")
     finally:
         for variable, value in before:
             variable.assign(value)
     # ops.reshape(x, (-1, 4, 1)), for windows of 4 steps, makes two rows of one of 8.
     if len(answers) != len(X):
         raise _Failure("the network answers other rows than it gets")
-    answers = np.asarray(answers, "float64")
     if np.isnan(answers).any():
         raise ValueError("the network answers nan: are values missing, or weights nan?")
     return answers
 
 
-def _answers_in_batches(network, X):
+def _answers_in_batches(network, X, call=None):
     """Return the same for a network that may have a fixed batch size."""
     batch_size = network.inputs[0].shape[0] or len(X)
     answers = []
@@ -405,7 +424,7 @@ def _answers_in_batches(network, X):
         batch = X[start : start + batch_size]
         # The last batch may have fewer windows. To fill it, np.resize repeats them.
         batch = np.resize(batch, (batch_size, *X.shape[1:]))
-        answers.append(_answers(network, batch))
+        answers.append(_answers(network, batch, call))
     return np.concatenate(answers)[: len(X)]
 
 
@@ -459,15 +478,11 @@ def _compare_on_windows(network, reader, sequences, steps):
 
     Returns: the network's answers, (answers, outputs).
     """
-    batch_size = network.inputs[0].shape[0]  # None: any
-    most = MOST_WINDOWS
-    if batch_size:
-        most = min(most, MOST_BATCHES * batch_size)
     for values in sequences:
         if values.ndim == 0 or len(values) <= steps:
             needed = f"more than {steps} time steps, a window, are needed"
             raise ValueError(f"values {values.shape}: {needed}")
-    X = _some_windows(sequences, steps, most)
+    X = _some_windows(sequences, steps, MOST_WINDOWS)
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
@@ -487,16 +502,14 @@ def _compare_on_windows(network, reader, sequences, steps):
     return network_answers
 
 
-def _for_windows_of(length, network):
-    """Return a network of the same layers for windows of another length."""
-    batch_size, _, *shape = network.inputs[0].shape
-    dtype = network.inputs[0].dtype
-    inputs = keras.Input(batch_shape=(batch_size, length, *shape), dtype=dtype)
+def _call_layers(network, X):
+    """Call a network, layer after layer, on windows of a length that its Input may refuse."""
 
     def call_layer(layer, *args, **kwargs):
         return layer(*args, **kwargs)
 
-    return keras.Model(inputs, _run(network, call_layer, inputs))
+    X = keras.ops.convert_to_tensor(X, network.inputs[0].dtype)
+    return _run(network, call_layer, X)
 
 
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
@@ -513,9 +526,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
         length = steps + 1  # All sequences have that.
     X = _some_windows(sequences, length, MOST_LONGER)
     try:
-        with _failing_with("the layers cannot read longer windows"):
-            longer = _for_windows_of(length, network)
-        network_answers = _answers_in_batches(longer, X)
+        call = partial(_call_layers, network)
+        network_answers = _answers_in_batches(network, X, call)
     except _Failure as failure:
         # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
         # only windows are compared. But windows of one time step never show a state.
@@ -641,8 +653,6 @@ def _why_not(node, network, steps, sequences):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    if isinstance(layer, layers.GroupNormalization):
-        return "takes means over time steps"
     if name == "GetItem" and _takes_numbered_steps(node.arguments.args[1]):  # its key
         return "takes time steps by their numbers (x[:, -1] is for the last one)"
     is_causal = getattr(layer, "padding", None) == "causal"
@@ -711,12 +721,6 @@ def _naming_causes(network, steps, sequences):
 
 # ---- Errors of answers
 
-# The losses of Keras that compare the outputs of a time step with a class id.
-TAKE_IDS = (
-    "sparse_categorical_crossentropy",
-    "categorical_generalized_cross_entropy",  # too, though its name does not say so
-)
-
 
 class _Measure(NamedTuple):
     """How errors are measured."""
@@ -733,7 +737,7 @@ def _error_of_tensors(error, right, answers):
 
 def _may_take_ids(function):
     """Return whether right answers may be class ids: True, too, for a loss of yours."""
-    return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
+    return _is_yours(function) or "sparse" in getattr(function, "__name__", "")
 
 
 def _measure(model, error):

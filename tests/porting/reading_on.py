@@ -78,8 +78,10 @@ def _steps(model, steps):
         steps = fixed
     if fixed not in (None, steps):
         raise ValueError(f"steps={steps!r}: {fixed} is needed")
-    if not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise ValueError(f"steps={steps!r}: a whole number of at least 1 is needed")
+    # (Each window starts from a zero state. So the answers to one step say nothing of states.)
+    if not isinstance(steps, (int, np.integer)) or steps < 2:
+        needed = "a whole number, 2 or more, is needed (one step does not show a state)"
+        raise ValueError(f"steps={steps!r}: {needed}")
     return steps
 
 
@@ -87,8 +89,8 @@ def _steps(model, steps):
 
 
 def _is_yours(code):
-    """Return whether a function, or a class or its object, is no code of Keras."""
-    # (What is built in may have no module.)
+    """Return whether a function, a class or an object is code of yours, not of Keras."""
+    # (What is built into Python may have no module.)
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
 
@@ -129,7 +131,7 @@ def _starts_from_other_states(layer):
 
 
 class _Failure(Exception):
-    """A network cannot be run, or answers otherwise than another: look for causes in its layers."""
+    """A network cannot be run, or two answer differently: look for causes in the layers."""
 
 
 @contextlib.contextmanager
@@ -169,10 +171,10 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: as many as these states, of their shapes, for a batch of one.
+        zeros: states of this layer for a batch of one. Only their number and shapes matter.
         """
         if self.earlier is None:
-            return zeros  # Only their shapes matter.
+            return zeros
         return [next(self.earlier) for _ in zeros]
 
 
@@ -197,7 +199,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     packed = keras.tree.pack_sequence_as(zeros, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
-    # A cell with dropout keeps what it has drawn, for other time steps: forget that.
+    # A cell with dropout keeps what it has drawn. Forget it: each time step draws anew.
     layer._maybe_reset_dropout_masks(layer.cell)
     if mask is None:
         states.new += new
@@ -224,28 +226,24 @@ def _call_convolution(states, layer, x):
     return layer(seen)[:, -1:]
 
 
-def _gets_one_time_step(x, layer, network):
-    """Return whether x, what a layer gets to one time step, has an axis of time steps.
+def _gets_one_time_step(x, layer):
+    """Return whether x, the input of a layer when the network gets one time step, is that step.
 
-    If so, x is (batch, 1, ...), and what the layer gets of a window is (batch, 24, ...). An answer
-    after the window is (batch, outputs) both times.
+    If so, x is (batch, 1, ...), and the layer's input in a window of 24 steps is (batch, 24, ...).
+    What stands after the window, such as an answer of one output, is (batch, 1, ...) both times.
     """
     # (Several inputs are a list, which has no shape.)
     of_step = getattr(x, "shape", ())[1:2]
-    # `layer.input` is what the layer gets of a window.
     of_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    # In windows of one step, both are 1, as after RepeatVector(1). Take it as the time step: if
-    # that is wrong, comparisons show it.
-    windows_have_one = network.inputs[0].shape[1] == 1
-    return of_step == (1,) and (of_window != (1,) or windows_have_one)
+    return of_step == (1,) and of_window != (1,)
 
 
-def _call_layer(states, network, layer, *args, **kwargs):
+def _call_layer(states, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
     # A layer that is yours, or gets no time step, is called as it is.
-    if _is_yours(type(layer)) or not _gets_one_time_step(x, layer, network):
+    if _is_yours(type(layer)) or not _gets_one_time_step(x, layer):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
     # state from another layer.
@@ -268,25 +266,25 @@ def _call_layer(states, network, layer, *args, **kwargs):
     return layer(*args, **kwargs)
 
 
-def _run(network, call_layer, inputs, mask=None):
+def _run(network, call_layer, inputs):
     """Call the layers of a network, and of networks in it, one after the other.
 
     call_layer: function of a layer and its arguments, which calls it.
-    mask: as Keras gives it to a network in a network. Not needed: tensors carry their masks.
     """
 
     def enter_or_call(layer, *args, **kwargs):
-        # Keras has stored in kwargs what `training` was when the network was made. Without it, a
-        # layer asks Keras whether it is in training now.
+        # Keras has stored in kwargs what `training` was when the network was made. If nothing is
+        # given, a layer asks Keras whether it is in training now.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            # (After call_layer, _run has the arguments of a network: inputs, mask.)
+            kwargs.pop("mask", None)  # Tensors carry their masks.
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
-    # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`.
     graph = _graph_of(network)
+    # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`. (The lambda
+    # returns the layer itself, where another one could stand.)
     return graph._run_through_graph(inputs, lambda layer: layer, enter_or_call)
 
 
@@ -296,14 +294,10 @@ def _answers_each_step(network, answer_to_step):
     If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
     of the next 24 values gives 24 to both.)
     """
-    n_steps = network.inputs[0].shape[1]
+    steps = network.inputs[0].shape[1]
     of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
-    of_step = answer_to_step.shape
-    # Windows of one step: (batch, 1) may be one time step or one output. Take it as one output.
-    if n_steps == 1 and len(of_step) == 2:
-        return False
-    # (Slices, as the answer may be one number, (batch,).)
-    return of_step[1:2] == (1,) and of_window[1:2] in [(n_steps,), (None,)]
+    # (Slices, as an answer may be one number: its shape is (batch,).)
+    return answer_to_step.shape[1:2] == (1,) and of_window[1:2] in [(steps,), (None,)]
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -311,7 +305,7 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # A saved cell brings its own dtype.
+        # Keep states in floats of 32 bits, also if layers compute in 16. (Or as a saved cell did.)
         options.setdefault("dtype", keras.config.floatx())
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
@@ -341,7 +335,7 @@ class OneStep(layers.Wrapper):
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         # Run the network, but let _call_layer call its layers: it keeps their states.
-        call_layer = partial(_call_layer, states, self.layer)
+        call_layer = partial(_call_layer, states)
         answer = _run(self.layer, call_layer, x)
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
@@ -408,7 +402,7 @@ def _answers(network, X, call=None):
     finally:
         for variable, value in before:
             variable.assign(value)
-    # ops.reshape(x, (-1, 4, 1)), for windows of 4 steps, makes two rows of one of 8.
+    # A network with ops.reshape(x, (-1, 4, 1)) makes two rows out of one window of 8 steps.
     if len(answers) != len(X):
         raise _Failure("the network answers other rows than it gets")
     if np.isnan(answers).any():
@@ -417,7 +411,7 @@ def _answers(network, X, call=None):
 
 
 def _answers_in_batches(network, X, call=None):
-    """Return the same for a network that may have a fixed batch size."""
+    """Return the answers of a network that may have a fixed batch size, as _answers does."""
     batch_size = network.inputs[0].shape[0] or len(X)
     answers = []
     for start in range(0, len(X), batch_size):
@@ -446,7 +440,8 @@ def _fail_if_different(failure, answers, expected, typical):
     Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
 
     failure: what the message says.
-    typical: answers that show how much each output varies, (answers, outputs).
+    typical: answers to many windows, (answers, outputs). They show how much an output varies:
+        `expected` may be too few.
     """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
@@ -456,18 +451,17 @@ def _fail_if_different(failure, answers, expected, typical):
     largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     allowed = np.maximum(SAME * varies, ROUNDING * largest)
-    allowed += np.finfo(float).tiny  # It is a divisor below, so it must not be zero.
-    if (differs <= allowed).all():
-        return
-    worst = (differs / allowed).argmax()
-    numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
-    raise _Failure(f"{failure}, output {worst} {numbers}")
+    ratios = differs / (allowed + np.finfo(float).tiny)  # never by zero
+    if ratios.max() > 1:
+        worst = ratios.argmax()
+        numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
+        raise _Failure(f"{failure}, output {worst} {numbers}")
 
 
 def _all_hardly_vary(answers):
-    """Return whether, for every output, rounding is the larger one of what is allowed.
+    """Return whether every output varies so little that rounding decides what is allowed.
 
-    Then wrong answers would pass in _fail_if_different.
+    Then _fail_if_different would let wrong answers pass.
     """
     varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
     return (SAME * varies <= ROUNDING * largest).all()
@@ -487,7 +481,7 @@ def _compare_on_windows(network, reader, sequences, steps):
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     # A layer that mixes rows answers otherwise in another batch. The reader has read all windows in
-    # one batch, so let the network read the first one without the others.
+    # one batch, so let the network read the first one without the others. (There are two or more.)
     alone, others = (_answers_in_batches(network, rows) for rows in (X[:1], X[1:]))
     network_answers = np.concatenate([alone, others])
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
@@ -504,19 +498,15 @@ def _compare_on_windows(network, reader, sequences, steps):
 
 def _call_layers(network, X):
     """Call a network, layer after layer, on windows of a length that its Input may refuse."""
-
-    def call_layer(layer, *args, **kwargs):
-        return layer(*args, **kwargs)
-
     X = keras.ops.convert_to_tensor(X, network.inputs[0].dtype)
-    return _run(network, call_layer, X)
+    return _run(network, lambda layer, *args, **kwargs: layer(*args, **kwargs), X)
 
 
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
-    This finds layers that are right only at the end of windows of this length, such as one that
-    takes every second time step.
+    This finds layers that are right only after windows of this length. For example, x[:, ::2]
+    takes the last step of 5, but not of 10.
 
     typical: the network's answers to windows, which show how much they vary.
     """
@@ -528,12 +518,9 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     try:
         call = partial(_call_layers, network)
         network_answers = _answers_in_batches(network, X, call)
-    except _Failure as failure:
+    except _Failure:
         # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
-        # only windows are compared. But windows of one time step never show a state.
-        if steps == 1:
-            words = "windows of one time step do not show whether it reads on"
-            raise _Failure(words) from failure.__cause__
+        # only windows are compared.
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
@@ -576,8 +563,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     """
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # The reader sees only the first value; a window; one value more, as a layer may read
-        # values in pairs; all but the last value.
+        # (One value more than a window, as a layer may read values in pairs.)
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             failure = "answers of the reader change when later values follow"
@@ -598,7 +584,7 @@ def _sees_several_steps(layer):
 
 
 def _takes_numbered_steps(key):
-    """Return whether a key takes time steps by their numbers, not all or the last one."""
+    """Return whether x[key] takes time steps by their numbers, not all or the last one."""
     if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
         return False
     # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be: in x - x[:, -1:], earlier time steps
@@ -631,11 +617,12 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases for layers of yours above this line, as the next `if` takes all such layers.
+    # Add cases for layers of yours above this line, as the next `if` takes all of them. So with
+    # layers that get (batch, steps), as Embedding does.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # Below: layers with an input of (batch, steps, ...). Look at all inputs: attention may have it
-    # as the second one.
+    # Below: layers that get (batch, steps, features, ...). (What is (batch, 24) may be 24 outputs.)
+    # Look at all inputs: attention may get it as the second one.
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
@@ -660,13 +647,13 @@ def _why_not(node, network, steps, sequences):
         return "is a convolution that is not causal"
     if "Attention" in name:
         return "attends to other time steps"
-    # Last, what any layer may do. It works along one axis, or several. A negative one counts from
-    # the end: of three axes, -2 is axis 1.
+    # Last, two things that any layer may do. First, it works along one axis, or several. A negative
+    # one counts from the end: of three axes, -2 is axis 1.
     axis = getattr(layer, "axis", None)
     if axis is not None and 1 in np.ravel(axis) % len(shape):
         return "works along axis 1, that of time steps"
-    # It changes the number of time steps. For a network in the network, and for an operation such
-    # as x[:, -1], this may be harmless.
+    # Second, it changes the number of time steps. For a network in the network, and for an
+    # operation such as x[:, -1], this may be harmless.
     is_network = isinstance(layer, keras.Model)
     is_layer = isinstance(layer, layers.Layer) and not is_network
     if is_layer and node.outputs[0].shape[1:2] != shape[1:2]:
@@ -736,7 +723,7 @@ def _error_of_tensors(error, right, answers):
 
 
 def _may_take_ids(function):
-    """Return whether right answers may be class ids: True, too, for a loss of yours."""
+    """Return whether right answers may be class ids. Of code of yours, this is not known: True."""
     return _is_yours(function) or "sparse" in getattr(function, "__name__", "")
 
 
@@ -808,18 +795,19 @@ def _errors_of(reader, values, right, naive, steps, measure):
 
 def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
-    early, late = [], []
+    parts = {"after 1 to 5": [], "late": []}
     for errors in tables:
         after_window = errors.iloc[steps:]
         second_half = after_window.iloc[len(after_window) // 2 :]
-        early.append(errors.iloc[:5].mean(skipna=False))
-        late.append(second_half.mean(skipna=False))
-    # Two tables, with a row for each stretch, become the two rows of one.
-    parts = {"after 1 to 5": pd.DataFrame(early), "late": pd.DataFrame(late)}
-    means = {part: parts[part].mean(skipna=False) for part in parts}
-    spread = {part: parts[part]["reading on"].sem(skipna=False) for part in parts}
-    result = pd.DataFrame(means).T
-    result.insert(2, "+/-", pd.Series(spread))  # after "reading on"
+        parts["after 1 to 5"].append(errors.iloc[:5].mean(skipna=False))
+        parts["late"].append(second_half.mean(skipna=False))
+    rows = {}
+    for part, means in parts.items():
+        means = pd.DataFrame(means)  # a row for each stretch, a column for each way
+        rows[part] = means.mean(skipna=False)
+        rows[part]["+/-"] = means["reading on"].sem(skipna=False)
+    result = pd.DataFrame(rows).T
+    result.insert(2, "+/-", result.pop("+/-"))  # after "reading on"
     return result
 
 
@@ -863,7 +851,7 @@ def check(
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs). It may return fewer: those to the last time steps. If the model
         answers with logits, the function must, too: this is not checked.
-    steps: of the training's windows; needed if the model takes any length.
+    steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
     reader: network for any length that answers each time step; it gets the model's weights.
@@ -905,7 +893,7 @@ def reader_of(model, values, steps=None):
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.
-    steps: of the training's windows; needed if the model takes any length.
+    steps: of the training's windows, 2 or more; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """

@@ -757,17 +757,14 @@ def _errors(measure, right, answers, name):
     if len(answers) == 0:  # The stretch is too short for a naive answer.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
-    # Shapes must be equal, unless `right` are class ids: then there are several outputs for one id.
-    # (A loss that takes no ids would compare the id with each output, and say nothing.)
-    n = len(right)
-    one_each = right.shape in [(n,), (n, 1)]
-    several_each = answers.size > n and len(answers) == n
-    are_ids = measure.takes_ids and one_each and several_each
-    if right.shape != answers.shape and not are_ids:
-        raise ValueError(f"{name}: {answers.shape}, but right is {right.shape}")
+    shapes = f"{name}: {answers.shape}, but right is {right.shape}"
+    # (A loss that takes no ids would compare an id with each output, and say nothing.)
+    if right.shape != answers.shape and not measure.takes_ids:
+        raise ValueError(shapes)
     errors = np.asarray(measure.error(right, answers))
-    if errors.shape[:1] != right.shape[:1]:
-        raise ValueError("no error for each time step: give another function error=")
+    # (In NumPy, (9,) minus (9, 1) has the shape (9, 9).)
+    if errors.shape[:1] != right.shape[:1] or errors.size > answers.size:
+        raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
     return np.append(missing, means)
 

@@ -480,10 +480,12 @@ def _compare_on_windows(network, reader, sequences, steps):
     reader_answers = _answers(reader, X)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
+    network_answers = _answers_in_batches(network, X)
     # A layer that mixes rows answers otherwise in another batch. The reader has read all windows in
-    # one batch, so let the network read the first one without the others. (There are two or more.)
-    alone, others = (_answers_in_batches(network, rows) for rows in (X[:1], X[1:]))
-    network_answers = np.concatenate([alone, others])
+    # one batch, so let the network read the first one again, without the others. (In a batch of the
+    # same size, as TensorFlow compiles a network for each size.)
+    alone = _answers_in_batches(network, np.repeat(X[:1], len(X), axis=0))
+    network_answers[0] = alone[0]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # No layer is the cause of this, so it is not a _Failure.
     if _all_hardly_vary(network_answers):
@@ -527,8 +529,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     _fail_if_different(failure, reader_answers, network_answers, typical)
 
 
-def _compared_cell_of(model, sequences, steps):
-    """Return a network as a cell that has been compared with it, or fail."""
+def _compared_cell_and_reader(model, sequences, steps):
+    """Return a network as a cell, and the reader of this cell, compared with the network."""
     # Keras stores which layers stand between Input and output. It does not know what else a `call`
     # of yours does.
     if _is_yours(type(model).call):
@@ -545,7 +547,7 @@ def _compared_cell_of(model, sequences, steps):
         raise _Failure("a reader would start from zeros")
     typical = _compare_on_windows(network, reader, sequences, steps)
     _compare_on_longer_windows(network, reader, sequences, steps, typical)
-    return cell
+    return cell, reader
 
 
 def _set_weights(reader, model):
@@ -811,11 +813,11 @@ def _early_and_late(tables, steps):
 # ---- The four functions
 
 
-def _cell_for(model, values, steps):
-    """Return a network as a cell, for reader_of and live_of, or raise a ValueError of one line."""
+def _cell_and_reader_of(model, values, steps):
+    """Return the same for reader_of and live_of, or raise a ValueError of one line."""
     steps, sequences = _steps(model, steps), [np.asarray(values)]
     with _naming_causes(model, steps, sequences):
-        return _compared_cell_of(model, sequences, steps)
+        return _compared_cell_and_reader(model, sequences, steps)
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -871,7 +873,7 @@ def check(
             typical = _compare_on_windows(model, reader, sequences, steps)
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
-            reader = _network_of(_compared_cell_of(model, sequences, steps))
+            _, reader = _compared_cell_and_reader(model, sequences, steps)
         tables = []
         for values, right in stretches:
             tables.append(_errors_of(reader, values, right, naive, steps, measure))
@@ -894,7 +896,8 @@ def reader_of(model, values, steps=None):
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """
-    return _network_of(_cell_for(model, values, steps))
+    _, reader = _cell_and_reader_of(model, values, steps)
+    return reader
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -912,5 +915,5 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    cell = _cell_for(model, values, steps)
+    cell, _ = _cell_and_reader_of(model, values, steps)
     return _network_of(cell, shape=(int(batch_size), 1), stateful=True)

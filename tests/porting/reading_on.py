@@ -179,11 +179,14 @@ class _States:
 
 
 def _unless_masked(mask, new, earlier):
-    """Return new values, or earlier ones where a time step is masked."""
-    is_seen = mask[:, 0]  # of the only time step
-    while len(is_seen.shape) < len(new.shape):
-        is_seen = is_seen[..., np.newaxis]
-    return keras.ops.where(is_seen, new, earlier)
+    """Return a new state, or the earlier one where a time step is masked.
+
+    mask: (batch, 1), True where the time step is not masked. It may have more axes.
+    """
+    mask = mask[:, 0]
+    while len(mask.shape) < len(new.shape):
+        mask = mask[..., np.newaxis]
+    return keras.ops.where(mask, new, earlier)
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):

@@ -188,10 +188,8 @@ class Doubles(layers.SimpleRNNCell):
 
 
 def masks(x):
-    zero_output = GRU(2, zero_output_for_mask=True)
-    inner = sequential(SimpleRNN(2, **MANY), zero_output, shape=(None, None, 1))
-    inner.supports_masking = True
-    own = inner(layers.Masking(-9)(NoConfig(ops.negative)(x)))
+    inner = sequential(SimpleRNN(2, **MANY), GRU(2), shape=(None, None, 1))
+    own = inner(layers.Masking(9)(NoConfig(ops.negative)(x)))
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)
     x = layers.RNN(Doubles(2), return_state=True)(LSTM(2, **MANY)(x))
@@ -250,10 +248,10 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     model.predict_on_batch(X)  # It leaves a state.
 
     def all_of_it():
-        shown = [layer.output for layer in model.layers]
+        nodes = [len(layer._inbound_nodes) for layer in model._flatten_layers()]
         drawn = random.getstate(), np.random.get_state()[1].tolist()
         arrays = [*model.get_weights(), *model.optimizer.variables, *states(model)]
-        return repr(shown), drawn, [np.array(array).tolist() for array in arrays]
+        return nodes, drawn, [np.array(array).tolist() for array in arrays]
 
     before = all_of_it()
     reader = reader_of(model, values)
@@ -264,8 +262,6 @@ def test_readers_answer_as_the_network_does_and_leave_it_alone(kind, tmp_path):
     assert_near(last_of(reader, X), last_of(model, X))
     both = np.stack([values[:5], values[4:]])
     answers = np.array(reader(both, training=False), "float64")
-    of_two = np.array(reader(both[:, :2], training=False), "float64")
-    assert_near(of_two, answers[:, :2])
     if kind in ANY_LENGTH:  # The same network for longer windows answers alike.
         longer = functional(ANY_LENGTH[kind], (5, 1))
         longer.set_weights(model.get_weights())

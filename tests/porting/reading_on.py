@@ -181,7 +181,8 @@ class _States:
 def _unless_masked(mask, new, earlier):
     """Return a new state, or the earlier one where a time step is masked.
 
-    mask: (batch, 1), True where the time step is not masked. It may have more axes.
+    mask: (batch, 1), True where the time step is not masked. (Of frames for a ConvLSTM2D, it is
+        (batch, 1, rows, columns).)
     """
     mask = mask[:, 0]
     while len(mask.shape) < len(new.shape):
@@ -194,6 +195,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
 
     sequences: of one time step. initial_state: always None here, but Keras may pass it.
     """
+    # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
     # A layer of several cells has its states in lists of lists. Here, all are in one list.
@@ -215,7 +217,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
         states.new += [*new, output]
     if layer.return_sequences:
         output = output[:, np.newaxis]
-        output._keras_mask = mask
+        output._keras_mask = mask  # So would Keras.
     return (output, *new) if layer.return_state else output
 
 
@@ -229,24 +231,25 @@ def _call_convolution(states, layer, x):
     return layer(seen)[:, -1:]
 
 
-def _gets_one_time_step(x, layer):
-    """Return whether x, the input of a layer when the network gets one time step, is that step.
+def _has_time_steps(x, layer):
+    """Return whether the input x of a layer has the axis of time steps, now of length 1.
 
-    If so, x is (batch, 1, ...), and the layer's input in a window of 24 steps is (batch, 24, ...).
-    What stands after the window, such as an answer of one output, is (batch, 1, ...) both times.
+    If so, x is (batch, 1, ...), and in a window of 24 steps, the layer's input is (batch, 24, ...).
+    A Dense(1) after the last LSTM gives (batch, 1), too, but it does so after a whole window, as
+    well: this is no time step.
     """
     # (Several inputs are a list, which has no shape.)
-    of_step = getattr(x, "shape", ())[1:2]
-    of_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    return of_step == (1,) and of_window != (1,)
+    now = getattr(x, "shape", ())[1:2]
+    in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
+    return now == (1,) and in_window != (1,)
 
 
 def _call_layer(states, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # A layer that is yours, or gets no time step, is called as it is.
-    if _is_yours(type(layer)) or not _gets_one_time_step(x, layer):
+    # A layer of yours is called as it is: what it does is not known. So is one after the window.
+    if _is_yours(type(layer)) or not _has_time_steps(x, layer):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
     # state from another layer.
@@ -286,9 +289,9 @@ def _run(network, call_layer, inputs):
         return call_layer(layer, *args, **kwargs)
 
     graph = _graph_of(network)
-    # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`. (The lambda
-    # returns the layer itself, where another one could stand.)
-    return graph._run_through_graph(inputs, lambda layer: layer, enter_or_call)
+    # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`.
+    calls = {"operation_fn": lambda layer: layer, "call_fn": enter_or_call}
+    return graph._run_through_graph(inputs, **calls)
 
 
 def _answers_each_step(network, answer_to_step):
@@ -308,7 +311,8 @@ class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step."""
 
     def __init__(self, layer, **options):
-        # Keep states in floats of 32 bits, also if layers compute in 16. (Or as a saved cell did.)
+        # Keep states in floats of 32 bits, also if layers compute in 16. (If a saved cell is
+        # loaded, `options` have its dtype.)
         options.setdefault("dtype", keras.config.floatx())
         # The layers of the network cast their inputs, so Keras must not cast those of the cell.
         super().__init__(layer, autocast=False, **options)
@@ -377,12 +381,11 @@ SAME = 0.01
 # Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
 # another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
 ROUNDING = 1e-6
-# At most so many windows are compared. More would take long, and fewer could miss rare values.
+# At most so many windows are compared, or read at once. More would take long, and need much memory.
+# Fewer could miss rare values.
 MOST_WINDOWS = 1000
 # At most so many longer windows are compared. They show how layers work, not rare values.
 MOST_LONGER = 32
-# Errors are computed on all windows. To save memory, at most so many are read at once.
-MOST_AT_ONCE = 1000
 
 
 def _answers(network, X, call=None):
@@ -437,10 +440,15 @@ def _to_compare(reader_answers, network_answers):
     return reader_answers.reshape(shape), network_answers.reshape(shape)
 
 
-def _fail_if_different(failure, answers, expected, typical):
-    """Fail if an output differs by more than is allowed.
+def _share_and_rounding(answers, typical):
+    """Return two limits for each output: 1 % of how much it varies, and what rounding may do."""
+    varies = typical.reshape(len(typical), -1).std(axis=0)
+    largest = np.abs(answers).reshape(-1, len(varies)).max(axis=0)
+    return SAME * varies, ROUNDING * largest
 
-    Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
+
+def _fail_if_different(failure, answers, expected, typical):
+    """Fail if an output differs by more than the larger one of both limits.
 
     failure: what the message says.
     typical: answers to many windows, (answers, outputs). They show how much an output varies:
@@ -449,25 +457,14 @@ def _fail_if_different(failure, answers, expected, typical):
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a reader answers {shapes}")
-    # Of each output: how much it varies, its largest value, and the largest difference.
-    varies = typical.reshape(len(typical), -1).std(axis=0)
-    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
-    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
-    allowed = np.maximum(SAME * varies, ROUNDING * largest)
-    ratios = differs / (allowed + np.finfo(float).tiny)  # never by zero
-    if ratios.max() > 1:
-        worst = ratios.argmax()
-        numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
+    share, rounding = _share_and_rounding(expected, typical)
+    allowed = np.maximum(share, rounding) + np.finfo(float).tiny  # never zero
+    differs = np.abs(answers - expected).reshape(-1, len(allowed)).max(axis=0)
+    worst = (differs / allowed).argmax()
+    if differs[worst] > allowed[worst]:
+        varies = share[worst] / SAME
+        numbers = f"by {differs[worst]:.2g}, where it varies by {varies:.2g}"
         raise _Failure(f"{failure}, output {worst} {numbers}")
-
-
-def _all_hardly_vary(answers):
-    """Return whether every output varies so little that rounding decides what is allowed.
-
-    Then _fail_if_different would let wrong answers pass.
-    """
-    varies, largest = answers.std(axis=0), np.abs(answers).max(axis=0)
-    return (SAME * varies <= ROUNDING * largest).all()
 
 
 def _compare_on_windows(network, reader, sequences, steps):
@@ -484,14 +481,14 @@ def _compare_on_windows(network, reader, sequences, steps):
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_in_batches(network, X)
-    # A layer that mixes rows answers otherwise in another batch. The reader has read all windows in
-    # one batch, so let the network read the first one again, without the others. (In a batch of the
-    # same size, as TensorFlow compiles a network for each size.)
+    # If a layer mixes the rows of a batch, so does the reader. So let the network read the first
+    # window again, in a batch of copies of it: its answer must be the same.
     alone = _answers_in_batches(network, np.repeat(X[:1], len(X), axis=0))
     network_answers[0] = alone[0]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # No layer is the cause of this, so it is not a _Failure.
-    if _all_hardly_vary(network_answers):
+    # If all outputs hardly vary, wrong answers would pass. (No layer is the cause of this.)
+    share, rounding = _share_and_rounding(network_answers, network_answers)
+    if (share <= rounding).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
@@ -566,14 +563,13 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
 
     typical: the network's answers to windows, which show how much they vary.
     """
+    failure = "answers of the reader change when later values follow"
+    # `steps` or `steps + 1` is odd: this shows a layer that reads values in pairs.
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # (One value more than a window, as a layer may read values in pairs.)
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
-            failure = "answers of the reader change when later values follow"
-            expected = whole[:, :seen]
-            _fail_if_different(failure, first, expected, typical)
+            _fail_if_different(failure, first, whole[:, :seen], typical)
 
 
 # ---- Causes: what a message says after a _Failure
@@ -622,8 +618,8 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases for layers of yours above this line, as the next `if` takes all of them. So with
-    # layers that get (batch, steps), as Embedding does.
+    # Add cases here for layers of yours, as the next `if` takes all of them, and for layers of
+    # Keras that get (batch, steps), as what follows is for three axes or more.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that get (batch, steps, features, ...). (What is (batch, 24) may be 24 outputs.)
@@ -637,6 +633,7 @@ def _why_not(node, network, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
+        # What is rounded adds up from step to step.
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
@@ -659,9 +656,9 @@ def _why_not(node, network, steps, sequences):
         return "works along axis 1, that of time steps"
     # Second, it changes the number of time steps. For a network in the network, and for an
     # operation such as x[:, -1], this may be harmless.
-    is_network = isinstance(layer, keras.Model)
-    is_layer = isinstance(layer, layers.Layer) and not is_network
-    if is_layer and node.outputs[0].shape[1:2] != shape[1:2]:
+    if isinstance(layer, keras.Model) or not isinstance(layer, layers.Layer):
+        return None
+    if node.outputs[0].shape[1:2] != shape[1:2]:
         return "changes the number of time steps"
     return None
 
@@ -779,14 +776,14 @@ def _errors_of(reader, values, right, naive, steps, measure):
     # Let the reader answer to windows, too: it takes any batch size, and has been compared with the
     # model.
     windows = _windows(values, steps)
-    n_batches = len(windows) // MOST_AT_ONCE + 1
+    n_batches = len(windows) // MOST_WINDOWS + 1  # Errors are computed on all windows.
     batches = np.array_split(windows, n_batches)
     on_windows = [_answers(reader, X)[:, -1] for X in batches]
     reading_on = _answers(reader, values[np.newaxis])[0]
     ways = {"on windows": np.concatenate(on_windows), "reading on": reading_on}
-    for name in naive:
+    for name, function in naive.items():
         copied = values.copy()  # A function may write into its values.
-        answers = np.asarray(naive[name](copied))
+        answers = np.asarray(function(copied))
         if answers.ndim == 0 or answers.shape[1:] != reading_on.shape[1:]:
             found = f"{answers.shape}, but the network answers {reading_on.shape}"
             raise ValueError(f"{name}: {found}")
@@ -817,7 +814,7 @@ def _early_and_late(tables, steps):
 
 
 def _cell_and_reader_of(model, values, steps):
-    """Return the same for reader_of and live_of, or raise a ValueError of one line."""
+    """Return what reader_of and live_of need, or raise a ValueError of one line."""
     steps, sequences = _steps(model, steps), [np.asarray(values)]
     with _naming_causes(model, steps, sequences):
         return _compared_cell_and_reader(model, sequences, steps)
@@ -856,7 +853,8 @@ def check(
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
-    reader: network for any length that answers each time step; it gets the model's weights.
+    reader: a network that you have built by hand: for any length, with an answer at each time
+        step. It gets the model's weights.
     by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
         second half of what follows the first window. +/-: standard error of reading on. NaN: no
@@ -868,7 +866,7 @@ def check(
     _check_naive(naive)
     measure = _measure(model, error)
     sequences = [values for values, _ in stretches]
-    # Causes are in the layers of a reader by hand, if it is given, else in those of the model.
+    # Causes are in the layers of a reader built by hand, if it is given, else in those of `model`.
     with _naming_causes(reader or model, steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):

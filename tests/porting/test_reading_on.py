@@ -20,7 +20,7 @@ STEPS, RNG = 3, np.random.default_rng(5)
 VALUES = RNG.normal(size=(9, 1))
 IDS = 10**9 + RNG.integers(1, 9, 9)
 MASKED = VALUES.copy()
-MASKED[[0, 2, 3, 6]] = -9
+MASKED[[0, 2, 6, 7]] = -9
 MANY = {"return_sequences": True}
 
 pytestmark = pytest.mark.usefixtures("seed", "eager")
@@ -189,6 +189,7 @@ class Doubles(layers.SimpleRNNCell):
 
 def masks(x):
     inner = sequential(SimpleRNN(2, **MANY), GRU(2), shape=(None, None, 1))
+    inner.supports_masking = True
     own = inner(layers.Masking(9)(NoConfig(ops.negative)(x)))
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)

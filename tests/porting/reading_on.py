@@ -78,7 +78,6 @@ def _steps(model, steps):
         steps = fixed
     if fixed not in (None, steps):
         raise ValueError(f"steps={steps!r}: {fixed} is needed")
-    # (Each window starts from a zero state. So the answers to one step say nothing of states.)
     if not isinstance(steps, (int, np.integer)) or steps < 2:
         needed = "a whole number, 2 or more, is needed (one step does not show a state)"
         raise ValueError(f"steps={steps!r}: {needed}")
@@ -90,7 +89,7 @@ def _steps(model, steps):
 
 def _is_yours(code):
     """Return whether a function, a class or an object is code of yours, not of Keras."""
-    # (What is built into Python may have no module.)
+    # (An error function may be built into Python, and have no module.)
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
 
@@ -171,7 +170,8 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: states of this layer for a batch of one. Only their number and shapes matter.
+        zeros: states of this layer, for a batch of one, as a cell is built on one sample. Later,
+            only their number matters.
         """
         if self.earlier is None:
             return zeros
@@ -193,7 +193,7 @@ def _unless_masked(mask, new, earlier):
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     """Call the cell of a recurrent layer on one time step.
 
-    sequences: of one time step. initial_state: always None here, but Keras may pass it.
+    sequences: of one time step. initial_state: None, as `_call_layer` leaves other layers alone.
     """
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
@@ -225,20 +225,24 @@ def _call_convolution(states, layer, x):
     """Call a causal convolution on one time step. Its states are the values before it."""
     n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
     (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
-    seen = keras.ops.concatenate([keras.ops.cast(before, x.dtype), x], axis=1)
+    before = keras.ops.cast(before, x.dtype)  # States are in 32 bits, x may be in 16.
+    seen = keras.ops.concatenate([before, x], axis=1)
     states.new.append(seen[:, 1:])
     # The layer puts zeros before `seen`, but its last answer does not reach back to them.
     return layer(seen)[:, -1:]
 
 
 def _has_time_steps(x, layer):
-    """Return whether the input x of a layer has the axis of time steps, now of length 1.
+    """Return whether the input x of a layer has an axis of time steps, now of length 1.
 
-    If so, x is (batch, 1, ...), and in a window of 24 steps, the layer's input is (batch, 24, ...).
-    A Dense(1) after the last LSTM gives (batch, 1), too, but it does so after a whole window, as
-    well: this is no time step.
+    `layer.input` stands for the layer's input in a window of, for example, 24 steps (in its first
+    call, if there are several):
+
+        layer.input        x
+        (batch, 24, ...)   (batch, 1, ...)   It has time steps.
+        (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # (Several inputs are a list, which has no shape.)
+    # (Several inputs are a list, which has no shape. Layers that keep states have one.)
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
     return now == (1,) and in_window != (1,)
@@ -248,7 +252,8 @@ def _call_layer(states, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # A layer of yours is called as it is: what it does is not known. So is one after the window.
+    # Call these as they are: a layer of yours, as it is not known what it does, and a layer without
+    # time steps.
     if _is_yours(type(layer)) or not _has_time_steps(x, layer):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
@@ -279,8 +284,8 @@ def _run(network, call_layer, inputs):
     """
 
     def enter_or_call(layer, *args, **kwargs):
-        # Keras has stored in kwargs what `training` was when the network was made. If nothing is
-        # given, a layer asks Keras whether it is in training now.
+        # Keras has stored in kwargs what `training` was when the network was made. Keras itself
+        # replaces this when the network is called. Without it, a layer asks what is true now.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
@@ -288,10 +293,9 @@ def _run(network, call_layer, inputs):
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
-    graph = _graph_of(network)
+    run = _graph_of(network)._run_through_graph
     # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`.
-    calls = {"operation_fn": lambda layer: layer, "call_fn": enter_or_call}
-    return graph._run_through_graph(inputs, **calls)
+    return run(inputs, operation_fn=lambda layer: layer, call_fn=enter_or_call)
 
 
 def _answers_each_step(network, answer_to_step):
@@ -301,20 +305,25 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    of_window = network.outputs[0].shape  # (batch, answers, ...). None: any number
-    # (Slices, as an answer may be one number: its shape is (batch,).)
+    of_window = network.outputs[0].shape  # (batch, answers, ...)
+    # (Slices, as an answer may be one number: its shape is (batch,). After an EinsumDense, for
+    # example, Keras may not know the number of answers: it is None.)
     return answer_to_step.shape[1:2] == (1,) and of_window[1:2] in [(steps,), (None,)]
 
 
 @keras.saving.register_keras_serializable("reading_on")
 class OneStep(layers.Wrapper):
-    """A cell for keras.layers.RNN: runs a network on one time step."""
+    """A cell for keras.layers.RNN: runs a network on one time step.
+
+    layer: the network. (Wrapper wants this name.)
+    """
 
     def __init__(self, layer, **options):
         # Keep states in floats of 32 bits, also if layers compute in 16. (If a saved cell is
         # loaded, `options` have its dtype.)
         options.setdefault("dtype", keras.config.floatx())
-        # The layers of the network cast their inputs, so Keras must not cast those of the cell.
+        # Layers cast their inputs as they need. Keras must not cast those of the cell before: high
+        # ids would be rounded.
         super().__init__(layer, autocast=False, **options)
         # RNN needs the sizes of answers and states. So ask for their shapes: compute_output_spec
         # runs `call` without values, on the shape of one time step of one sample. `call` also sets
@@ -366,7 +375,7 @@ def _network_of(cell, shape=(None, None), stateful=False):
     x = inputs
     if len(x.shape) == 2:  # RNN takes no single values, such as ids, but vectors.
         x = x[:, :, np.newaxis]
-    # As for the cell: Keras must not cast the values.
+    # As for the cell, Keras must not cast the values.
     options = {"dtype": cell.dtype_policy, "autocast": False}
     x = layers.RNN(cell, return_sequences=True, stateful=stateful, **options)(x)
     if len(cell.answer_shape) != 1:  # RNN has returned vectors: make answers again.
@@ -375,6 +384,9 @@ def _network_of(cell, shape=(None, None), stateful=False):
 
 
 # ---- Comparisons
+#
+# A reader is a network for sequences of any length, with an answer at each time step. It is made of
+# a cell, or was built by hand and given to `check`. It must answer as the network does.
 
 # Two answers are the same if they differ by at most this share of how much the output varies.
 SAME = 0.01
@@ -402,6 +414,7 @@ def _answers(network, X, call=None):
     try:
         for state in states:
             state.assign(keras.ops.zeros_like(state))
+        # (A subclassed reader, built by hand, has no input_shape.)
         input_shape = getattr(network, "input_shape", None)
         with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
             answers = np.asarray(call(X), "float64")
@@ -440,30 +453,27 @@ def _to_compare(reader_answers, network_answers):
     return reader_answers.reshape(shape), network_answers.reshape(shape)
 
 
-def _share_and_rounding(answers, typical):
-    """Return two limits for each output: 1 % of how much it varies, and what rounding may do."""
-    varies = typical.reshape(len(typical), -1).std(axis=0)
-    largest = np.abs(answers).reshape(-1, len(varies)).max(axis=0)
-    return SAME * varies, ROUNDING * largest
-
-
 def _fail_if_different(failure, answers, expected, typical):
-    """Fail if an output differs by more than the larger one of both limits.
+    """Fail if an output differs by more than is allowed.
+
+    Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
 
     failure: what the message says.
-    typical: answers to many windows, (answers, outputs). They show how much an output varies:
-        `expected` may be too few.
+    typical: answers to many windows, (answers, outputs). They show how much an output varies, which
+        a few expected answers may not show.
     """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a reader answers {shapes}")
-    share, rounding = _share_and_rounding(expected, typical)
-    allowed = np.maximum(share, rounding) + np.finfo(float).tiny  # never zero
-    differs = np.abs(answers - expected).reshape(-1, len(allowed)).max(axis=0)
+    # Of each output: how much it varies, its largest value, and the largest difference.
+    varies = typical.reshape(len(typical), -1).std(axis=0)
+    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
+    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
+    allowed = np.maximum(SAME * varies, ROUNDING * largest)
+    allowed += np.finfo(float).tiny  # never zero, as it is a divisor
     worst = (differs / allowed).argmax()
     if differs[worst] > allowed[worst]:
-        varies = share[worst] / SAME
-        numbers = f"by {differs[worst]:.2g}, where it varies by {varies:.2g}"
+        numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
         raise _Failure(f"{failure}, output {worst} {numbers}")
 
 
@@ -472,23 +482,27 @@ def _compare_on_windows(network, reader, sequences, steps):
 
     Returns: the network's answers, (answers, outputs).
     """
+    # (One step more than a window, as longer windows are compared, too.)
     for values in sequences:
         if values.ndim == 0 or len(values) <= steps:
-            needed = f"more than {steps} time steps, a window, are needed"
+            needed = f"more than a window of {steps} time steps is needed"
             raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     reader_answers = _answers(reader, X)
+    # (A reader built by hand may answer after the last step only.)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_in_batches(network, X)
-    # If a layer mixes the rows of a batch, so does the reader. So let the network read the first
-    # window again, in a batch of copies of it: its answer must be the same.
+    # If a layer mixes the rows of a batch, network and reader have mixed the same rows, and agree.
+    # So let the network read the first window among copies of itself, and compare that answer with
+    # the reader's: it differs.
     alone = _answers_in_batches(network, np.repeat(X[:1], len(X), axis=0))
     network_answers[0] = alone[0]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If all outputs hardly vary, wrong answers would pass. (No layer is the cause of this.)
-    share, rounding = _share_and_rounding(network_answers, network_answers)
-    if (share <= rounding).all():
+    # If rounding decides what is allowed, for all outputs, wrong answers would pass. (This is not a
+    # _Failure, as no layer is the cause.)
+    varies, largest = network_answers.std(axis=0), np.abs(network_answers).max(axis=0)
+    if (SAME * varies <= ROUNDING * largest).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
@@ -507,8 +521,8 @@ def _call_layers(network, X):
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
-    This finds layers that are right only after windows of this length. For example, x[:, ::2]
-    takes the last step of 5, but not of 10.
+    This finds layers that are right only after windows of this length. For example, if x are the
+    outputs of an LSTM, x[:, ::2][:, -1] is the last one of 5, but not of 10.
 
     typical: the network's answers to windows, which show how much they vary.
     """
@@ -550,6 +564,10 @@ def _compared_cell_and_reader(model, sequences, steps):
     return cell, reader
 
 
+# For a reader that was built by hand. (Others share the layers of the network, and cannot read
+# ahead.)
+
+
 def _set_weights(reader, model):
     """Give a reader the weights of a model."""
     reader.set_weights(model.get_weights())
@@ -564,9 +582,9 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     typical: the network's answers to windows, which show how much they vary.
     """
     failure = "answers of the reader change when later values follow"
-    # `steps` or `steps + 1` is odd: this shows a layer that reads values in pairs.
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
+        # `steps` or `steps + 1` is odd, which shows a layer that reads values in pairs.
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             _fail_if_different(failure, first, whole[:, :seen], typical)
@@ -574,8 +592,8 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
 
 # ---- Causes: what a message says after a _Failure
 #
-# After a _Failure, its message names layers that are often the cause, such as one that pools time
-# steps. Only then: where it stands, such a layer may be harmless.
+# Some layers are often the cause, such as one that pools time steps. They are named only after a
+# _Failure, as many are harmless where they stand.
 
 
 def _sees_several_steps(layer):
@@ -614,12 +632,12 @@ def _why_not(node, network, steps, sequences):
     # Only an embedding directly after the Input takes the given values as ids.
     if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
         ids = np.concatenate([np.ravel(values) for values in sequences])
-        are_numbers = ids.dtype.kind in "iuf"
+        are_numbers = ids.dtype.kind in "iuf"  # Texts are not.
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for layers of yours, as the next `if` takes all of them, and for layers of
-    # Keras that get (batch, steps), as what follows is for three axes or more.
+    # Add cases here for layers of yours: the next `if` takes all of them. Also for layers of Keras
+    # that get (batch, steps): what follows is for inputs of three axes or more.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that get (batch, steps, features, ...). (What is (batch, 24) may be 24 outputs.)
@@ -731,7 +749,7 @@ def _may_take_ids(function):
 
 def _measure(model, error):
     """Return the _Measure that is asked for by `error`, or that of the model's loss."""
-    # A function takes arrays. (A Loss of Keras can be called, too, but takes tensors.)
+    # A function that is given as error= takes arrays. A loss takes tensors.
     if callable(error) and not isinstance(error, keras.losses.Loss):
         return _Measure(error, _may_take_ids(error))
     given = error or getattr(model, "loss", None)
@@ -739,7 +757,7 @@ def _measure(model, error):
     loss = keras.losses.get(given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
-    if not isinstance(loss, keras.losses.Loss):  # a function
+    if not isinstance(loss, keras.losses.Loss):  # a function of tensors
         return _Measure(partial(_error_of_tensors, loss), _may_take_ids(loss))
     if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
@@ -760,7 +778,7 @@ def _errors(measure, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # (A loss that takes no ids would compare an id with each output, and say nothing.)
+    # (A loss that takes no ids would compare an id with each output, without an error.)
     if right.shape != answers.shape and not measure.takes_ids:
         raise ValueError(shapes)
     errors = np.asarray(measure.error(right, answers))
@@ -796,8 +814,9 @@ def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
     parts = {"after 1 to 5": [], "late": []}
     for errors in tables:
-        after_window = errors.iloc[steps:]
-        second_half = after_window.iloc[len(after_window) // 2 :]
+        second_half = errors.iloc[
+            (steps + len(errors)) // 2 :
+        ]  # of what follows a window
         parts["after 1 to 5"].append(errors.iloc[:5].mean(skipna=False))
         parts["late"].append(second_half.mean(skipna=False))
     rows = {}
@@ -872,9 +891,11 @@ def check(
             with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
             typical = _compare_on_windows(model, reader, sequences, steps)
+            # (This also tries longer sequences than windows.)
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
             _, reader = _compared_cell_and_reader(model, sequences, steps)
+        # (A reader may fail on a whole stretch, too.)
         tables = []
         for values, right in stretches:
             tables.append(_errors_of(reader, values, right, naive, steps, measure))

@@ -78,9 +78,8 @@ def _steps(model, steps):
         steps = fixed
     if fixed not in (None, steps):
         raise ValueError(f"steps={steps!r}: {fixed} is needed")
-    if not isinstance(steps, (int, np.integer)) or steps < 2:
-        needed = "a whole number, 2 or more, is needed (one step does not show a state)"
-        raise ValueError(f"steps={steps!r}: {needed}")
+    if not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ValueError(f"steps={steps!r}: a whole number of at least 1 is needed")
     return steps
 
 
@@ -232,7 +231,7 @@ def _call_convolution(states, layer, x):
     return layer(seen)[:, -1:]
 
 
-def _has_time_steps(x, layer):
+def _has_time_steps(x, layer, network):
     """Return whether the input x of a layer has an axis of time steps, now of length 1.
 
     `layer.input` stands for the layer's input in a window of, for example, 24 steps (in its first
@@ -245,16 +244,19 @@ def _has_time_steps(x, layer):
     # (Several inputs are a list, which has no shape. Layers that keep states have one.)
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    return now == (1,) and in_window != (1,)
+    # In windows of one step, both are 1 in any case. Take it as the time step: if that is wrong,
+    # comparisons show it.
+    windows_have_one_step = network.inputs[0].shape[1] == 1
+    return now == (1,) and (in_window != (1,) or windows_have_one_step)
 
 
-def _call_layer(states, layer, *args, **kwargs):
+def _call_layer(states, network, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
     # Call these as they are: a layer of yours, as it is not known what it does, and a layer without
     # time steps.
-    if _is_yours(type(layer)) or not _has_time_steps(x, layer):
+    if _is_yours(type(layer)) or not _has_time_steps(x, layer, network):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
     # state from another layer.
@@ -305,6 +307,10 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
+    # After windows of one step, (batch, 1) may be one output, or an answer to the one step. Both are
+    # the same number: take it as one output.
+    if steps == 1 and len(answer_to_step.shape) == 2:
+        return False
     of_window = network.outputs[0].shape  # (batch, answers, ...)
     # (Slices, as an answer may be one number: its shape is (batch,). After an EinsumDense, for
     # example, Keras may not know the number of answers: it is None.)
@@ -351,7 +357,7 @@ class OneStep(layers.Wrapper):
         batch_size = keras.ops.shape(step)[0]
         x = keras.ops.reshape(step, (batch_size, 1, *self.layer.inputs[0].shape[2:]))
         # Run the network, but let _call_layer call its layers: it keeps their states.
-        call_layer = partial(_call_layer, states)
+        call_layer = partial(_call_layer, states, self.layer)
         answer = _run(self.layer, call_layer, x)
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
@@ -534,9 +540,13 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     try:
         call = partial(_call_layers, network)
         network_answers = _answers_in_batches(network, X, call)
-    except _Failure:
+    except _Failure as failure:
         # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
-        # only windows are compared.
+        # only windows are compared. But windows of one step, each from a zero state, show nothing
+        # of states.
+        if steps == 1:
+            words = "windows of one time step do not show whether it reads on"
+            raise _Failure(words) from failure.__cause__  # the words of Keras
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
@@ -869,7 +879,7 @@ def check(
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs). It may return fewer: those to the last time steps. If the model
         answers with logits, the function must, too: this is not checked.
-    steps: of the training's windows, 2 or more; needed if the model takes any length.
+    steps: of the training's windows; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
     reader: a network that you have built by hand: for any length, with an answer at each time
@@ -914,7 +924,7 @@ def reader_of(model, values, steps=None):
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.
-    steps: of the training's windows, 2 or more; needed if the model takes any length.
+    steps: of the training's windows; needed if the model takes any length.
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """

@@ -417,6 +417,15 @@ REFUSED = {
         functional(lambda x: Late(2, 2, padding="causal")(x)[:, -1]),
         "'late.* code of yours",
     ),
+    "one step": (
+        chain(
+            layers.Bidirectional(SimpleRNN(2, **MANY)),
+            layers.Flatten(),
+            Dense(2),
+            steps=1,
+        ),
+        "one time step .*'bidirectional.* both directions.*error: Input",
+    ),
     "another first state": (
         after(layers.RNN(FromOnes(2), **MANY)),
         "'rnn.* another state than zero",
@@ -434,6 +443,15 @@ def test_a_reader_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     with pytest.raises(ValueError, match="^.+$") as refusal:
         live_of(network, values)
     assert re.search(reason, str(refusal.value))
+
+
+@pytest.mark.parametrize("each_step", [False, True])
+def test_a_window_may_have_one_time_step(each_step):
+    model = chain(SimpleRNN(2, return_sequences=each_step), Dense(1), steps=1)
+    longer = chain(SimpleRNN(2, **MANY), Dense(1), steps=len(VALUES))
+    longer.set_weights(model.get_weights())
+    answers = reader_of(model, VALUES)(VALUES[np.newaxis])[0]
+    assert_near(np.array(answers), np.array(longer(VALUES[np.newaxis])[0]))
 
 
 def test_few_windows_are_those_of_the_whole_sequence(monkeypatch):
@@ -588,7 +606,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     forgets = chain(last_five, SimpleRNN(3), steps=None)
     short = VALUES[:4], ONE_HOT[:4]
     fails("longer windows.* 'lambda", forgets, [short, pair], steps=3, error="mse")
-    for steps in None, "8", 1:
+    for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))
     fails("error=", error=lambda right, answers: np.abs(right - answers).mean())

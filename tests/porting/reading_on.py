@@ -307,7 +307,7 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # After windows of one step, (batch, 1) may be one output, or an answer to the one step. Both are
+    # After windows of one step, (batch, 1) may be one output, or an answer to the step. Both are
     # the same number: take it as one output.
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
@@ -477,8 +477,8 @@ def _fail_if_different(failure, answers, expected, typical):
     differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
     allowed = np.maximum(SAME * varies, ROUNDING * largest)
     allowed += np.finfo(float).tiny  # never zero, as it is a divisor
-    worst = (differs / allowed).argmax()
-    if differs[worst] > allowed[worst]:
+    if not (differs <= allowed).all():
+        worst = (differs / allowed).argmax()
         numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
         raise _Failure(f"{failure}, output {worst} {numbers}")
 
@@ -551,27 +551,6 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
     _fail_if_different(failure, reader_answers, network_answers, typical)
-
-
-def _compared_cell_and_reader(model, sequences, steps):
-    """Return a network as a cell, and the reader of this cell, compared with the network."""
-    # Keras stores which layers stand between Input and output. It does not know what else a `call`
-    # of yours does.
-    if _is_yours(type(model).call):
-        raise ValueError(f"the network has a call of yours: {ADVICE}")
-    # Here, take the layers alone, without what `compile` has added. Else, one who loads a saved
-    # reader would need the code of a loss of yours.
-    network = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    with _failing_with("the network cannot read one time step at a time"):
-        cell = OneStep(network)
-        reader = _network_of(cell)
-    # A layer may start from another state than zero, and have forgotten it at the end of a window.
-    # Comparisons would miss that.
-    if any(map(_starts_from_other_states, _recurrent_layers(network))):
-        raise _Failure("a reader would start from zeros")
-    typical = _compare_on_windows(network, reader, sequences, steps)
-    _compare_on_longer_windows(network, reader, sequences, steps, typical)
-    return cell, reader
 
 
 # For a reader that was built by hand. (Others share the layers of the network, and cannot read
@@ -842,11 +821,29 @@ def _early_and_late(tables, steps):
 # ---- The four functions
 
 
-def _cell_and_reader_of(model, values, steps):
-    """Return what reader_of and live_of need, or raise a ValueError of one line."""
-    steps, sequences = _steps(model, steps), [np.asarray(values)]
-    with _naming_causes(model, steps, sequences):
-        return _compared_cell_and_reader(model, sequences, steps)
+def _cell_and_reader_of(model, sequences, steps):
+    """Return a network as a cell, and its reader, if they answer as the network does.
+
+    Raises: ValueError of one line if they do not.
+    """
+    # Keras stores which layers stand between Input and output. It does not know what else a `call`
+    # of yours does.
+    if _is_yours(type(model).call):
+        raise ValueError(f"the network has a call of yours: {ADVICE}")
+    # Take the layers alone, without what `compile` has added. Else, one who loads a saved reader
+    # would need the code of a loss of yours.
+    network = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    with _naming_causes(network, steps, sequences):
+        with _failing_with("the network cannot read one time step at a time"):
+            cell = OneStep(network)
+            reader = _network_of(cell)
+        # A layer may start from another state than zero, and have forgotten it at the end of a
+        # window. Comparisons would miss that.
+        if any(map(_starts_from_other_states, _recurrent_layers(network))):
+            raise _Failure("a reader would start from zeros")
+        typical = _compare_on_windows(network, reader, sequences, steps)
+        _compare_on_longer_windows(network, reader, sequences, steps, typical)
+    return cell, reader
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -904,7 +901,7 @@ def check(
             # (This also tries longer sequences than windows.)
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
-            _, reader = _compared_cell_and_reader(model, sequences, steps)
+            _, reader = _cell_and_reader_of(model, sequences, steps)
         # (A reader may fail on a whole stretch, too.)
         tables = []
         for values, right in stretches:
@@ -928,7 +925,8 @@ def reader_of(model, values, steps=None):
     Returns: network of (batch, time steps, ...), which returns (batch, time steps, outputs).
     Raises: ValueError if it would answer otherwise than the model.
     """
-    _, reader = _cell_and_reader_of(model, values, steps)
+    steps = _steps(model, steps)
+    _, reader = _cell_and_reader_of(model, [np.asarray(values)], steps)
     return reader
 
 
@@ -947,5 +945,6 @@ def live_of(model, values, steps=None, batch_size=1):
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
-    cell, _ = _cell_and_reader_of(model, values, steps)
+    steps = _steps(model, steps)
+    cell, _ = _cell_and_reader_of(model, [np.asarray(values)], steps)
     return _network_of(cell, shape=(int(batch_size), 1), stateful=True)

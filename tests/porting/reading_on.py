@@ -4,12 +4,15 @@
 that reads sequences of any length, `live_of` one that keeps its state between values.
 
 The last two share the layers of your network, and run them on one time step after the other. So
-no answer can depend on later values. On your values, in up to 1,000 windows, they must answer
-as your network does, to 1 % of how much its answers vary. Longer windows are compared, too, if
-the network's layers take them. Copy this file, and stateful.py for live networks: see README.md.
+no answer can depend on later values. They are compared with your network on up to 1,000 windows
+of your values, and on longer windows, if its layers take them. If answers differ by more than 1 %
+of their standard deviation, there is a ValueError.
 
-These four functions stand at the end of this file, after what they use: what is given; questions
-about layers; failures; one time step; comparisons; causes of failures; errors of answers.
+Copy this file, and stateful.py for live networks: see README.md.
+
+These four functions stand at the end of this file. Before them stands what they use, in sections:
+"What is given", "Questions about layers", "Failures", "One time step", "Comparisons", "Causes" and
+"Errors of answers".
 """
 
 import contextlib
@@ -83,12 +86,11 @@ def _steps(model, steps):
     return steps
 
 
-# ---- Questions about layers and networks
+# ---- Questions about layers
 
 
 def _is_yours(code):
-    """Return whether a function, a class or an object is code of yours, not of Keras."""
-    # (An error function may be built into Python, and have no module.)
+    """Return whether a function, a class or an object is neither of Keras nor built into Python."""
     module = getattr(code, "__module__", None) or "builtins"
     return module != "builtins" and not module.startswith("keras.")
 
@@ -157,8 +159,8 @@ class _States:
 
     Each layer that keeps states takes its earlier ones, and appends as many new ones.
 
-    earlier: states after the time step before. None while a cell is being built: it runs once
-        without values, to learn the shapes of states.
+    earlier: states after the time step before. None while a cell is being built: there is one
+        symbolic call, of one sample, to learn the shapes of states.
     new: states after this time step.
     """
 
@@ -169,8 +171,8 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: states of this layer, for a batch of one, as a cell is built on one sample. Later,
-            only their number matters.
+        zeros: states of this layer for one sample. While a cell is being built, they are returned;
+            later, they are only counted.
         """
         if self.earlier is None:
             return zeros
@@ -192,7 +194,7 @@ def _unless_masked(mask, new, earlier):
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     """Call the cell of a recurrent layer on one time step.
 
-    sequences: of one time step. initial_state: None, as `_call_layer` leaves other layers alone.
+    sequences: of one time step. initial_state: always None (see _call_layer).
     """
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
@@ -241,7 +243,7 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # (Several inputs are a list, which has no shape. Layers that keep states have one.)
+    # (A list of several inputs has no shape. Layers that keep states have one input.)
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
     # In windows of one step, both are 1 in any case. Take it as the time step: if that is wrong,
@@ -254,8 +256,8 @@ def _call_layer(states, network, layer, *args, **kwargs):
     """Call a layer of a network, or an operation such as +, on one time step."""
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
-    # Call these as they are: a layer of yours, as it is not known what it does, and a layer without
-    # time steps.
+    # A layer of yours is called as it is, since it is not known what it does. So is a layer whose
+    # input has no time steps.
     if _is_yours(type(layer)) or not _has_time_steps(x, layer, network):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
@@ -271,10 +273,9 @@ def _call_layer(states, network, layer, *args, **kwargs):
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
-    # CategoryEncoding and lookups drop axis 1 if it has length 1: put it back.
-    if getattr(layer, "output_mode", None) == "one_hot":
-        answer = layer(*args, **kwargs)
-        return keras.ops.reshape(answer, (-1, 1, answer.shape[-1]))
+    # Of ids, (batch, 1), CategoryEncoding and lookups return (batch, n): put axis 1 back.
+    if getattr(layer, "output_mode", None) == "one_hot" and len(x.shape) == 2:
+        return layer(*args, **kwargs)[:, np.newaxis]
     # All else is called as it is. If it needs earlier steps, comparisons show it.
     return layer(*args, **kwargs)
 
@@ -286,8 +287,8 @@ def _run(network, call_layer, inputs):
     """
 
     def enter_or_call(layer, *args, **kwargs):
-        # Keras has stored in kwargs what `training` was when the network was made. Keras itself
-        # replaces this when the network is called. Without it, a layer asks what is true now.
+        # These kwargs are of the time when the network was made. Without `training`, the layer
+        # takes it from the call context of Keras: from whoever calls the reader.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
@@ -307,8 +308,8 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # After windows of one step, (batch, 1) may be one output, or an answer to the step. Both are
-    # the same number: take it as one output.
+    # After windows of one step, (batch, 1) may be (batch, outputs) or (batch, steps). It is the
+    # same number: take it as (batch, outputs).
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
     of_window = network.outputs[0].shape  # (batch, answers, ...)
@@ -328,12 +329,11 @@ class OneStep(layers.Wrapper):
         # Keep states in floats of 32 bits, also if layers compute in 16. (If a saved cell is
         # loaded, `options` have its dtype.)
         options.setdefault("dtype", keras.config.floatx())
-        # Layers cast their inputs as they need. Keras must not cast those of the cell before: high
-        # ids would be rounded.
+        # Layers cast their inputs as they need. Without autocast, Keras does not cast the inputs of
+        # the cell, which would round high ids.
         super().__init__(layer, autocast=False, **options)
-        # RNN needs the sizes of answers and states. So ask for their shapes: compute_output_spec
-        # runs `call` without values, on the shape of one time step of one sample. `call` also sets
-        # answer_shape.
+        # RNN needs the sizes of answers and states. compute_output_spec finds them by a symbolic
+        # call of `call`, which also sets answer_shape.
         values = layer.inputs[0]
         step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
         vectors, states = self.compute_output_spec(step)
@@ -348,9 +348,8 @@ class OneStep(layers.Wrapper):
     def call(self, step, earlier=None):
         """Return the answer to a time step, as vectors, and the new states.
 
-        step: values, (batch, ...). RNN takes vectors only, so it gives single values, such as ids,
-            as (batch, 1).
-        earlier: states after the time step before. None: Keras only asks for shapes.
+        step: values, (batch, ...). Single values, such as ids, are (batch, 1): see _network_of.
+        earlier: states after the time step before. None in a symbolic call.
         """
         states = _States(earlier)
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
@@ -379,9 +378,9 @@ def _network_of(cell, shape=(None, None), stateful=False):
     values = cell.layer.inputs[0]
     inputs = keras.Input(batch_shape=(*shape, *values.shape[2:]), dtype=values.dtype)
     x = inputs
-    if len(x.shape) == 2:  # RNN takes no single values, such as ids, but vectors.
+    if len(x.shape) == 2:  # RNN needs an axis of features, which ids do not have.
         x = x[:, :, np.newaxis]
-    # As for the cell, Keras must not cast the values.
+    # Without autocast, as the cell.
     options = {"dtype": cell.dtype_policy, "autocast": False}
     x = layers.RNN(cell, return_sequences=True, stateful=stateful, **options)(x)
     if len(cell.answer_shape) != 1:  # RNN has returned vectors: make answers again.
@@ -394,10 +393,10 @@ def _network_of(cell, shape=(None, None), stateful=False):
 # A reader is a network for sequences of any length, with an answer at each time step. It is made of
 # a cell, or was built by hand and given to `check`. It must answer as the network does.
 
-# Two answers are the same if they differ by at most this share of how much the output varies.
+# Tolerances. Answers may differ by this share of the standard deviation of an output,
 SAME = 0.01
-# Sums of many floats of 32 bits may differ by this share, as a processor may add them up in
-# another order. So an output that stays near 300 may differ by 0.0003, however little it varies.
+# or, if it is more, by this share of its largest value: that is what rounding may do to sums of
+# many floats of 32 bits.
 ROUNDING = 1e-6
 # At most so many windows are compared, or read at once. More would take long, and need much memory.
 # Fewer could miss rare values.
@@ -460,27 +459,38 @@ def _to_compare(reader_answers, network_answers):
 
 
 def _fail_if_different(failure, answers, expected, typical):
-    """Fail if an output differs by more than is allowed.
-
-    Allowed is the larger one of two: 1 % of how much the output varies, or what rounding may do.
+    """Fail if an output differs by more than its tolerance.
 
     failure: what the message says.
-    typical: answers to many windows, (answers, outputs). They show how much an output varies, which
-        a few expected answers may not show.
+    typical: answers to many windows, (answers, outputs), for standard deviations. (Those of a few
+        expected answers may be too small.)
     """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a reader answers {shapes}")
-    # Of each output: how much it varies, its largest value, and the largest difference.
-    varies = typical.reshape(len(typical), -1).std(axis=0)
-    largest = np.abs(expected).reshape(-1, len(varies)).max(axis=0)
-    differs = np.abs(answers - expected).reshape(-1, len(varies)).max(axis=0)
-    allowed = np.maximum(SAME * varies, ROUNDING * largest)
-    allowed += np.finfo(float).tiny  # never zero, as it is a divisor
-    if not (differs <= allowed).all():
-        worst = (differs / allowed).argmax()
-        numbers = f"by {differs[worst]:.2g}, where it varies by {varies[worst]:.2g}"
-        raise _Failure(f"{failure}, output {worst} {numbers}")
+    # Of each output:
+    deviation = typical.reshape(len(typical), -1).std(axis=0)
+    largest = np.abs(expected).reshape(-1, len(deviation)).max(axis=0)
+    difference = np.abs(answers - expected).reshape(-1, len(deviation)).max(axis=0)
+    tolerance = np.maximum(SAME * deviation, ROUNDING * largest)
+    tolerance += np.finfo(float).tiny  # So it is never zero: it is a divisor.
+    if not (difference <= tolerance).all():
+        worst = (difference / tolerance).argmax()
+        numbers = f"{difference[worst]:.2g}, where it varies by {deviation[worst]:.2g}"
+        raise _Failure(f"{failure}, output {worst} by {numbers}")
+
+
+def _answers_to_windows(network, X):
+    """Return a network's answers to windows. The first window is read in a batch of its copies.
+
+    If a layer mixes the rows of a batch, the first answer differs from the one of the reader,
+    which reads all windows in one batch.
+    """
+    answers = _answers_in_batches(network, X)
+    # (As many copies as windows: for another number, TensorFlow would compile the network again.)
+    copies = np.repeat(X[:1], len(X), axis=0)
+    answers[0] = _answers_in_batches(network, copies)[0]
+    return answers
 
 
 def _compare_on_windows(network, reader, sequences, steps):
@@ -498,17 +508,13 @@ def _compare_on_windows(network, reader, sequences, steps):
     # (A reader built by hand may answer after the last step only.)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    network_answers = _answers_in_batches(network, X)
-    # If a layer mixes the rows of a batch, network and reader have mixed the same rows, and agree.
-    # So let the network read the first window among copies of itself, and compare that answer with
-    # the reader's: it differs.
-    alone = _answers_in_batches(network, np.repeat(X[:1], len(X), axis=0))
-    network_answers[0] = alone[0]
+    network_answers = _answers_to_windows(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If rounding decides what is allowed, for all outputs, wrong answers would pass. (This is not a
-    # _Failure, as no layer is the cause.)
-    varies, largest = network_answers.std(axis=0), np.abs(network_answers).max(axis=0)
-    if (SAME * varies <= ROUNDING * largest).all():
+    # If rounding alone makes the tolerance of all outputs, it is so wide that wrong answers pass.
+    # (This is not a _Failure, as no layer is the cause.)
+    deviation = network_answers.std(axis=0)
+    largest = np.abs(network_answers).max(axis=0)
+    if (SAME * deviation <= ROUNDING * largest).all():
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
@@ -532,7 +538,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
 
     typical: the network's answers to windows, which show how much they vary.
     """
-    # Twice as long, so that answers differ clearly if a layer leaves out all but the last `steps`.
+    # Twice as long, for layers such as x[:, -24:]: of windows with one step more, they would leave
+    # out one value only.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
@@ -553,8 +560,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     _fail_if_different(failure, reader_answers, network_answers, typical)
 
 
-# For a reader that was built by hand. (Others share the layers of the network, and cannot read
-# ahead.)
+# The next two functions are for a reader that was built by hand. (A reader made of a cell shares
+# the layers, and cannot depend on later values.)
 
 
 def _set_weights(reader, model):
@@ -573,7 +580,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     failure = "answers of the reader change when later values follow"
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # `steps` or `steps + 1` is odd, which shows a layer that reads values in pairs.
+        # (`steps` or `steps + 1` is odd. If a layer reads values in pairs, this finds it.)
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             _fail_if_different(failure, first, whole[:, :seen], typical)
@@ -625,12 +632,13 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for layers of yours: the next `if` takes all of them. Also for layers of Keras
-    # that get (batch, steps): what follows is for inputs of three axes or more.
+    # Add cases here for
+    # - layers of yours, as the next `if` takes all of them;
+    # - layers of Keras that get (batch, steps), as what follows is for three axes or more.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # Below: layers that get (batch, steps, features, ...). (What is (batch, 24) may be 24 outputs.)
-    # Look at all inputs: attention may get it as the second one.
+    # Below: layers with an input of (batch, steps, features, ...). Attention may have it as its
+    # second input. (What is (batch, 24) may be 24 outputs.)
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
@@ -767,7 +775,7 @@ def _errors(measure, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # (A loss that takes no ids would compare an id with each output, without an error.)
+    # (Else, broadcasting would compare a class id with each output.)
     if right.shape != answers.shape and not measure.takes_ids:
         raise ValueError(shapes)
     errors = np.asarray(measure.error(right, answers))
@@ -801,18 +809,16 @@ def _errors_of(reader, values, right, naive, steps, measure):
 
 def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
-    parts = {"after 1 to 5": [], "late": []}
-    for errors in tables:
-        second_half = errors.iloc[
-            (steps + len(errors)) // 2 :
-        ]  # of what follows a window
-        parts["after 1 to 5"].append(errors.iloc[:5].mean(skipna=False))
-        parts["late"].append(second_half.mean(skipna=False))
+    parts = {
+        "after 1 to 5": [errors.iloc[:5] for errors in tables],
+        # The second half of what follows the first window.
+        "late": [errors.iloc[(steps + len(errors)) // 2 :] for errors in tables],
+    }
     rows = {}
-    for part, means in parts.items():
-        means = pd.DataFrame(means)  # a row for each stretch, a column for each way
-        rows[part] = means.mean(skipna=False)
-        rows[part]["+/-"] = means["reading on"].sem(skipna=False)
+    for name, part in parts.items():
+        means = pd.DataFrame([errors.mean(skipna=False) for errors in part])
+        rows[name] = means.mean(skipna=False)
+        rows[name]["+/-"] = means["reading on"].sem(skipna=False)
     result = pd.DataFrame(rows).T
     result.insert(2, "+/-", result.pop("+/-"))  # after "reading on"
     return result
@@ -898,7 +904,7 @@ def check(
             with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
             typical = _compare_on_windows(model, reader, sequences, steps)
-            # (This also tries longer sequences than windows.)
+            # (It has no need to read longer windows, as it is already for any length.)
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
             _, reader = _cell_and_reader_of(model, sequences, steps)

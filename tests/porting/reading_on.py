@@ -218,7 +218,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
         states.new += [*new, output]
     if layer.return_sequences:
         output = output[:, np.newaxis]
-        output._keras_mask = mask  # So would Keras.
+        if layer.supports_masking:  # Else, Keras passes no mask on.
+            output._keras_mask = mask
     return (output, *new) if layer.return_state else output
 
 

@@ -131,7 +131,10 @@ def _starts_from_other_states(layer):
 
 
 class _Failure(Exception):
-    """A network cannot be run, or two answer differently: look for causes in the layers."""
+    """A network cannot be run, or two networks answer differently: causes may be in the layers.
+
+    __cause__: an error of Keras, if there is one, for the message.
+    """
 
 
 @contextlib.contextmanager
@@ -194,7 +197,7 @@ def _unless_masked(mask, new, earlier):
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     """Call the cell of a recurrent layer on one time step.
 
-    sequences: of one time step. initial_state: always None (see _call_layer).
+    sequences: of one time step. initial_state: Keras may give None.
     """
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
@@ -205,7 +208,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     packed = keras.tree.pack_sequence_as(zeros, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
-    # A cell with dropout keeps what it has drawn. Forget it: each time step draws anew.
+    # A cell with dropout keeps what it has drawn, for all time steps of a sequence. That does not
+    # work here, as RNN compiles its loop over time steps. So each time step draws anew.
     layer._maybe_reset_dropout_masks(layer.cell)
     if mask is None:
         states.new += new
@@ -213,6 +217,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
         # A masked time step changes no state. Its output is that of the step before, so keep that,
         # too.
         (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
+        if layer.zero_output_for_mask:
+            before = keras.ops.zeros_like(output)
         output = _unless_masked(mask, output, before)
         new = [_unless_masked(mask, *pair) for pair in zip(new, earlier)]
         states.new += [*new, output]
@@ -244,7 +250,8 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # (A list of several inputs has no shape. Layers that keep states have one input.)
+    # (A list of several inputs has no shape: it counts as having none. This does no harm, as layers
+    # that keep states have one input.)
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
     # In windows of one step, both are 1 in any case. Take it as the time step: if that is wrong,
@@ -274,7 +281,8 @@ def _call_layer(states, network, layer, *args, **kwargs):
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
-    # Of ids, (batch, 1), CategoryEncoding and lookups return (batch, n): put axis 1 back.
+    # CategoryEncoding and lookups return (batch, 24, n) for ids, (batch, 24), but (batch, n) for
+    # (batch, 1): put axis 1 back.
     if getattr(layer, "output_mode", None) == "one_hot" and len(x.shape) == 2:
         return layer(*args, **kwargs)[:, np.newaxis]
     # All else is called as it is. If it needs earlier steps, comparisons show it.
@@ -294,6 +302,7 @@ def _run(network, call_layer, inputs):
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
             kwargs.pop("mask", None)  # Tensors carry their masks.
+            # (What is left is the inputs, perhaps by this name.)
             return _run(layer, call_layer, *args, **kwargs)
         return call_layer(layer, *args, **kwargs)
 
@@ -309,8 +318,8 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # After windows of one step, (batch, 1) may be (batch, outputs) or (batch, steps). It is the
-    # same number: take it as (batch, outputs).
+    # After windows of one step, (batch, 1) may be (batch, outputs) or (batch, steps). It is one
+    # number in both cases: take it as (batch, outputs).
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
     of_window = network.outputs[0].shape  # (batch, answers, ...)
@@ -330,13 +339,14 @@ class OneStep(layers.Wrapper):
         # Keep states in floats of 32 bits, also if layers compute in 16. (If a saved cell is
         # loaded, `options` have its dtype.)
         options.setdefault("dtype", keras.config.floatx())
-        # Layers cast their inputs as they need. Without autocast, Keras does not cast the inputs of
-        # the cell, which would round high ids.
+        # No autocast: if Keras cast the inputs of the cell, high ids would be rounded. (Layers cast
+        # their inputs themselves.)
         super().__init__(layer, autocast=False, **options)
         # RNN needs the sizes of answers and states. compute_output_spec finds them by a symbolic
         # call of `call`, which also sets answer_shape.
         values = layer.inputs[0]
-        step = keras.KerasTensor((1, *values.shape[2:]), values.dtype)
+        shape = values.shape[2:] or (1,)  # (1,) for ids
+        step = keras.KerasTensor((1, *shape), values.dtype)
         vectors, states = self.compute_output_spec(step)
         self.output_size = vectors.shape[1]
         self.state_size = [state.shape[1:] for state in states]
@@ -381,7 +391,7 @@ def _network_of(cell, shape=(None, None), stateful=False):
     x = inputs
     if len(x.shape) == 2:  # RNN needs an axis of features, which ids do not have.
         x = x[:, :, np.newaxis]
-    # Without autocast, as the cell.
+    # No autocast, as in the cell.
     options = {"dtype": cell.dtype_policy, "autocast": False}
     x = layers.RNN(cell, return_sequences=True, stateful=stateful, **options)(x)
     if len(cell.answer_shape) != 1:  # RNN has returned vectors: make answers again.
@@ -430,8 +440,9 @@ def _answers(network, X, call=None):
     # A network with ops.reshape(x, (-1, 4, 1)) makes two rows out of one window of 8 steps.
     if len(answers) != len(X):
         raise _Failure("the network answers other rows than it gets")
-    if np.isnan(answers).any():
-        raise ValueError("the network answers nan: are values missing, or weights nan?")
+    if not np.isfinite(answers).all():
+        ask = "are values missing, or weights nan?"
+        raise ValueError(f"the network answers nan or infinity: {ask}")
     return answers
 
 
@@ -506,13 +517,13 @@ def _compare_on_windows(network, reader, sequences, steps):
             raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     reader_answers = _answers(reader, X)
-    # (A reader built by hand may answer after the last step only.)
+    # (A reader built by hand might answer after the last step only.)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_to_windows(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If rounding alone makes the tolerance of all outputs, it is so wide that wrong answers pass.
-    # (This is not a _Failure, as no layer is the cause.)
+    # If rounding decides the tolerance, for every output, wrong answers would be within it. (This
+    # is not a _Failure, as no layer is the cause.)
     deviation = network_answers.std(axis=0)
     largest = np.abs(network_answers).max(axis=0)
     if (SAME * deviation <= ROUNDING * largest).all():
@@ -539,8 +550,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
 
     typical: the network's answers to windows, which show how much they vary.
     """
-    # Twice as long, for layers such as x[:, -24:]: of windows with one step more, they would leave
-    # out one value only.
+    # Twice as long, for layers such as x[:, -24:]. Of windows with one step more, they would leave
+    # out one value only, which may matter less than the tolerance.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
@@ -554,7 +565,7 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
         # of states.
         if steps == 1:
             words = "windows of one time step do not show whether it reads on"
-            raise _Failure(words) from failure.__cause__  # the words of Keras
+            raise _Failure(words) from failure.__cause__
         return
     reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
@@ -726,6 +737,9 @@ def _naming_causes(network, steps, sequences):
 
 # ---- Errors of answers
 
+# The losses of Keras that compare the outputs of a time step with a class id.
+TAKE_IDS = ("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy")
+
 
 class _Measure(NamedTuple):
     """How errors are measured."""
@@ -742,7 +756,7 @@ def _error_of_tensors(error, right, answers):
 
 def _may_take_ids(function):
     """Return whether right answers may be class ids. Of code of yours, this is not known: True."""
-    return _is_yours(function) or "sparse" in getattr(function, "__name__", "")
+    return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
 
 
 def _measure(model, error):
@@ -776,10 +790,13 @@ def _errors(measure, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # (Else, broadcasting would compare a class id with each output.)
+    # (Without this, mse would compare ids, (n, 1), with all outputs, (n, c), by broadcasting.)
     if right.shape != answers.shape and not measure.takes_ids:
         raise ValueError(shapes)
-    errors = np.asarray(measure.error(right, answers))
+    try:
+        errors = np.asarray(measure.error(right, answers))
+    except Exception as error:
+        raise ValueError(f"{shapes}: {_words_of(error)}") from error
     # (In NumPy, (9,) minus (9, 1) has the shape (9, 9).)
     if errors.shape[:1] != right.shape[:1] or errors.size > answers.size:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
@@ -905,7 +922,7 @@ def check(
             with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
             typical = _compare_on_windows(model, reader, sequences, steps)
-            # (It has no need to read longer windows, as it is already for any length.)
+            # (There are no longer windows to compare, as a reader of yours has other layers.)
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
             _, reader = _cell_and_reader_of(model, sequences, steps)

@@ -301,9 +301,13 @@ def _run(network, call_layer, inputs):
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            kwargs.pop("mask", None)  # Tensors carry their masks.
-            # (What is left is the inputs, perhaps by this name.)
-            return _run(layer, call_layer, *args, **kwargs)
+            masks = kwargs.pop("mask", None)
+            its_inputs = [*args, *kwargs.values()][0]
+            # Let its inputs carry the masks that it got.
+            for x, mask in zip(*map(keras.tree.flatten, (its_inputs, masks))):
+                if mask is not None:
+                    x._keras_mask = mask
+            return _run(layer, call_layer, its_inputs)
         return call_layer(layer, *args, **kwargs)
 
     run = _graph_of(network)._run_through_graph

@@ -196,7 +196,7 @@ def masks(x):
     zero_output = GRU(2, zero_output_for_mask=True)
     inner = sequential(SimpleRNN(2, **MANY), zero_output, shape=(None, None, 1))
     inner.supports_masking = True
-    own = inner(layers.Masking(9)(NoConfig(ops.negative)(x)))
+    own = inner(NoConfig(ops.negative)(x), mask=x[..., 0] < 0)
     frames = layers.ConvLSTM1D(1, 1)(x[..., np.newaxis], mask=x[..., 0] > -9)
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)

@@ -437,13 +437,14 @@ def _answers(network, X, call=None):
         # (A subclassed reader, built by hand, has no input_shape.)
         input_shape = getattr(network, "input_shape", None)
         with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
-            answers = np.asarray(call(X), "float64")
+            (answers,) = keras.tree.flatten(call(X))  # It may be in a list.
     finally:
         for variable, value in before:
             variable.assign(value)
     # A network with ops.reshape(x, (-1, 4, 1)) makes two rows out of one window of 8 steps.
     if len(answers) != len(X):
         raise _Failure("the network answers other rows than it gets")
+    answers = np.asarray(answers, "float64")
     if not np.isfinite(answers).all():
         ask = "are values missing, or weights nan?"
         raise ValueError(f"the network answers nan or infinity: {ask}")

@@ -497,19 +497,6 @@ def _fail_if_different(failure, answers, expected, typical):
         raise _Failure(f"{failure}, output {worst} by {numbers}")
 
 
-def _answers_to_windows(network, X):
-    """Return a network's answers to windows. The first window is read in a batch of its copies.
-
-    If a layer mixes the rows of a batch, the first answer differs from the one of the reader,
-    which reads all windows in one batch.
-    """
-    answers = _answers_in_batches(network, X)
-    # (As many copies as windows: for another number, TensorFlow would compile the network again.)
-    copies = np.repeat(X[:1], len(X), axis=0)
-    answers[0] = _answers_in_batches(network, copies)[0]
-    return answers
-
-
 def _compare_on_windows(network, reader, sequences, steps):
     """Fail unless a reader answers windows as a network does.
 
@@ -525,7 +512,12 @@ def _compare_on_windows(network, reader, sequences, steps):
     # (A reader built by hand might answer after the last step only.)
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    network_answers = _answers_to_windows(network, X)
+    # Read the first window again, in a batch of its copies. If a layer mixes the rows of a batch,
+    # its answer changes. (As many copies as windows: for another number, TensorFlow would compile
+    # again.)
+    copies = np.repeat(X[:1], len(X), axis=0)
+    reader_answers[0] = _answers(reader, copies)[0]
+    network_answers = _answers_in_batches(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # If rounding decides the tolerance, for every output, wrong answers would be within it. (This
     # is not a _Failure, as no layer is the cause.)

@@ -45,7 +45,7 @@ def _arrays(pairs):
 
 
 def _check_naive(naive):
-    """Raise ValueError unless this is a dict of functions, by names of their own."""
+    """Raise ValueError unless the `naive` given to `check` is a dict from names to functions."""
     is_dict = isinstance(naive, dict) and all(map(callable, naive.values()))
     taken = ["on windows", "reading on", "+/-"]  # the other columns of the result
     if not is_dict or any(name in taken for name in naive):
@@ -185,8 +185,8 @@ class _States:
 def _unless_masked(mask, new, earlier):
     """Return a new state, or the earlier one where a time step is masked.
 
-    mask: (batch, 1), True where the time step is not masked. (Of frames for a ConvLSTM2D, it is
-        (batch, 1, rows, columns).)
+    mask: True where the time step is not masked, (batch, 1). For a ConvLSTM2D, it is
+        (batch, 1, rows, columns).
     """
     mask = mask[:, 0]
     while len(mask.shape) < len(new.shape):
@@ -214,12 +214,12 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     if mask is None:
         states.new += new
     else:
-        # A masked time step changes no state. Its output is that of the step before, so keep that,
-        # too.
-        (before,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
+        # A masked time step changes no state, and repeats the output of the step before. So outputs
+        # are kept, too, like a state.
+        (last_output,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
         if layer.zero_output_for_mask:
-            before = keras.ops.zeros_like(output)
-        output = _unless_masked(mask, output, before)
+            last_output = keras.ops.zeros_like(output)
+        output = _unless_masked(mask, output, last_output)
         new = [_unless_masked(mask, *pair) for pair in zip(new, earlier)]
         states.new += [*new, output]
     if layer.return_sequences:
@@ -250,12 +250,11 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # (A list of several inputs has no shape: it counts as having none. This does no harm, as layers
-    # that keep states have one input.)
+    # `x` may be a list of several inputs, which has no shape. Layers that take one keep no states.
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    # In windows of one step, both are 1 in any case. Take it as the time step: if that is wrong,
-    # comparisons show it.
+    # If windows have one step, both columns of this table are alike. Then axis 1 is taken as that
+    # of time steps. If this is wrong, comparisons show it.
     windows_have_one_step = network.inputs[0].shape[1] == 1
     return now == (1,) and (in_window != (1,) or windows_have_one_step)
 
@@ -276,13 +275,14 @@ def _call_layer(states, network, layer, *args, **kwargs):
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
-    # of them. Ask for one, (batch, 1, 1, 2). (There are a layer Reshape and an operation.)
-    if type(layer).__name__ == "Reshape":
+    # of them. Ask for one, (batch, 1, 1, 2).
+    if type(layer).__name__ == "Reshape":  # a layer or an operation
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
-    # CategoryEncoding and lookups return (batch, 24, n) for ids, (batch, 24), but (batch, n) for
-    # (batch, 1): put axis 1 back.
+    # CategoryEncoding and lookups get ids. For those of a window, (batch, 24), they return
+    # (batch, 24, n). For those of one time step, (batch, 1), they return (batch, n): put axis 1
+    # back.
     if getattr(layer, "output_mode", None) == "one_hot" and len(x.shape) == 2:
         return layer(*args, **kwargs)[:, np.newaxis]
     # All else is called as it is. If it needs earlier steps, comparisons show it.
@@ -296,23 +296,24 @@ def _run(network, call_layer, inputs):
     """
 
     def enter_or_call(layer, *args, **kwargs):
-        # These kwargs are of the time when the network was made. Without `training`, the layer
-        # takes it from the call context of Keras: from whoever calls the reader.
+        # These are the arguments with which the network was made. Remove `training`: a layer then
+        # takes the one with which the reader is called, from the call context of Keras.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
-            masks = kwargs.pop("mask", None)
+            masks = keras.tree.flatten(kwargs.pop("mask", None))  # [None] if none
             its_inputs = [*args, *kwargs.values()][0]
             # Let its inputs carry the masks that it got.
-            for x, mask in zip(*map(keras.tree.flatten, (its_inputs, masks))):
+            for x, mask in zip(keras.tree.flatten(its_inputs), masks):
                 if mask is not None:
                     x._keras_mask = mask
             return _run(layer, call_layer, its_inputs)
         return call_layer(layer, *args, **kwargs)
 
-    run = _graph_of(network)._run_through_graph
-    # Keras would call `layer(...)`. Instead, it calls `enter_or_call(layer, ...)`.
-    return run(inputs, operation_fn=lambda layer: layer, call_fn=enter_or_call)
+    # Instead of `layer(...)`, Keras calls `enter_or_call(layer, ...)`.
+    return _graph_of(network)._run_through_graph(
+        inputs, operation_fn=lambda layer: partial(enter_or_call, layer)
+    )
 
 
 def _answers_each_step(network, answer_to_step):
@@ -322,14 +323,15 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # After windows of one step, (batch, 1) may be (batch, outputs) or (batch, steps). It is one
-    # number in both cases: take it as (batch, outputs).
+    # If windows have one step, (batch, 1) may mean one output or one step. The number is the same:
+    # take it as one output.
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
-    of_window = network.outputs[0].shape  # (batch, answers, ...)
-    # (Slices, as an answer may be one number: its shape is (batch,). After an EinsumDense, for
-    # example, Keras may not know the number of answers: it is None.)
-    return answer_to_step.shape[1:2] == (1,) and of_window[1:2] in [(steps,), (None,)]
+    # Of (batch, answers, ...), take the number of answers: (1,), for example. If an answer is one
+    # number, its shape is (batch,), and this is ().
+    to_step, to_window = answer_to_step.shape[1:2], network.outputs[0].shape[1:2]
+    # After an EinsumDense, for example, Keras does not know the number: it is None.
+    return to_step == (1,) and to_window in [(steps,), (None,)]
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -340,11 +342,11 @@ class OneStep(layers.Wrapper):
     """
 
     def __init__(self, layer, **options):
-        # Keep states in floats of 32 bits, also if layers compute in 16. (If a saved cell is
-        # loaded, `options` have its dtype.)
+        # Keep states in floats of 32 bits, also if layers compute in 16. When a saved cell is
+        # loaded, `options` have its dtype.
         options.setdefault("dtype", keras.config.floatx())
-        # No autocast: if Keras cast the inputs of the cell, high ids would be rounded. (Layers cast
-        # their inputs themselves.)
+        # No autocast: Keras would cast the inputs of the cell, and so round high ids. The layers in
+        # it cast their inputs themselves.
         super().__init__(layer, autocast=False, **options)
         # RNN needs the sizes of answers and states. compute_output_spec finds them by a symbolic
         # call of `call`, which also sets answer_shape.
@@ -427,14 +429,14 @@ def _answers(network, X, call=None):
     """
     call = call or network.predict_on_batch
     states = _states_of(network)
-    # A call changes states, and may change other variables. In the end, all are set back. (Keras
-    # does not list states as variables.)
+    # A call changes states, and may change other variables. In the end, all are set back. (States
+    # are not among the variables that Keras lists.)
     may_change = network.non_trainable_variables + states
     before = [(variable, np.array(variable)) for variable in may_change]
     try:
         for state in states:
             state.assign(keras.ops.zeros_like(state))
-        # (A subclassed reader, built by hand, has no input_shape.)
+        # A subclassed reader, built by hand, has no input_shape.
         input_shape = getattr(network, "input_shape", None)
         with _failing_with(f"a network of shape {input_shape} cannot read {X.shape}"):
             (answers,) = keras.tree.flatten(call(X))  # It may be in a list.
@@ -479,8 +481,8 @@ def _fail_if_different(failure, answers, expected, typical):
     """Fail if an output differs by more than its tolerance.
 
     failure: what the message says.
-    typical: answers to many windows, (answers, outputs), for standard deviations. (Those of a few
-        expected answers may be too small.)
+    typical: answers to many windows, (answers, outputs), for standard deviations. There may be too
+        few expected answers for that.
     """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
@@ -502,25 +504,25 @@ def _compare_on_windows(network, reader, sequences, steps):
 
     Returns: the network's answers, (answers, outputs).
     """
-    # (One step more than a window, as longer windows are compared, too.)
+    # Longer windows are compared, too. So values must be longer than a window.
     for values in sequences:
         if values.ndim == 0 or len(values) <= steps:
             needed = f"more than a window of {steps} time steps is needed"
             raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     reader_answers = _answers(reader, X)
-    # (A reader built by hand might answer after the last step only.)
+    # A reader built by hand may answer after the last step only.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     # Read the first window again, in a batch of its copies. If a layer mixes the rows of a batch,
-    # its answer changes. (As many copies as windows: for another number, TensorFlow would compile
-    # again.)
+    # its answer changes. Make as many copies as there are windows: for another number, TensorFlow
+    # would compile again.
     copies = np.repeat(X[:1], len(X), axis=0)
     reader_answers[0] = _answers(reader, copies)[0]
     network_answers = _answers_in_batches(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If rounding decides the tolerance, for every output, wrong answers would be within it. (This
-    # is not a _Failure, as no layer is the cause.)
+    # If the tolerance of each output is that for rounding, answers vary too little to show that
+    # some are wrong. This is not a _Failure, as no layer is the cause.
     deviation = network_answers.std(axis=0)
     largest = np.abs(network_answers).max(axis=0)
     if (SAME * deviation <= ROUNDING * largest).all():
@@ -542,13 +544,13 @@ def _call_layers(network, X):
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
-    This finds layers that are right only after windows of this length. For example, if x are the
-    outputs of an LSTM, x[:, ::2][:, -1] is the last one of 5, but not of 10.
+    This finds layers that are right only after windows of this length. For example, x[:, ::2] takes
+    every second step. Of 5 steps, that takes the last one, but not of 10.
 
     typical: the network's answers to windows, which show how much they vary.
     """
-    # Twice as long, for layers such as x[:, -24:]. Of windows with one step more, they would leave
-    # out one value only, which may matter less than the tolerance.
+    # Take windows that are twice as long. Of a window with one step more, a layer such as
+    # x[:, -24:] would leave out only one value. Its effect may be less than the tolerance.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
@@ -569,8 +571,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     _fail_if_different(failure, reader_answers, network_answers, typical)
 
 
-# The next two functions are for a reader that was built by hand. (A reader made of a cell shares
-# the layers, and cannot depend on later values.)
+# The next two functions are for a reader that was built by hand. A reader made of a cell shares the
+# layers, and cannot depend on later values.
 
 
 def _set_weights(reader, model):
@@ -589,7 +591,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     failure = "answers of the reader change when later values follow"
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # (`steps` or `steps + 1` is odd. If a layer reads values in pairs, this finds it.)
+        # To find layers that read values in pairs, try an odd number: it is `steps` or `steps + 1`.
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             _fail_if_different(failure, first, whole[:, :seen], typical)
@@ -646,8 +648,8 @@ def _why_not(node, network, steps, sequences):
     # - layers of Keras that get (batch, steps), as what follows is for three axes or more.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # Below: layers with an input of (batch, steps, features, ...). Attention may have it as its
-    # second input. (What is (batch, 24) may be 24 outputs.)
+    # Below: layers with an input of (batch, steps, features, ...). For Attention, this may be the
+    # second input. Inputs of (batch, 24) are left out, as they may be 24 outputs.
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
@@ -772,7 +774,7 @@ def _measure(model, error):
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
     error = partial(_error_of_tensors, loss.call)
-    # Its function `fn` tells whether it takes ids. A Loss of yours may have none: ask about itself.
+    # Whether a loss takes ids depends on its function, `fn`. A Loss of yours may have no `fn`.
     return _Measure(error, _may_take_ids(getattr(loss, "fn", loss)))
 
 
@@ -783,18 +785,18 @@ def _errors(measure, right, answers, name):
     """
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
-    if len(answers) == 0:  # The stretch is too short for a naive answer.
+    if len(answers) == 0:  # A naive answer may need more values than there are.
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # (Without this, mse would compare ids, (n, 1), with all outputs, (n, c), by broadcasting.)
+    # Else, mse would compare ids, (n, 1), with all outputs, (n, c), by broadcasting.
     if right.shape != answers.shape and not measure.takes_ids:
         raise ValueError(shapes)
     try:
         errors = np.asarray(measure.error(right, answers))
     except Exception as error:
         raise ValueError(f"{shapes}: {_words_of(error)}") from error
-    # (In NumPy, (9,) minus (9, 1) has the shape (9, 9).)
+    # In NumPy, for example, (9,) minus (9, 1) has the shape (9, 9).
     if errors.shape[:1] != right.shape[:1] or errors.size > answers.size:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
     means = errors.reshape(len(right), -1).mean(axis=1)
@@ -919,11 +921,10 @@ def check(
             with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
             typical = _compare_on_windows(model, reader, sequences, steps)
-            # (There are no longer windows to compare, as a reader of yours has other layers.)
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
             _, reader = _cell_and_reader_of(model, sequences, steps)
-        # (A reader may fail on a whole stretch, too.)
+        # On a whole stretch, a reader may fail, too.
         tables = []
         for values, right in stretches:
             tables.append(_errors_of(reader, values, right, naive, steps, measure))

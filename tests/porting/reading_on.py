@@ -16,9 +16,7 @@ These four functions stand at the end of this file. Before them stands what they
 """
 
 import contextlib
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -162,8 +160,8 @@ class _States:
 
     Each layer that keeps states takes its earlier ones, and appends as many new ones.
 
-    earlier: states after the time step before. None while a cell is being built: there is one
-        symbolic call, of one sample, to learn the shapes of states.
+    earlier: states after the time step before. None while a cell is being built: it is then called
+        once, symbolically, on one sample, to learn the shapes of states.
     new: states after this time step.
     """
 
@@ -250,7 +248,8 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # `x` may be a list of several inputs, which has no shape. Layers that take one keep no states.
+    # `x` may be a list of several inputs. A list has no shape, and no layer that takes one keeps a
+    # state.
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
     # If windows have one step, both columns of this table are alike. Then axis 1 is taken as that
@@ -296,8 +295,8 @@ def _run(network, call_layer, inputs):
     """
 
     def enter_or_call(layer, *args, **kwargs):
-        # These are the arguments with which the network was made. Remove `training`: a layer then
-        # takes the one with which the reader is called, from the call context of Keras.
+        # `kwargs` are those with which the network was made. Without `training`, Keras hands on the
+        # value with which the reader is called.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
@@ -323,14 +322,13 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # If windows have one step, (batch, 1) may mean one output or one step. The number is the same:
-    # take it as one output.
+    # If windows have one step, the axis of length 1 in (batch, 1) may be that of outputs or of time
+    # steps. Take it as that of outputs: the answer is the same.
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
-    # Of (batch, answers, ...), take the number of answers: (1,), for example. If an answer is one
-    # number, its shape is (batch,), and this is ().
+    # shape[1:2] is the length of axis 1, as a tuple. If there is no axis 1, it is ().
     to_step, to_window = answer_to_step.shape[1:2], network.outputs[0].shape[1:2]
-    # After an EinsumDense, for example, Keras does not know the number: it is None.
+    # After an EinsumDense, for example, Keras does not know the length: it is None.
     return to_step == (1,) and to_window in [(steps,), (None,)]
 
 
@@ -410,10 +408,10 @@ def _network_of(cell, shape=(None, None), stateful=False):
 # A reader is a network for sequences of any length, with an answer at each time step. It is made of
 # a cell, or was built by hand and given to `check`. It must answer as the network does.
 
-# Tolerances. Answers may differ by this share of the standard deviation of an output,
+# Answers may differ by a tolerance: the larger one of a share SAME of the standard deviation of an
+# output, and a share ROUNDING of its largest value. (Rounding may do that to sums of many floats of
+# 32 bits.)
 SAME = 0.01
-# or, if it is more, by this share of its largest value: that is what rounding may do to sums of
-# many floats of 32 bits.
 ROUNDING = 1e-6
 # At most so many windows are compared, or read at once. More would take long, and need much memory.
 # Fewer could miss rare values.
@@ -514,11 +512,11 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A reader built by hand may answer after the last step only.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # Read the first window again, in a batch of its copies. If a layer mixes the rows of a batch,
-    # its answer changes. Make as many copies as there are windows: for another number, TensorFlow
-    # would compile again.
-    copies = np.repeat(X[:1], len(X), axis=0)
-    reader_answers[0] = _answers(reader, copies)[0]
+    # Let the reader answer to the last window in a batch of copies of this window. If a layer mixes
+    # the rows of a batch, the answer of the network differs. (For another number of copies,
+    # TensorFlow would compile again.)
+    copies = np.repeat(X[-1:], len(X), axis=0)
+    reader_answers[-1] = _answers(reader, copies)[-1]
     network_answers = _answers_in_batches(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # If the tolerance of each output is that for rounding, answers vary too little to show that
@@ -624,7 +622,7 @@ def _why_not(node, network, steps, sequences):
     Two comments begin with "Add": the places for new causes.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
-    network: that was given. The layer may be part of a network in it.
+    network: the one given to `check` or `reader_of`. The layer may be part of a network in it.
     steps: of a window.
     sequences: the values that were given.
     """
@@ -648,8 +646,8 @@ def _why_not(node, network, steps, sequences):
     # - layers of Keras that get (batch, steps), as what follows is for three axes or more.
     if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
         return "is code of yours: does it need several time steps at once?"
-    # Below: layers with an input of (batch, steps, features, ...). For Attention, this may be the
-    # second input. Inputs of (batch, 24) are left out, as they may be 24 outputs.
+    # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
+    # are not enough: (batch, 24) may be 24 outputs.)
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
@@ -678,7 +676,7 @@ def _why_not(node, network, steps, sequences):
     # Last, two things that any layer may do. First, it works along one axis, or several. A negative
     # one counts from the end: of three axes, -2 is axis 1.
     axis = getattr(layer, "axis", None)
-    if axis is not None and 1 in np.ravel(axis) % len(shape):
+    if axis is not None and 1 in (np.ravel(axis) % len(shape)):
         return "works along axis 1, that of time steps"
     # Second, it changes the number of time steps. For a network in the network, and for an
     # operation such as x[:, -1], this may be harmless.
@@ -736,16 +734,6 @@ def _naming_causes(network, steps, sequences):
 
 # ---- Errors of answers
 
-# The losses of Keras that compare the outputs of a time step with a class id.
-TAKE_IDS = ("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy")
-
-
-class _Measure(NamedTuple):
-    """How errors are measured."""
-
-    error: Callable  # (right, answers): an error per time step
-    takes_ids: bool  # whether right answers may be class ids
-
 
 def _error_of_tensors(error, right, answers):
     """Return errors of arrays, by a function of tensors."""
@@ -753,35 +741,31 @@ def _error_of_tensors(error, right, answers):
     return keras.ops.convert_to_numpy(error(*tensors))
 
 
-def _may_take_ids(function):
-    """Return whether right answers may be class ids. Of code of yours, this is not known: True."""
-    return _is_yours(function) or getattr(function, "__name__", None) in TAKE_IDS
+def _error_function(model, error):
+    """Return the function that `error` asks for, or that of the model's loss.
 
-
-def _measure(model, error):
-    """Return the _Measure that is asked for by `error`, or that of the model's loss."""
+    It takes arrays, right answers and answers, and returns an error per time step.
+    """
     # A function that is given as error= takes arrays. A loss takes tensors.
     if callable(error) and not isinstance(error, keras.losses.Loss):
-        return _Measure(error, _may_take_ids(error))
+        return error
     given = error or getattr(model, "loss", None)
-    (given,) = keras.tree.flatten(given)  # It may be in a list. (None stays None.)
-    loss = keras.losses.get(given)
+    parts = keras.tree.flatten(given)  # [None] if the model has no loss
+    loss = keras.losses.get(parts[0] if len(parts) == 1 else given)
     if loss is None:
         raise ValueError("the network is not compiled with a loss: give error=")
     if not isinstance(loss, keras.losses.Loss):  # a function of tensors
-        return _Measure(partial(_error_of_tensors, loss), _may_take_ids(loss))
+        return partial(_error_of_tensors, loss)
     if loss.get_config().get("ignore_class") is not None:
         raise ValueError("the loss leaves out a class, and so time steps: give error=")
     # loss(...) returns one mean, loss.call(...) an error per time step.
-    error = partial(_error_of_tensors, loss.call)
-    # Whether a loss takes ids depends on its function, `fn`. A Loss of yours may have no `fn`.
-    return _Measure(error, _may_take_ids(getattr(loss, "fn", loss)))
+    return partial(_error_of_tensors, loss.call)
 
 
-def _errors(measure, right, answers, name):
+def _errors(error, right, answers, name):
     """Return the error at each time step; NaN before the first answer.
 
-    measure: a _Measure. name: of the answers, for messages.
+    error: as _error_function returns it. name: of the answers, for messages.
     """
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
@@ -789,13 +773,15 @@ def _errors(measure, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # Else, mse would compare ids, (n, 1), with all outputs, (n, c), by broadcasting.
-    if right.shape != answers.shape and not measure.takes_ids:
+    # Right answers are like the answers, or class ids, without the axis of outputs. What else there
+    # is, (n, 1), for example, mse would compare with all outputs, (n, c), by broadcasting.
+    are_ids = right.shape == answers.shape[:-1] and answers.shape[-1] > 1
+    if right.shape != answers.shape and not are_ids:
         raise ValueError(shapes)
     try:
-        errors = np.asarray(measure.error(right, answers))
-    except Exception as error:
-        raise ValueError(f"{shapes}: {_words_of(error)}") from error
+        errors = np.asarray(error(right, answers))
+    except Exception as failure:
+        raise ValueError(f"{shapes}: {_words_of(failure)}") from failure
     # In NumPy, for example, (9,) minus (9, 1) has the shape (9, 9).
     if errors.shape[:1] != right.shape[:1] or errors.size > answers.size:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
@@ -803,12 +789,13 @@ def _errors(measure, right, answers, name):
     return np.append(missing, means)
 
 
-def _errors_of(reader, values, right, naive, steps, measure):
+def _errors_of(reader, values, right, naive, steps, error):
     """Return errors at each time step of a stretch: on windows, reading on, and naive ones."""
     # Let the reader answer to windows, too: it takes any batch size, and has been compared with the
     # model.
     windows = _windows(values, steps)
-    n_batches = len(windows) // MOST_WINDOWS + 1  # Errors are computed on all windows.
+    # All windows are read, in batches of at most MOST_WINDOWS.
+    n_batches = len(windows) // MOST_WINDOWS + 1
     batches = np.array_split(windows, n_batches)
     on_windows = [_answers(reader, X)[:, -1] for X in batches]
     reading_on = _answers(reader, values[np.newaxis])[0]
@@ -820,7 +807,7 @@ def _errors_of(reader, values, right, naive, steps, measure):
             found = f"{answers.shape}, but the network answers {reading_on.shape}"
             raise ValueError(f"{name}: {found}")
         ways[name] = answers
-    errors = {way: _errors(measure, right, ways[way], way) for way in ways}
+    errors = {way: _errors(error, right, ways[way], way) for way in ways}
     return pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
 
 
@@ -828,7 +815,7 @@ def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
     parts = {
         "after 1 to 5": [errors.iloc[:5] for errors in tables],
-        # The second half of what follows the first window.
+        # Half way between the first window and the end, the late ones begin.
         "late": [errors.iloc[(steps + len(errors)) // 2 :] for errors in tables],
     }
     rows = {}
@@ -913,7 +900,7 @@ def check(
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
     _check_naive(naive)
-    measure = _measure(model, error)
+    error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
     # Causes are in the layers of a reader built by hand, if it is given, else in those of `model`.
     with _naming_causes(reader or model, steps, sequences):
@@ -927,7 +914,7 @@ def check(
         # On a whole stretch, a reader may fail, too.
         tables = []
         for values, right in stretches:
-            tables.append(_errors_of(reader, values, right, naive, steps, measure))
+            tables.append(_errors_of(reader, values, right, naive, steps, error))
     if by_number:
         shortest = min(map(len, tables))
         return sum(errors.iloc[:shortest] for errors in tables) / len(tables)

@@ -47,8 +47,8 @@ def _check_naive(naive):
     is_dict = isinstance(naive, dict) and all(map(callable, naive.values()))
     taken = ["on windows", "reading on", "+/-"]  # the other columns of the result
     if not is_dict or any(name in taken for name in naive):
-        names = "by names of their own, not " + ", ".join(taken)
-        raise ValueError(f"naive: a dict of functions is needed, {names}")
+        other = "with other names than " + ", ".join(taken)
+        raise ValueError(f"naive: a dict of functions is needed, {other}")
 
 
 def _windows(array, steps):
@@ -156,7 +156,7 @@ def _failing_with(failure):
 
 
 class _States:
-    """The states of the layers of a network, in the order in which these are called.
+    """The states of the layers of a network, in the order in which the layers are called.
 
     Each layer that keeps states takes its earlier ones, and appends as many new ones.
 
@@ -183,8 +183,8 @@ class _States:
 def _unless_masked(mask, new, earlier):
     """Return a new state, or the earlier one where a time step is masked.
 
-    mask: True where the time step is not masked, (batch, 1). For a ConvLSTM2D, it is
-        (batch, 1, rows, columns).
+    mask: True where the time step is not masked, (batch, 1). For a ConvLSTM2D, it may tell of each
+        pixel, (batch, 1, rows, columns).
     """
     mask = mask[:, 0]
     while len(mask.shape) < len(new.shape):
@@ -206,8 +206,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     packed = keras.tree.pack_sequence_as(zeros, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
-    # A cell with dropout keeps what it has drawn, for all time steps of a sequence. That does not
-    # work here, as RNN compiles its loop over time steps. So each time step draws anew.
+    # A cell with dropout keeps what it has drawn, for all time steps of a sequence. In a compiled
+    # loop, this would be an error. So let each time step draw anew.
     layer._maybe_reset_dropout_masks(layer.cell)
     if mask is None:
         states.new += new
@@ -241,8 +241,7 @@ def _call_convolution(states, layer, x):
 def _has_time_steps(x, layer, network):
     """Return whether the input x of a layer has an axis of time steps, now of length 1.
 
-    `layer.input` stands for the layer's input in a window of, for example, 24 steps (in its first
-    call, if there are several):
+    `layer.input` is the symbolic input of the layer, made for whole windows. With 24 steps:
 
         layer.input        x
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
@@ -252,7 +251,7 @@ def _has_time_steps(x, layer, network):
     # state.
     now = getattr(x, "shape", ())[1:2]
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    # If windows have one step, both columns of this table are alike. Then axis 1 is taken as that
+    # Windows of one step do not tell: axis 1 has the length 1 in any case. Then take it as the axis
     # of time steps. If this is wrong, comparisons show it.
     windows_have_one_step = network.inputs[0].shape[1] == 1
     return now == (1,) and (in_window != (1,) or windows_have_one_step)
@@ -295,8 +294,8 @@ def _run(network, call_layer, inputs):
     """
 
     def enter_or_call(layer, *args, **kwargs):
-        # `kwargs` are those with which the network was made. Without `training`, Keras hands on the
-        # value with which the reader is called.
+        # Remove the `training` with which the network was made. Then Keras hands on the value with
+        # which the reader is called.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
         if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
@@ -322,8 +321,8 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # If windows have one step, the axis of length 1 in (batch, 1) may be that of outputs or of time
-    # steps. Take it as that of outputs: the answer is the same.
+    # If windows have one step, (batch, 1) may be one output or one time step. Take it as one
+    # output: the values are the same.
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
     # shape[1:2] is the length of axis 1, as a tuple. If there is no axis 1, it is ().
@@ -485,7 +484,7 @@ def _fail_if_different(failure, answers, expected, typical):
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
         raise _Failure(f"a reader answers {shapes}")
-    # Of each output:
+    # For each output:
     deviation = typical.reshape(len(typical), -1).std(axis=0)
     largest = np.abs(expected).reshape(-1, len(deviation)).max(axis=0)
     difference = np.abs(answers - expected).reshape(-1, len(deviation)).max(axis=0)
@@ -512,15 +511,15 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A reader built by hand may answer after the last step only.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # Let the reader answer to the last window in a batch of copies of this window. If a layer mixes
-    # the rows of a batch, the answer of the network differs. (For another number of copies,
-    # TensorFlow would compile again.)
+    # The reader has read all windows in one batch. Let it read the last one again, in a batch of
+    # copies of this window. If a layer mixes the rows of a batch, this changes the answer. (For
+    # another number of copies, TensorFlow would compile again.)
     copies = np.repeat(X[-1:], len(X), axis=0)
     reader_answers[-1] = _answers(reader, copies)[-1]
     network_answers = _answers_in_batches(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If the tolerance of each output is that for rounding, answers vary too little to show that
-    # some are wrong. This is not a _Failure, as no layer is the cause.
+    # If answers vary so little that all tolerances are due to rounding, wrong answers would be
+    # within them. This is not a _Failure, as no layer is the cause.
     deviation = network_answers.std(axis=0)
     largest = np.abs(network_answers).max(axis=0)
     if (SAME * deviation <= ROUNDING * largest).all():
@@ -543,12 +542,12 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if the layers of a network, when they read longer windows, answer otherwise.
 
     This finds layers that are right only after windows of this length. For example, x[:, ::2] takes
-    every second step. Of 5 steps, that takes the last one, but not of 10.
+    every second step: it takes the last one of 5 steps, and leaves out the last one of 10.
 
     typical: the network's answers to windows, which show how much they vary.
     """
-    # Take windows that are twice as long. Of a window with one step more, a layer such as
-    # x[:, -24:] would leave out only one value. Its effect may be less than the tolerance.
+    # Take windows that are twice as long. In a window with one step more, x[:, -24:] would leave
+    # out only one value. The effect of that may be less than the tolerance.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
@@ -617,7 +616,7 @@ def _takes_numbered_steps(key):
 
 
 def _why_not(node, network, steps, sequences):
-    """Return why a layer may not read on, or None: of each layer, the first cause that fits.
+    """Return why a layer may be the cause of a _Failure, or None. The first cause that fits counts.
 
     Two comments begin with "Add": the places for new causes.
 
@@ -657,7 +656,7 @@ def _why_not(node, network, steps, sequences):
     if isinstance(layer, layers.RNN):
         if _has_first_state(node.arguments.args, node.arguments.kwargs):
             return "starts from a state that another layer returns"
-        # What is rounded adds up from step to step.
+        # Rounding errors add up from step to step.
         if layer.compute_dtype in ("float16", "bfloat16"):
             return "computes in 16 bits, so answers are rounded"
         return None
@@ -727,8 +726,8 @@ def _naming_causes(network, steps, sequences):
                 causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
-        unknown = "does a layer need several time steps, other rows, or random numbers?"
-        words = "; ".join(dict.fromkeys(causes)) or unknown
+        needs = "several time steps, other rows of a batch, or random numbers"
+        words = "; ".join(dict.fromkeys(causes)) or f"does a layer need {needs}?"
         raise ValueError(f"{failure}: {words} (see README.md)") from failure
 
 
@@ -773,8 +772,8 @@ def _errors(error, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # Right answers are like the answers, or class ids, without the axis of outputs. What else there
-    # is, (n, 1), for example, mse would compare with all outputs, (n, c), by broadcasting.
+    # Right answers have the shape of the answers. Class ids have no axis of outputs. (If they had
+    # one, mse would compare (n, 1) with (n, c), by broadcasting.)
     are_ids = right.shape == answers.shape[:-1] and answers.shape[-1] > 1
     if right.shape != answers.shape and not are_ids:
         raise ValueError(shapes)

@@ -247,9 +247,11 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # `x` may be a list of several inputs. A list has no shape, and no layer that takes one keeps a
-    # state.
-    now = getattr(x, "shape", ())[1:2]
+    # A list of inputs, or the 1 in 1 - x, has no shape. No layer that takes it keeps states.
+    if not hasattr(x, "shape"):
+        return False
+    now = x.shape[1:2]
+    # layer.input is a list if the layer got a mask, too.
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
     # Windows of one step do not tell: axis 1 has the length 1 in any case. Then take it as the axis
     # of time steps. If this is wrong, comparisons show it.
@@ -321,8 +323,8 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # If windows have one step, (batch, 1) may be one output or one time step. Take it as one
-    # output: the values are the same.
+    # If windows have one step, an answer of (batch, 1) has one output or one time step. Both are
+    # the same number. Take it as one output.
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
     # shape[1:2] is the length of axis 1, as a tuple. If there is no axis 1, it is ().
@@ -408,8 +410,7 @@ def _network_of(cell, shape=(None, None), stateful=False):
 # a cell, or was built by hand and given to `check`. It must answer as the network does.
 
 # Answers may differ by a tolerance: the larger one of a share SAME of the standard deviation of an
-# output, and a share ROUNDING of its largest value. (Rounding may do that to sums of many floats of
-# 32 bits.)
+# output, and a share ROUNDING of its largest value. Sums of floats of 32 bits are not more exact.
 SAME = 0.01
 ROUNDING = 1e-6
 # At most so many windows are compared, or read at once. More would take long, and need much memory.
@@ -539,10 +540,10 @@ def _call_layers(network, X):
 
 
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
-    """Fail if the layers of a network, when they read longer windows, answer otherwise.
+    """Fail if, to longer windows, a reader answers otherwise than the layers of a network.
 
-    This finds layers that are right only after windows of this length. For example, x[:, ::2] takes
-    every second step: it takes the last one of 5 steps, and leaves out the last one of 10.
+    This finds layers that are right only after windows of `steps` steps. For example, x[:, ::2]
+    takes every second step: it takes the last one of 5 steps, and leaves out the last one of 10.
 
     typical: the network's answers to windows, which show how much they vary.
     """
@@ -749,10 +750,9 @@ def _error_function(model, error):
     if callable(error) and not isinstance(error, keras.losses.Loss):
         return error
     given = error or getattr(model, "loss", None)
-    parts = keras.tree.flatten(given)  # [None] if the model has no loss
-    loss = keras.losses.get(parts[0] if len(parts) == 1 else given)
-    if loss is None:
-        raise ValueError("the network is not compiled with a loss: give error=")
+    if given is None or isinstance(given, (list, tuple, dict)):
+        raise ValueError(f"loss={given}: one loss is needed, by compile or by error=")
+    loss = keras.losses.get(given)
     if not isinstance(loss, keras.losses.Loss):  # a function of tensors
         return partial(_error_of_tensors, loss)
     if loss.get_config().get("ignore_class") is not None:
@@ -772,8 +772,8 @@ def _errors(error, right, answers, name):
         return missing
     right = right[n_missing:].copy()  # A function may write into it.
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # Right answers have the shape of the answers. Class ids have no axis of outputs. (If they had
-    # one, mse would compare (n, 1) with (n, c), by broadcasting.)
+    # Right answers have the shape of the answers, or are class ids, without the axis of outputs.
+    # With another shape, such as (n, 1) for (n, c), mse would go on, by broadcasting.
     are_ids = right.shape == answers.shape[:-1] and answers.shape[-1] > 1
     if right.shape != answers.shape and not are_ids:
         raise ValueError(shapes)
@@ -892,8 +892,8 @@ def check(
         step. It gets the model's weights.
     by_number: return a row for each time step instead, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
-        second half of what follows the first window. +/-: standard error of reading on. NaN: no
-        answer (on windows, there is none before `steps` values), or only one stretch.
+        second half of the time steps after the first window. +/-: standard error of reading on.
+        NaN: no answer (on windows, there is none before `steps` values), or only one stretch.
     Raises: ValueError if the reader answers otherwise than the model, or shapes do not fit.
     """
     steps = _steps(model, steps)

@@ -571,7 +571,7 @@ LOGITS = losses.CategoricalCrossentropy(from_logits=True)
 SPARSE = losses.sparse_categorical_crossentropy
 LOSSES = {
     "name": ("categorical_crossentropy", ONE_HOT),
-    "list": ([LOGITS], ONE_HOT),
+    "logits": (LOGITS, ONE_HOT),
     "function": (lambda right, answers: ops.abs(right - answers), ONE_HOT),
     "ids": ("sparse_categorical_crossentropy", IDS % 3),
     "partial": (functools.partial(SPARSE, axis=-1), IDS % 3),
@@ -581,7 +581,7 @@ LOSSES = {
 @pytest.mark.parametrize("kind", LOSSES)
 def test_the_error_is_the_loss_of_the_model(kind):
     loss, right = LOSSES[kind]
-    model = of_last_value(Dense(3, "softplus" if kind == "list" else "softmax"))
+    model = of_last_value(Dense(3, "softplus" if kind == "logits" else "softmax"))
     model.compile("sgd", loss)
     X, y = windows_and_answers([(VALUES, right)], STEPS)
     errors = check(model, [(VALUES, right)], {})
@@ -628,6 +628,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))
+    fails("'mse'.* error=", error={"lambda": "mse"})
     fails("error=", error=lambda right, answers: np.abs(right - answers).mean())
     flat = [(VALUES, VALUES[:, 0])]  # not (9, 1)
     one = of_last_value(Dense(1))

@@ -502,9 +502,13 @@ def _compare_on_windows(network, reader, sequences, steps):
 
     Returns: the network's answers, (answers, outputs).
     """
-    # Longer windows are compared, too. So values must be longer than a window.
+    n_axes = len(network.inputs[0].shape) - 1
     for values in sequences:
-        if values.ndim == 0 or len(values) <= steps:
+        if values.ndim != n_axes:
+            needed = f"{n_axes} axes are needed, the first of time steps"
+            raise ValueError(f"values {values.shape}: {needed}")
+        # Longer windows are compared, too.
+        if len(values) <= steps:
             needed = f"more than a window of {steps} time steps is needed"
             raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, MOST_WINDOWS)
@@ -770,7 +774,8 @@ def _errors(error, right, answers, name):
     missing = np.full(n_missing, np.nan)
     if len(answers) == 0:  # A naive answer may need more values than there are.
         return missing
-    right = right[n_missing:].copy()  # A function may write into it.
+    # A function may write into its arrays.
+    right, answers = right[n_missing:].copy(), answers.copy()
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
     # Right answers have the shape of the answers, or are class ids, without the axis of outputs.
     # With another shape, such as (n, 1) for (n, c), mse would go on, by broadcasting.
@@ -924,8 +929,9 @@ def reader_of(model, values, steps=None):
     """Return a network that reads sequences of any length, and answers at each time step.
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
-    anew at each time step, and BatchNormalization takes the means of one step. To load a saved
-    reader, import this file first.
+    anew at each time step, BatchNormalization takes the means of one step, and an
+    activity_regularizer is lost, or an error of Keras. To load a saved reader, import this file
+    first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

@@ -61,7 +61,7 @@ def _windows(array, steps):
 
 
 def _some_windows(sequences, length, most):
-    """Return at most so many windows, spread over those of all sequences."""
+    """Return windows, spread over those of all sequences, but not more than `most`."""
     long_enough = [values for values in sequences if len(values) >= length]
     every = [window for values in long_enough for window in _windows(values, length)]
     spread = np.linspace(0, len(every) - 1, min(most, len(every)))
@@ -247,7 +247,7 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # A list of inputs, or the 1 in 1 - x, has no shape. No layer that takes it keeps states.
+    # Layers that keep states take one tensor, not a list of inputs, or a number such as 1 in 1 - x.
     if not hasattr(x, "shape"):
         return False
     now = x.shape[1:2]
@@ -409,10 +409,9 @@ def _network_of(cell, shape=(None, None), stateful=False):
 # A reader is a network for sequences of any length, with an answer at each time step. It is made of
 # a cell, or was built by hand and given to `check`. It must answer as the network does.
 
-# Answers may differ by a tolerance: the larger one of a share SAME of the standard deviation of an
-# output, and a share ROUNDING of its largest value. Sums of floats of 32 bits are not more exact.
-SAME = 0.01
-ROUNDING = 1e-6
+# Two tolerances. Answers of an output may differ by the larger one.
+SAME = 0.01  # of its standard deviation
+ROUNDING = 1e-6  # of its largest value, as sums of floats of 32 bits are not more exact
 # At most so many windows are compared, or read at once. More would take long, and need much memory.
 # Fewer could miss rare values.
 MOST_WINDOWS = 1000
@@ -523,8 +522,8 @@ def _compare_on_windows(network, reader, sequences, steps):
     reader_answers[-1] = _answers(reader, copies)[-1]
     network_answers = _answers_in_batches(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If answers vary so little that all tolerances are due to rounding, wrong answers would be
-    # within them. This is not a _Failure, as no layer is the cause.
+    # If ROUNDING is the larger tolerance of each output, wrong answers would pass. This is not a
+    # _Failure, as no layer is the cause.
     deviation = network_answers.std(axis=0)
     largest = np.abs(network_answers).max(axis=0)
     if (SAME * deviation <= ROUNDING * largest).all():
@@ -561,9 +560,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
         call = partial(_call_layers, network)
         network_answers = _answers_in_batches(network, X, call)
     except _Failure as failure:
-        # A layer refuses this length, as Dense does after Flatten, or makes more rows of it. Then
-        # only windows are compared. But windows of one step, each from a zero state, show nothing
-        # of states.
+        # A layer refuses this length, as Dense does after Flatten. Then only windows are compared.
+        # But windows of one step, each from a zero state, show nothing of states.
         if steps == 1:
             words = "windows of one time step do not show whether it reads on"
             raise _Failure(words) from failure.__cause__
@@ -593,7 +591,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     failure = "answers of the reader change when later values follow"
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # To find layers that read values in pairs, try an odd number: it is `steps` or `steps + 1`.
+        # Of `steps` and `steps + 1`, one is odd. This finds layers that read values in pairs.
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             _fail_if_different(failure, first, whole[:, :seen], typical)
@@ -647,8 +645,10 @@ def _why_not(node, network, steps, sequences):
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     # Add cases here for
     # - layers of yours, as the next `if` takes all of them;
-    # - layers of Keras that get (batch, steps), as what follows is for three axes or more.
-    if isinstance(layer, layers.Lambda) or _is_yours(type(layer)):
+    # - layers of Keras that get (batch, steps), as all cases after `of_steps` are for three axes.
+    # Of a network, only a `call` of yours counts.
+    code = type(layer).call if isinstance(layer, keras.Model) else type(layer)
+    if isinstance(layer, layers.Lambda) or _is_yours(code):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
     # are not enough: (batch, 24) may be 24 outputs.)
@@ -930,8 +930,7 @@ def reader_of(model, values, steps=None):
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
     anew at each time step, BatchNormalization takes the means of one step, and an
-    activity_regularizer is lost, or an error of Keras. To load a saved reader, import this file
-    first.
+    activity_regularizer does not work. To load a saved reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

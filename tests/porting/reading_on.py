@@ -247,7 +247,7 @@ def _has_time_steps(x, layer, network):
         (batch, 24, ...)   (batch, 1, ...)   It has time steps.
         (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
     """
-    # Layers that keep states take one tensor, not a list of inputs, or a number such as 1 in 1 - x.
+    # `x` may be a list of inputs, or a number, as in 1 - x. No layer that keeps states takes these.
     if not hasattr(x, "shape"):
         return False
     now = x.shape[1:2]
@@ -323,8 +323,8 @@ def _answers_each_step(network, answer_to_step):
     of the next 24 values gives 24 to both.)
     """
     steps = network.inputs[0].shape[1]
-    # If windows have one step, an answer of (batch, 1) has one output or one time step. Both are
-    # the same number. Take it as one output.
+    # If windows have one step, an answer of (batch, 1) may have one output or one time step. Take
+    # it as one output.
     if steps == 1 and len(answer_to_step.shape) == 2:
         return False
     # shape[1:2] is the length of axis 1, as a tuple. If there is no axis 1, it is ().
@@ -522,8 +522,8 @@ def _compare_on_windows(network, reader, sequences, steps):
     reader_answers[-1] = _answers(reader, copies)[-1]
     network_answers = _answers_in_batches(network, X)
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If ROUNDING is the larger tolerance of each output, wrong answers would pass. This is not a
-    # _Failure, as no layer is the cause.
+    # If answers hardly vary, ROUNDING is the larger tolerance, and wrong answers would pass. This
+    # is not a _Failure, as no layer is the cause.
     deviation = network_answers.std(axis=0)
     largest = np.abs(network_answers).max(axis=0)
     if (SAME * deviation <= ROUNDING * largest).all():
@@ -643,11 +643,11 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
+    is_network = isinstance(layer, keras.Model)
+    code = type(layer).call if is_network else type(layer)  # of a network, its `call`
     # Add cases here for
     # - layers of yours, as the next `if` takes all of them;
     # - layers of Keras that get (batch, steps), as all cases after `of_steps` are for three axes.
-    # Of a network, only a `call` of yours counts.
-    code = type(layer).call if isinstance(layer, keras.Model) else type(layer)
     if isinstance(layer, layers.Lambda) or _is_yours(code):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
@@ -684,7 +684,7 @@ def _why_not(node, network, steps, sequences):
         return "works along axis 1, that of time steps"
     # Second, it changes the number of time steps. For a network in the network, and for an
     # operation such as x[:, -1], this may be harmless.
-    if isinstance(layer, keras.Model) or not isinstance(layer, layers.Layer):
+    if is_network or not isinstance(layer, layers.Layer):
         return None
     if node.outputs[0].shape[1:2] != shape[1:2]:
         return "changes the number of time steps"

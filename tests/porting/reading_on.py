@@ -470,16 +470,15 @@ def _to_compare(reader_answers, network_answers):
     """
     if network_answers.ndim < reader_answers.ndim:
         return reader_answers[:, -1], network_answers
-    shape = (-1, *reader_answers.shape[2:])
-    return reader_answers.reshape(shape), network_answers.reshape(shape)
+    return [a.reshape(-1, *a.shape[2:]) for a in (reader_answers, network_answers)]
 
 
 def _fail_if_different(failure, answers, expected, typical):
     """Fail if an output differs by more than its tolerance.
 
     failure: what the message says.
-    typical: answers to many windows, (answers, outputs), for standard deviations. There may be too
-        few expected answers for that.
+    typical: answers to many windows, (answers, outputs), for standard deviations. (`expected` may
+        have too few.)
     """
     if answers.shape != expected.shape:
         shapes = f"{answers.shape}, not {expected.shape}"
@@ -647,7 +646,7 @@ def _why_not(node, network, steps, sequences):
     code = type(layer).call if is_network else type(layer)  # of a network, its `call`
     # Add cases here for
     # - layers of yours, as the next `if` takes all of them;
-    # - layers of Keras that get (batch, steps), as all cases after `of_steps` are for three axes.
+    # - layers of Keras that get (batch, steps).
     if isinstance(layer, layers.Lambda) or _is_yours(code):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
@@ -748,7 +747,7 @@ def _error_of_tensors(error, right, answers):
 def _error_function(model, error):
     """Return the function that `error` asks for, or that of the model's loss.
 
-    It takes arrays, right answers and answers, and returns an error per time step.
+    It takes two arrays, the right answers and the answers, and returns an error per time step.
     """
     # A function that is given as error= takes arrays. A loss takes tensors.
     if callable(error) and not isinstance(error, keras.losses.Loss):

@@ -661,58 +661,52 @@ def test_the_rows_that_sentences_name():
 
 
 @pytest.mark.parametrize(
-    ("rows", "n", "m"),
+    ("table", "group", "rows", "n", "m"),
     [
-        ("value 3 back, 20.*", 6, 6),
-        ("value 3 back, 10 steps", 3, 6),
-        ("value 10 back, 40.*", 3, 3),
-        ("value 10 back, 20.*", 0, 6),
-        ("mean of 4 values, 20.*|mean of 11 values, 40.*", 12, 12),
-        ("mean of 4 values, 10.*|mean of 11 values, 20.*", 1, 12),
+        ("real values", f"{LENGTHS}|{EACH}", "value 3 back, 20.*", 6, 6),
+        ("real values", f"{LENGTHS}|{EACH}", "value 3 back, 10 steps", 3, 6),
+        ("real values", f"{LENGTHS}|{EACH}", "value 10 back, 40.*", 3, 3),
+        ("real values", f"{LENGTHS}|{EACH}", "value 10 back, 20.*", 0, 6),
+        (
+            "real values",
+            f"{LENGTHS}|{EACH}",
+            "mean of 4 values, 20.*|mean of 11 values, 40.*",
+            12,
+            12,
+        ),
+        (
+            "real values",
+            f"{LENGTHS}|{EACH}",
+            "mean of 4 values, 10.*|mean of 11 values, 20.*",
+            1,
+            12,
+        ),
+        ("other layers", PLAIN, ".*GRU.*", 6, 12),
+        ("other layers", LENGTHS, ".*GRU.*", 10, 12),
+        ("other layers", EACH, ".*GRU.*", 12, 12),
+        ("other layers", PLAIN, ".*SimpleRNN.*", 2, 12),
+        ("other layers", LENGTHS, ".*SimpleRNN.*", 1, 12),
+        ("other layers", EACH, ".*SimpleRNN.*", 0, 12),
+        ("next value", PLAIN, "noise (1|0.3)", 6, 6),
+        ("next value", PLAIN, "noise (0.1|0.03)", 0, 6),
+        ("next value", PLAIN, "noise 1, tested with 0.1", 0, 3),
+        ("next value", LENGTHS, "noise 1, tested with 0.1", 1, 3),
+        ("next value", EACH, "noise [0-9.]+(, tested with 0.1)?", 15, 15),
+        ("next value", LENGTHS, "noise [0-9.]+(, tested with 0.1)?", 13, 15),
+        ("next value", PLAIN, "noise 0.1, 56 epochs", 3, 3),
+        ("next value", PLAIN, "noise 0.03, 56 epochs", 0, 3),
+        ("next value", PLAIN, ".* 48", 3, 3),
+        ("next value", LENGTHS, ".* 48", 3, 3),
+        ("next value", EACH, ".* 48", 3, 3),
+        ("next value", PLAIN, ".* 12", 0, 3),
+        ("next value", LENGTHS, ".* 12", 1, 3),
+        ("next value", EACH, ".* 12", 0, 3),
+        ("next value", EACH, ".*GRU.*", 2, 3),
+        ("next value", f"{PLAIN}|{LENGTHS}", ".*GRU.*", 6, 6),
     ],
 )
-def test_so_many_runs_with_a_remedy_of_the_training_read_on(rows, n, m):
-    assert count("real values", f"{LENGTHS}|{EACH}", rows) == (n, m)
-
-
-@pytest.mark.parametrize(
-    ("group", "rows", "n", "m"),
-    [
-        (PLAIN, ".*GRU.*", 6, 12),
-        (LENGTHS, ".*GRU.*", 10, 12),
-        (EACH, ".*GRU.*", 12, 12),
-        (PLAIN, ".*SimpleRNN.*", 2, 12),
-        (LENGTHS, ".*SimpleRNN.*", 1, 12),
-        (EACH, ".*SimpleRNN.*", 0, 12),
-    ],
-)
-def test_so_many_runs_of_other_layers_read_on(group, rows, n, m):
-    assert count("other layers", group, rows) == (n, m)
-
-
-@pytest.mark.parametrize(
-    ("group", "rows", "n", "m"),
-    [
-        (PLAIN, "noise (1|0.3)", 6, 6),
-        (PLAIN, "noise (0.1|0.03)", 0, 6),
-        (PLAIN, "noise 1, tested with 0.1", 0, 3),
-        (LENGTHS, "noise 1, tested with 0.1", 1, 3),
-        (EACH, "noise [0-9.]+(, tested with 0.1)?", 15, 15),
-        (LENGTHS, "noise [0-9.]+(, tested with 0.1)?", 13, 15),
-        (PLAIN, "noise 0.1, 56 epochs", 3, 3),
-        (PLAIN, "noise 0.03, 56 epochs", 0, 3),
-        (PLAIN, ".* 48", 3, 3),
-        (LENGTHS, ".* 48", 3, 3),
-        (EACH, ".* 48", 3, 3),
-        (PLAIN, ".* 12", 0, 3),
-        (LENGTHS, ".* 12", 1, 3),
-        (EACH, ".* 12", 0, 3),
-        (EACH, ".*GRU.*", 2, 3),
-        (f"{PLAIN}|{LENGTHS}", ".*GRU.*", 6, 6),
-    ],
-)
-def test_so_many_runs_that_predict_the_next_value_read_on(group, rows, n, m):
-    assert count("next value", group, rows) == (n, m)
+def test_so_many_runs_read_on(table, group, rows, n, m):
+    assert count(table, group, rows) == (n, m)
 
 
 def test_the_first_answers_are_as_good_in_eleven_of_seventeen_rows_with_a_remedy():

@@ -287,11 +287,15 @@ def median_after(number, runs):
 
 def ranges(numbers):
     """Return ascending numbers as a text, such as "2, 9 to 11"; "-" if there are none."""
-    numbers = pd.Series(numbers, dtype=int)
+    blocks = []
+    for number in map(int, numbers):
+        if not blocks or number > blocks[-1][-1] + 1:
+            blocks.append([])
+        blocks[-1].append(number)
     texts = []
-    for _, block in numbers.groupby((numbers.diff() != 1).cumsum()):
-        first, last = block.iloc[0], block.iloc[-1]
-        joint = " to " if len(block) > 2 else ", "
+    for block in blocks:
+        first, last = block[0], block[-1]
+        joint = " to " if last > first + 1 else ", "
         texts.append(f"{first}{joint}{last}" if last > first else f"{first}")
     return ", ".join(texts) or "-"
 
@@ -392,11 +396,12 @@ def runs_of_table(table):
     The runs have a column more, `plain`: the errors of the same row as it is, in any table.
     """
     runs = read_runs().set_index("seed", drop=False).sort_index()
+    by_command, none = dict([*runs.groupby("command")]), runs[:0]
     lines = EXPERIMENTS[EXPERIMENTS.table == table]
     plain = EXPERIMENTS[EXPERIMENTS.group == PLAIN].set_index("row").command
     for line in lines.itertuples():
-        of_line = runs[(runs.command == line.command) & (runs.seed <= int(line.seeds))]
-        of_plain = runs[runs.command == plain.get(line.row)].on_windows
+        of_line = by_command.get(line.command, none).loc[: int(line.seeds)]
+        of_plain = by_command.get(plain.get(line.row), none).on_windows
         yield line, of_line.assign(plain=of_plain)
 
 

@@ -6,10 +6,11 @@ of tests puts such jobs into `JOBS`, by name, and a test takes a result by `resu
 `trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
 run, and the tests that ask run last.
 
-Three things are only for speed. Python's collector of garbage is off, as it would search very
-many objects for little. Each of the two processes has one thread. And in this process, nothing
-seeds TensorFlow itself, which would then compile again what it has compiled. (What Keras draws
-does not depend on that seed, but for the order in which `fit` shuffles.)
+Four things are only for speed. Python's collector of garbage is off, as it would search very
+many objects for little. Each of the two processes has one thread. TensorFlow does not optimize
+what it compiles, as most of it runs a few times only. And in this process, nothing seeds
+TensorFlow itself, which would then compile again what it has compiled. (What Keras draws does not
+depend on that seed, but for the order in which `fit` shuffles.)
 """
 
 import functools
@@ -25,10 +26,12 @@ os.environ["MPLBACKEND"] = "agg"  # A notebook's may not be installed.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
 
-# The second process. It imports Keras while this one does.
+NOT_OPTIMIZED = {"disable_meta_optimizer": True}
+# The second process. It imports TensorFlow while this one does.
 spawn = multiprocessing.get_context("spawn")
 POOL = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
-POOL.submit(exec, "import keras")
+configure = f"tf.config.optimizer.set_experimental_options({NOT_OPTIMIZED})"
+POOL.submit(exec, f"import tensorflow as tf; {configure}")
 
 import keras
 import pytest
@@ -39,6 +42,7 @@ from tests.shared import JOBS
 from tests.training import train
 
 keras.config.set_image_data_format("channels_last")  # of Conv1D, as in the guide
+tf.config.optimizer.set_experimental_options(NOT_OPTIMIZED)
 tf.random.set_seed = lambda seed: None
 
 

@@ -87,10 +87,13 @@ def _steps(model, steps):
 # ---- Questions about layers
 
 
-def _is_yours(code):
-    """Return whether a function, a class or an object is neither of Keras nor built into Python."""
-    module = getattr(code, "__module__", None) or "builtins"
-    return module != "builtins" and not module.startswith("keras.")
+def _is_yours(layer):
+    """Return whether the code that runs when a layer is called is not that of Keras."""
+    codes = [layer.call]
+    # The `call` of a recurrent layer calls its `inner_loop`, to run through the time steps.
+    if isinstance(layer, layers.RNN):
+        codes.append(layer.inner_loop)
+    return not all(code.__module__.startswith("keras.") for code in codes)
 
 
 def _graph_of(network):
@@ -172,8 +175,8 @@ class _States:
     def take_earlier(self, zeros):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: states of this layer for one sample. While a cell is being built, they are returned;
-            later, they are only counted.
+        zeros: states of this layer for one sample. While a cell is being built, they are returned.
+            Later, only their number matters.
         """
         if self.earlier is None:
             return zeros
@@ -259,13 +262,17 @@ def _has_time_steps(x, layer, network):
     return now == (1,) and (in_window != (1,) or windows_have_one_step)
 
 
-def _call_layer(states, network, layer, *args, **kwargs):
-    """Call a layer of a network, or an operation such as +, on one time step."""
+def _call_layer(states, network, layer, /, *args, **kwargs):
+    """Call a layer of a network, or an operation such as +, on one time step.
+
+    args, kwargs: those of the layer. The network may contain an LSTMCell, called with `states=`.
+        Because of the slash, this is not taken for our own `states`.
+    """
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
     # A layer of yours is called as it is, since it is not known what it does. So is a layer whose
     # input has no time steps.
-    if _is_yours(type(layer)) or not _has_time_steps(x, layer, network):
+    if _is_yours(layer) or not _has_time_steps(x, layer, network):
         return layer(*args, **kwargs)
     # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
     # state from another layer.
@@ -295,12 +302,12 @@ def _run(network, call_layer, inputs):
     call_layer: function of a layer and its arguments, which calls it.
     """
 
-    def enter_or_call(layer, *args, **kwargs):
+    def enter_or_call(layer, /, *args, **kwargs):
         # Remove the `training` with which the network was made. Then Keras hands on the value with
         # which the reader is called.
         kwargs.pop("training", None)
         # Enter a network in this network, unless its `call` is code of yours.
-        if isinstance(layer, keras.Model) and not _is_yours(type(layer).call):
+        if isinstance(layer, keras.Model) and not _is_yours(layer):
             masks = keras.tree.flatten(kwargs.pop("mask", None))  # [None] if none
             its_inputs = [*args, *kwargs.values()][0]
             # Let its inputs carry the masks that it got.
@@ -409,8 +416,8 @@ def _network_of(cell, shape=(None, None), stateful=False):
 # A reader is a network for sequences of any length, with an answer at each time step. It is made of
 # a cell, or was built by hand and given to `check`. It must answer as the network does.
 
-# Two tolerances. Answers of an output may differ by the larger one.
-SAME = 0.01  # of its standard deviation
+# Two tolerances. For each output, answers may differ by the larger one of the two.
+SAME = 0.01  # of the output's standard deviation
 ROUNDING = 1e-6  # of its largest value, as sums of floats of 32 bits are not more exact
 # At most so many windows are compared, or read at once. More would take long, and need much memory.
 # Fewer could miss rare values.
@@ -514,12 +521,13 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A reader built by hand may answer after the last step only.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # The reader has read all windows in one batch. Let it read the last one again, in a batch of
-    # copies of this window. If a layer mixes the rows of a batch, this changes the answer. (For
-    # another number of copies, TensorFlow would compile again.)
-    copies = np.repeat(X[-1:], len(X), axis=0)
-    reader_answers[-1] = _answers(reader, copies)[-1]
     network_answers = _answers_in_batches(network, X)
+    # Let the network read the last window again, in a batch of copies of this window. If a layer
+    # mixes the rows of a batch, this changes the answer, and the comparison below fails. (For
+    # another number of copies, TensorFlow would compile again.)
+    n_copies = network.inputs[0].shape[0] or len(X)
+    copies = np.repeat(X[-1:], n_copies, axis=0)
+    network_answers[-1] = _answers(network, copies)[-1]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # If answers hardly vary, ROUNDING is the larger tolerance, and wrong answers would pass. This
     # is not a _Failure, as no layer is the cause.
@@ -538,7 +546,7 @@ def _compare_on_windows(network, reader, sequences, steps):
 def _call_layers(network, X):
     """Call a network, layer after layer, on windows of a length that its Input may refuse."""
     X = keras.ops.convert_to_tensor(X, network.inputs[0].dtype)
-    return _run(network, lambda layer, *args, **kwargs: layer(*args, **kwargs), X)
+    return _run(network, lambda layer, /, *args, **kwargs: layer(*args, **kwargs), X)
 
 
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
@@ -620,7 +628,8 @@ def _takes_numbered_steps(key):
 def _why_not(node, network, steps, sequences):
     """Return why a layer may be the cause of a _Failure, or None. The first cause that fits counts.
 
-    Two comments begin with "Add": the places for new causes.
+    Two comments begin with "Add": the places for new causes. A cause refuses nothing by itself: it
+    explains a _Failure.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
     network: the one given to `check` or `reader_of`. The layer may be part of a network in it.
@@ -642,12 +651,12 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    is_network = isinstance(layer, keras.Model)
-    code = type(layer).call if is_network else type(layer)  # of a network, its `call`
     # Add cases here for
-    # - layers of yours, as the next `if` takes all of them;
-    # - layers of Keras that get (batch, steps).
-    if isinstance(layer, layers.Lambda) or _is_yours(code):
+    # - layers of yours, as the next two `if`s take all of them;
+    # - layers of Keras that get (batch, steps). Below, inputs have three axes or more.
+    if isinstance(layer, keras.Model) and _is_yours(layer):
+        return "has a call of yours: use its call(x) in your network, so that Keras sees its layers"
+    if isinstance(layer, layers.Lambda) or _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
     # are not enough: (batch, 24) may be 24 outputs.)
@@ -683,9 +692,9 @@ def _why_not(node, network, steps, sequences):
         return "works along axis 1, that of time steps"
     # Second, it changes the number of time steps. For a network in the network, and for an
     # operation such as x[:, -1], this may be harmless.
-    if is_network or not isinstance(layer, layers.Layer):
+    if isinstance(layer, keras.Model) or not isinstance(layer, layers.Layer):
         return None
-    if node.outputs[0].shape[1:2] != shape[1:2]:
+    if node.outputs[0].shape[1:2] not in [shape[1:2], (None,)]:
         return "changes the number of time steps"
     return None
 
@@ -841,7 +850,7 @@ def _cell_and_reader_of(model, sequences, steps):
     """
     # Keras stores which layers stand between Input and output. It does not know what else a `call`
     # of yours does.
-    if _is_yours(type(model).call):
+    if _is_yours(model):
         raise ValueError(f"the network has a call of yours: {ADVICE}")
     # Take the layers alone, without what `compile` has added. Else, one who loads a saved reader
     # would need the code of a loss of yours.

@@ -222,7 +222,7 @@ def convolutions(x):
 ANY_LENGTH = {"layers": many_layers, "masks": masks, "convolutions": convolutions}
 RIGHT = {
     "layers": lambda: functional(many_layers),
-    "steps ahead": lambda: chain(EACH, LSTM(3, dropout=0.5, name="a b"), *AHEAD),
+    "steps ahead": lambda: chain(EACH, LSTM(3, dropout=0.5), *AHEAD),
     "masks": lambda: functional(masks),
     "convolutions": lambda: functional(convolutions),
     "branches": lambda: functional(branches, (STEPS,)),

@@ -219,6 +219,7 @@ X, Y = np.ones((6, 3, 4)), np.ones((6, 2))
         ("mse", X.astype(str), Y, "Invalid dtype: str"),
         ("mse", X[:, :2], Y, r"expected shape=\(.*, 3, 4\), found shape=\(2, 2, 4\)"),
         ("mse", X, Y[:, np.newaxis], r"shape \(2, 1, 2\): \(2, 2\) is needed"),
+        ("mse", X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
         ("mse", X, Y[:, 0], r"batch of y has shape \(2,\): \(2, 2\) is needed"),
         ([keras.losses.Huber()], X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
         ("sparse_categorical_crossentropy", X, Y, r"\(2, 2\): \(2, 1\) is needed"),

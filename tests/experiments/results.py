@@ -400,6 +400,7 @@ def runs_of_table(table):
     lines = EXPERIMENTS[EXPERIMENTS.table == table]
     plain = EXPERIMENTS[EXPERIMENTS.group == PLAIN].set_index("row").command
     for line in lines.itertuples():
+        # The index is the seed, and .loc includes the last one.
         of_line = by_command.get(line.command, none).loc[: int(line.seeds)]
         of_plain = by_command.get(plain.get(line.row), none).on_windows
         yield line, of_line.assign(plain=of_plain)

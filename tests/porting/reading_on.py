@@ -93,7 +93,9 @@ def _is_yours(layer):
     # The `call` of a recurrent layer calls its `inner_loop`, to run through the time steps.
     if isinstance(layer, layers.RNN):
         codes.append(layer.inner_loop)
-    return not all(code.__module__.startswith("keras.") for code in codes)
+    # A module is None if `exec` runs the program.
+    modules = [str(code.__module__) for code in codes]
+    return not all(module.startswith("keras.") for module in modules)
 
 
 def _graph_of(network):

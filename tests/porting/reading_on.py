@@ -25,9 +25,6 @@ from keras import layers
 
 # ---- What is given: pairs, windows, steps
 
-# What to do with a network whose `call` is code of yours.
-ADVICE = "give keras.Model(inputs, yours.call(inputs))"
-
 
 def _arrays(pairs):
     """Return pairs of sequences as arrays."""
@@ -73,7 +70,8 @@ def _steps(model, steps):
     inputs = getattr(model, "inputs", None) or []  # None if it has no keras.Input
     if len(inputs) != 1 or len(model.outputs) != 1 or len(inputs[0].shape) < 2:
         needed = "one keras.Input, of time steps, and one output are needed"
-        raise ValueError(f"{needed} (of a subclassed network: {ADVICE})")
+        advice = "of a subclassed network, give keras.Model(inputs, yours.call(inputs))"
+        raise ValueError(f"{needed} ({advice})")
     fixed = inputs[0].shape[1]
     if steps is None:
         steps = fixed
@@ -103,16 +101,10 @@ def _graph_of(network):
     return getattr(network, "_functional", network)
 
 
-def _recurrent_layers(network):
-    """Return the recurrent layers of a network, also those in other layers."""
-    return [part for part in network._flatten_layers() if isinstance(part, layers.RNN)]
-
-
 def _states_of(network):
-    """Return the states that the recurrent layers of a network keep."""
-    return keras.tree.flatten(
-        [part.states or [] for part in _recurrent_layers(network)]
-    )
+    """Return the states that the recurrent layers of a network keep, also those in other layers."""
+    parts = [part for part in network._flatten_layers() if isinstance(part, layers.RNN)]
+    return keras.tree.flatten([part.states or [] for part in parts])
 
 
 def _has_first_state(args, kwargs):
@@ -120,11 +112,6 @@ def _has_first_state(args, kwargs):
     # The first argument is the sequences.
     states = [*args[1:2], kwargs.get("initial_state")]
     return any(state is not None for state in states)
-
-
-def _starts_from_other_states(layer):
-    """Return whether a recurrent layer starts from another state than zero."""
-    return any(map(np.any, keras.tree.flatten(layer.get_initial_state(1))))
 
 
 # ---- Failures
@@ -168,47 +155,54 @@ class _States:
     earlier: states after the time step before. None while a cell is being built: it is then called
         once, symbolically, on one sample, to learn the shapes of states.
     new: states after this time step.
+    is_first_step: True at the first time step of a sequence, (batch, 1).
     """
 
     def __init__(self, earlier):
         self.earlier = None if earlier is None else iter(earlier)
-        self.new = []
+        # The first state is of no layer: it is 0 before the first time step, and 1 after it.
+        (has_begun,) = self.take_earlier([keras.ops.zeros((1, 1))])
+        self.new = [keras.ops.ones_like(has_begun)]
+        self.is_first_step = has_begun == 0
 
-    def take_earlier(self, zeros):
+    def take_earlier(self, examples):
         """Return a list of the earlier states of the layer that is called next.
 
-        zeros: states of this layer for one sample. While a cell is being built, they are returned.
-            Later, only their number matters.
+        examples: states of this layer for one sample. While a cell is being built, they are
+            returned. Later, only their number matters.
         """
         if self.earlier is None:
-            return zeros
-        return [next(self.earlier) for _ in zeros]
+            return examples
+        return [next(self.earlier) for _ in examples]
 
 
-def _unless_masked(mask, new, earlier):
-    """Return a new state, or the earlier one where a time step is masked.
+def _choose(condition, new, earlier):
+    """Return a new state where a condition is True, else the earlier one.
 
-    mask: True where the time step is not masked, (batch, 1). For a ConvLSTM2D, it may tell of each
-        pixel, (batch, 1, rows, columns).
+    condition: of one time step, (batch, 1). The mask of a ConvLSTM2D may tell of each pixel,
+        (batch, 1, rows, columns).
     """
-    mask = mask[:, 0]
-    while len(mask.shape) < len(new.shape):
-        mask = mask[..., np.newaxis]
-    return keras.ops.where(mask, new, earlier)
+    condition = condition[:, 0]
+    while len(condition.shape) < len(earlier.shape):
+        condition = condition[..., np.newaxis]
+    return keras.ops.where(condition, new, earlier)
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     """Call the cell of a recurrent layer on one time step.
 
-    sequences: of one time step. initial_state: Keras may give None.
+    sequences: of one time step. initial_state: what other layers return, or None.
     """
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
+    # The layer's own first states are zeros, if its cell is not one of yours that starts otherwise.
+    own = layer.get_initial_state(1)
     # A layer of several cells has its states in lists of lists. Here, all are in one list.
-    zeros = layer.get_initial_state(1)
-    earlier = states.take_earlier(keras.tree.flatten(zeros))
-    packed = keras.tree.pack_sequence_as(zeros, earlier)
+    first = keras.tree.flatten(own if initial_state is None else initial_state)
+    earlier = states.take_earlier(keras.tree.flatten(own))
+    earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
+    packed = keras.tree.pack_sequence_as(own, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
     # A cell with dropout keeps what it has drawn, for all time steps of a sequence. In a compiled
@@ -222,8 +216,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
         (last_output,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
         if layer.zero_output_for_mask:
             last_output = keras.ops.zeros_like(output)
-        output = _unless_masked(mask, output, last_output)
-        new = [_unless_masked(mask, *pair) for pair in zip(new, earlier)]
+        output = _choose(mask, output, last_output)
+        new = [_choose(mask, *pair) for pair in zip(new, earlier)]
         states.new += [*new, output]
     if layer.return_sequences:
         output = output[:, np.newaxis]
@@ -232,13 +226,19 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     return (output, *new) if layer.return_state else output
 
 
-def _call_convolution(states, layer, x):
-    """Call a causal convolution on one time step. Its states are the values before it."""
-    n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+def _with_values_before(states, n_before, x):
+    """Return the values before a time step, and its own, x. Before the first step are zeros."""
     (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
     before = keras.ops.cast(before, x.dtype)  # States are in 32 bits, x may be in 16.
     seen = keras.ops.concatenate([before, x], axis=1)
     states.new.append(seen[:, 1:])
+    return seen
+
+
+def _call_convolution(states, layer, x):
+    """Call a causal convolution on one time step."""
+    n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+    seen = _with_values_before(states, n_before, x)
     # The layer puts zeros before `seen`, but its last answer does not reach back to them.
     return layer(seen)[:, -1:]
 
@@ -276,13 +276,21 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # input has no time steps.
     if _is_yours(layer) or not _has_time_steps(x, layer, network):
         return layer(*args, **kwargs)
-    # States are kept for two kinds of layer. First, recurrent ones, unless they get their first
-    # state from another layer.
-    if isinstance(layer, layers.RNN) and not _has_first_state(args, kwargs):
+    # States are kept for four kinds of layer. First, recurrent ones.
+    if isinstance(layer, layers.RNN):
         return _call_cell(states, layer, *args, **kwargs)
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
+    # Third, zeros put before the first time step, for a convolution without padding. Before a later
+    # step come the values of earlier steps.
+    if isinstance(layer, layers.ZeroPadding1D) and layer.padding[1] == 0:
+        return _with_values_before(states, layer.padding[0], x)
+    # Fourth, running sums, by ops.cumsum.
+    if type(layer).__name__ == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
+        (earlier,) = states.take_earlier([keras.ops.zeros((1, *x.shape[1:]))])
+        states.new.append(keras.ops.cast(earlier, x.dtype) + x)
+        return states.new[-1]
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
     # of them. Ask for one, (batch, 1, 1, 2).
     if type(layer).__name__ == "Reshape":  # a layer or an operation
@@ -342,6 +350,49 @@ def _answers_each_step(network, answer_to_step):
     return to_step == (1,) and to_window in [(steps,), (None,)]
 
 
+def _can_be_opened(layer):
+    """Return whether a layer is code of yours around layers of which some are recurrent."""
+    if not isinstance(layer, layers.Layer) or not _is_yours(layer):
+        return False
+    inner = list(layer._flatten_layers(include_self=False))
+    # Variables of the layer itself would be lost: a reader could not train or save them.
+    in_layers = {id(variable) for part in inner for variable in part.variables}
+    has_own = any(id(variable) not in in_layers for variable in layer.variables)
+    return not has_own and any(isinstance(part, layers.RNN) for part in inner)
+
+
+def _opened(network, tried=()):
+    """Return a network in which layers of yours around recurrent layers are open.
+
+    An open layer is replaced by the layers that its `call` calls. Only then can the states of these
+    be kept from step to step.
+
+    tried: layers that need not be opened again.
+    """
+    parts = [node.operation for node in _nodes(network)]
+    closed = [part for part in parts if _can_be_opened(part) and part not in tried]
+    if not closed:
+        return network
+
+    def open_or_call(layer, /, *args, **kwargs):
+        # If `call` asks for a mask, Keras would give it, but only if `layer` itself is called.
+        given = keras.tree.flatten([args, kwargs])
+        has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
+        if layer in closed and not (has_mask and layer._call_has_mask_arg):
+            # This fails if `call` does more than calling layers and operations of Keras. Then the
+            # layer stays closed.
+            with contextlib.suppress(Exception):
+                return layer.call(*args, **kwargs)
+        return layer(*args, **kwargs)
+
+    inputs = network.inputs[0]
+    outputs = _run(network, open_or_call, inputs)
+    opened = keras.Model(inputs, outputs, name=network.name)
+    return _opened(
+        opened, [*tried, *closed]
+    )  # In a layer of yours, there may be others.
+
+
 @keras.saving.register_keras_serializable("reading_on")
 class OneStep(layers.Wrapper):
     """A cell for keras.layers.RNN: runs a network on one time step.
@@ -385,10 +436,6 @@ class OneStep(layers.Wrapper):
         answer = _run(self.layer, call_layer, x)
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
-        if not states.new:
-            # No layer keeps a state, but RNN needs one. So hand on a zero, which never changes.
-            (zero,) = states.take_earlier([keras.ops.zeros((1, 1))])
-            states.new.append(zero)
         self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
@@ -644,8 +691,6 @@ def _why_not(node, network, steps, sequences):
         return "reads in both directions"
     if getattr(layer, "go_backwards", False):
         return "reads backwards"
-    if isinstance(layer, layers.RNN) and _starts_from_other_states(layer):
-        return "starts from another state than zero"
     # Only an embedding directly after the Input takes the given values as ids.
     if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
         ids = np.concatenate([np.ravel(values) for values in sequences])
@@ -656,8 +701,6 @@ def _why_not(node, network, steps, sequences):
     # Add cases here for
     # - layers of yours, as the next two `if`s take all of them;
     # - layers of Keras that get (batch, steps). Below, inputs have three axes or more.
-    if isinstance(layer, keras.Model) and _is_yours(layer):
-        return "has a call of yours: use its call(x) in your network, so that Keras sees its layers"
     if isinstance(layer, layers.Lambda) or _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
@@ -850,23 +893,20 @@ def _cell_and_reader_of(model, sequences, steps):
 
     Raises: ValueError of one line if they do not.
     """
-    # Keras stores which layers stand between Input and output. It does not know what else a `call`
-    # of yours does.
-    if _is_yours(model):
-        raise ValueError(f"the network has a call of yours: {ADVICE}")
     # Take the layers alone, without what `compile` has added. Else, one who loads a saved reader
     # would need the code of a loss of yours.
-    network = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    with _naming_causes(network, steps, sequences):
+    outputs = model.outputs[0]
+    if _is_yours(model):
+        # Keras stores which layers stand between Input and output, not what a `call` of yours does.
+        outputs = model(model.inputs[0])
+    network = keras.Model(model.inputs[0], outputs, name=model.name)
+    opened = _opened(network)
+    with _naming_causes(opened, steps, sequences):
         with _failing_with("the network cannot read one time step at a time"):
-            cell = OneStep(network)
+            cell = OneStep(opened)
             reader = _network_of(cell)
-        # A layer may start from another state than zero, and have forgotten it at the end of a
-        # window. Comparisons would miss that.
-        if any(map(_starts_from_other_states, _recurrent_layers(network))):
-            raise _Failure("a reader would start from zeros")
         typical = _compare_on_windows(network, reader, sequences, steps)
-        _compare_on_longer_windows(network, reader, sequences, steps, typical)
+        _compare_on_longer_windows(opened, reader, sequences, steps, typical)
     return cell, reader
 
 
@@ -940,7 +980,9 @@ def reader_of(model, values, steps=None):
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
     anew at each time step, BatchNormalization takes the means of one step, and an
-    activity_regularizer does not work. To load a saved reader, import this file first.
+    activity_regularizer does not work. If a recurrent layer stands in a layer of yours, whose `call`
+    asks `if training`, that `call` does what it does in use. To load a saved reader, import this file
+    first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

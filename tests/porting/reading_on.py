@@ -87,6 +87,8 @@ def _steps(model, steps):
 
 def _is_yours(layer):
     """Return whether the code that runs when a layer is called is not that of Keras."""
+    if isinstance(layer, layers.Lambda):
+        return True
     codes = [layer.call]
     # The `call` of a recurrent layer calls its `inner_loop`, to run through the time steps.
     if isinstance(layer, layers.RNN):
@@ -351,21 +353,21 @@ def _answers_each_step(network, answer_to_step):
 
 
 def _can_be_opened(layer):
-    """Return whether a layer is code of yours around layers of which some are recurrent."""
+    """Return whether a layer is code of yours without variables of its own."""
     if not isinstance(layer, layers.Layer) or not _is_yours(layer):
         return False
-    inner = list(layer._flatten_layers(include_self=False))
-    # Variables of the layer itself would be lost: a reader could not train or save them.
+    # Variables of the layers in it are no hindrance. Its own would be lost: a reader could not
+    # train or save them.
+    inner = layer._flatten_layers(include_self=False)
     in_layers = {id(variable) for part in inner for variable in part.variables}
-    has_own = any(id(variable) not in in_layers for variable in layer.variables)
-    return not has_own and any(isinstance(part, layers.RNN) for part in inner)
+    return all(id(variable) in in_layers for variable in layer.variables)
 
 
 def _opened(network, tried=()):
-    """Return a network in which layers of yours around recurrent layers are open.
+    """Return a network in which layers of yours are open, if there are any, else the same network.
 
-    An open layer is replaced by the layers that its `call` calls. Only then can the states of these
-    be kept from step to step.
+    An open layer is replaced by the layers and operations that its `call` calls. If a recurrent
+    layer is among them, its states can then be kept from step to step.
 
     tried: layers that need not be opened again.
     """
@@ -379,8 +381,8 @@ def _opened(network, tried=()):
         given = keras.tree.flatten([args, kwargs])
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
         if layer in closed and not (has_mask and layer._call_has_mask_arg):
-            # This fails if `call` does more than calling layers and operations of Keras. Then the
-            # layer stays closed.
+            # Let `call` run with symbols. If it does more than calling layers and operations of
+            # Keras, it may fail: then the layer stays closed.
             with contextlib.suppress(Exception):
                 return layer.call(*args, **kwargs)
         return layer(*args, **kwargs)
@@ -570,13 +572,14 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A reader built by hand may answer after the last step only.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    network_answers = _answers_in_batches(network, X)
+    # Each network is called only a few times: to compile it for that would take longer.
+    call = partial(network, training=False)
+    network_answers = _answers_in_batches(network, X, call)
     # Let the network read the last window again, in a batch of copies of this window. If a layer
-    # mixes the rows of a batch, this changes the answer, and the comparison below fails. (For
-    # another number of copies, TensorFlow would compile again.)
+    # mixes the rows of a batch, this changes the answer, and the comparison below fails.
     n_copies = network.inputs[0].shape[0] or len(X)
     copies = np.repeat(X[-1:], n_copies, axis=0)
-    network_answers[-1] = _answers(network, copies)[-1]
+    network_answers[-1] = _answers(network, copies, call)[-1]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # If answers hardly vary, ROUNDING is the larger tolerance, and wrong answers would pass. This
     # is not a _Failure, as no layer is the cause.
@@ -701,7 +704,7 @@ def _why_not(node, network, steps, sequences):
     # Add cases here for
     # - layers of yours, as the next two `if`s take all of them;
     # - layers of Keras that get (batch, steps). Below, inputs have three axes or more.
-    if isinstance(layer, layers.Lambda) or _is_yours(layer):
+    if _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
     # are not enough: (batch, 24) may be 24 outputs.)
@@ -772,16 +775,20 @@ def _words_of(error):
 
 
 @contextlib.contextmanager
-def _naming_causes(network, steps, sequences):
-    """Turn a _Failure into a ValueError of one line that names causes."""
+def _naming_causes(networks, steps, sequences):
+    """Turn a _Failure into a ValueError of one line that names causes.
+
+    networks: those in which causes may be.
+    """
     try:
         yield
     except _Failure as failure:
         causes = []
-        for node in _nodes(network):
-            cause = _why_not(node, network, steps, sequences)
-            if cause:
-                causes.append(f"{node.operation.name!r} {cause}")
+        for network in networks:
+            for node in _nodes(network):
+                cause = _why_not(node, network, steps, sequences)
+                if cause:
+                    causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
             causes.append(_words_of(failure.__cause__))
         needs = "several time steps, other rows of a batch, or random numbers"
@@ -900,14 +907,25 @@ def _cell_and_reader_of(model, sequences, steps):
         # Keras stores which layers stand between Input and output, not what a `call` of yours does.
         outputs = model(model.inputs[0])
     network = keras.Model(model.inputs[0], outputs, name=model.name)
-    opened = _opened(network)
-    with _naming_causes(opened, steps, sequences):
+
+    def compared(layered):
+        """Return a cell and a reader of `layered`, which has the same answers as `network`."""
         with _failing_with("the network cannot read one time step at a time"):
-            cell = OneStep(opened)
+            cell = OneStep(layered)
             reader = _network_of(cell)
         typical = _compare_on_windows(network, reader, sequences, steps)
-        _compare_on_longer_windows(opened, reader, sequences, steps, typical)
-    return cell, reader
+        _compare_on_longer_windows(layered, reader, sequences, steps, typical)
+        return cell, reader
+
+    try:
+        return compared(network)
+    except _Failure:
+        # Try it with layers of yours open, if there are any.
+        opened = _opened(network)
+        with _naming_causes([network, opened], steps, sequences):
+            if opened is network:
+                raise
+            return compared(opened)
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -957,7 +975,7 @@ def check(
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
     # Causes are in the layers of a reader built by hand, if it is given, else in those of `model`.
-    with _naming_causes(reader or model, steps, sequences):
+    with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):
                 _set_weights(reader, model)
@@ -979,10 +997,9 @@ def reader_of(model, values, steps=None):
     """Return a network that reads sequences of any length, and answers at each time step.
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
-    anew at each time step, BatchNormalization takes the means of one step, and an
-    activity_regularizer does not work. If a recurrent layer stands in a layer of yours, whose `call`
-    asks `if training`, that `call` does what it does in use. To load a saved reader, import this file
-    first.
+    anew at each time step, BatchNormalization takes the means of one step, an activity_regularizer
+    does not work, and a `call` of yours may do what it does without training. To load a saved
+    reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

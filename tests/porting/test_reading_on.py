@@ -241,7 +241,8 @@ def masks(x):
 
 
 def own_code(x):
-    x = Around(Dense(2), SimpleRNN(3, **MANY), Around(GRU(2, **MANY)))(x)
+    x = layers.Lambda(lambda x: ops.cumsum(x, axis=1))(x)
+    x = Around(Around(SimpleRNN(2, **MANY)))(x)
     x = OwnCall([layers.RNN(FromOnes(2))])(x)
     return InTensorFlow(layers.RepeatVector(2), SimpleRNN(2))(x)
 
@@ -250,7 +251,7 @@ def convolutions(x):
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
     x = layers.ZeroPadding1D((2, 0))(x)
     x = layers.Conv1D(2, 2, dilation_rate=2)(x)
-    x = ops.cumsum(x, axis=1) + ops.cumsum(x, axis=-2)
+    x = ops.cumsum(x, axis=-2)
     first = Dense(2)(x[:, 0])
     x = layers.Conv1D(2, 1, padding="causal")(inputs=x)
     x = SimpleRNN(2)(sequences=x, initial_state=first)
@@ -497,7 +498,7 @@ REFUSED = {
         lambda: functional(
             lambda x: layers.Lambda(lambda x: x[:, ::2])(SimpleRNN(2, **MANY)(x))[:, -1]
         ),
-        "^(?!.*get_item).*longer windows.* 'lambda.* code of yours",
+        "longer windows.* 'lambda.* code of yours.*'get_item[^']*' takes[^']*$",
     ),
     "answers of each step": (
         lambda: chain(SimpleRNN(2, **MANY), layers.Conv1D(2, 2, padding="same")),

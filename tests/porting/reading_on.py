@@ -103,6 +103,21 @@ def _graph_of(network):
     return getattr(network, "_functional", network)
 
 
+def _nodes(network):
+    """Return the nodes of a network and of networks in it, from input to answer."""
+    nodes = []
+    if not getattr(network, "inputs", None):  # a network without a keras.Input
+        return nodes
+    graph = _graph_of(network)
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            if node.input_tensors:  # An Input has none.
+                nodes.append(node)
+            if isinstance(node.operation, keras.Model):
+                nodes += _nodes(node.operation)
+    return nodes
+
+
 def _states_of(network):
     """Return the states that the recurrent layers of a network keep, also those in other layers."""
     parts = [part for part in network._flatten_layers() if isinstance(part, layers.RNN)]
@@ -745,21 +760,6 @@ def _why_not(node, network, steps, sequences):
     if node.outputs[0].shape[1:2] not in [shape[1:2], (None,)]:
         return "changes the number of time steps"
     return None
-
-
-def _nodes(network):
-    """Return the nodes of a network and of networks in it, from input to answer."""
-    nodes = []
-    if not getattr(network, "inputs", None):  # a network without a keras.Input
-        return nodes
-    graph = _graph_of(network)
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        for node in graph._nodes_by_depth[depth]:
-            if node.input_tensors:  # An Input has none.
-                nodes.append(node)
-            if isinstance(node.operation, keras.Model):
-                nodes += _nodes(node.operation)
-    return nodes
 
 
 def _words_of(error):

@@ -104,7 +104,10 @@ def _graph_of(network):
 
 
 def _nodes(network):
-    """Return the nodes of a network and of networks in it, from input to answer."""
+    """Return the nodes of a network, and of networks in it that run no code of yours.
+
+    They are in order, from input to answer.
+    """
     nodes = []
     if not getattr(network, "inputs", None):  # a network without a keras.Input
         return nodes
@@ -113,7 +116,9 @@ def _nodes(network):
         for node in graph._nodes_by_depth[depth]:
             if node.input_tensors:  # An Input has none.
                 nodes.append(node)
-            if isinstance(node.operation, keras.Model):
+            if isinstance(node.operation, keras.Model) and not _is_yours(
+                node.operation
+            ):
                 nodes += _nodes(node.operation)
     return nodes
 

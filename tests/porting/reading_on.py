@@ -136,6 +136,16 @@ def _has_first_state(args, kwargs):
     return any(state is not None for state in states)
 
 
+def _takes_numbered_steps(key):
+    """Return whether x[key] takes time steps by their numbers, not all or the last one."""
+    # In a network that was loaded, a key is a list.
+    if not isinstance(key, (tuple, list)) or len(key) < 2 or key[0] is Ellipsis:
+        return False
+    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be: in x - x[:, -1:], earlier time steps
+    # use a later one.
+    return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
+
+
 # ---- Failures
 #
 # If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it
@@ -191,11 +201,14 @@ class _States:
         """Return a list of the earlier states of the layer that is called next.
 
         examples: states of this layer for one sample. While a cell is being built, they are
-            returned. Later, only their number matters.
+            returned. Later, only their number and their types matter.
         """
         if self.earlier is None:
             return examples
-        return [next(self.earlier) for _ in examples]
+        # States are kept in 32 bits, but layers may compute in 16.
+        return [
+            keras.ops.cast(next(self.earlier), example.dtype) for example in examples
+        ]
 
 
 def _choose(condition, new, earlier):
@@ -235,7 +248,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     else:
         # A masked time step changes no state, and repeats the output of the step before. So outputs
         # are kept, too, like a state.
-        (last_output,) = states.take_earlier([keras.ops.zeros((1, *output.shape[1:]))])
+        (last_output,) = states.take_earlier([keras.ops.zeros_like(output[:1])])
         if layer.zero_output_for_mask:
             last_output = keras.ops.zeros_like(output)
         output = _choose(mask, output, last_output)
@@ -248,10 +261,13 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     return (output, *new) if layer.return_state else output
 
 
-def _with_values_before(states, n_before, x):
-    """Return the values before a time step, and its own, x. Before the first step are zeros."""
-    (before,) = states.take_earlier([keras.ops.zeros((1, n_before, *x.shape[2:]))])
-    before = keras.ops.cast(before, x.dtype)  # States are in 32 bits, x may be in 16.
+def _after_earlier_values(states, x, padding):
+    """Return the values of n earlier time steps, then x, that of this one, (batch, n + 1, ...).
+
+    padding: what stands before the first time step, (batch, n, ...).
+    """
+    (before,) = states.take_earlier([padding[:1]])
+    before = _choose(states.is_first_step, padding, before)
     seen = keras.ops.concatenate([before, x], axis=1)
     states.new.append(seen[:, 1:])
     return seen
@@ -260,9 +276,36 @@ def _with_values_before(states, n_before, x):
 def _call_convolution(states, layer, x):
     """Call a causal convolution on one time step."""
     n_before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-    seen = _with_values_before(states, n_before, x)
-    # The layer puts zeros before `seen`, but its last answer does not reach back to them.
-    return layer(seen)[:, -1:]
+    zeros = keras.ops.zeros((1, n_before, *x.shape[2:]), x.dtype)
+    # The layer puts zeros before all that, but its last answer does not reach back to them.
+    return layer(_after_earlier_values(states, x, zeros))[:, -1:]
+
+
+def _call_get_item(states, get_item, x, key):
+    """Call x[key] on one time step. key[1] takes time steps by their numbers."""
+    zeros = keras.ops.zeros_like(x[:1])
+    if key[1] in [0, slice(1), slice(0, 1)]:
+        # x[:, 0] or x[:, :1]: keep the first step.
+        (first,) = states.take_earlier([zeros])
+        x = _choose(states.is_first_step, x, first)
+        states.new.append(x)
+        return get_item(x, key)
+    if key[1] == slice(None, -1):
+        # x[:, :-1], as in x[:, 1:] - x[:, :-1]: take the step before.
+        x = _after_earlier_values(states, x, zeros)[:, :1]
+    elif key[1] != slice(1, None):
+        # All others are called as they are: if this is wrong, comparisons show it.
+        return get_item(x, key)
+    # For x[:, 1:], take this step.
+    return get_item(x, (key[0], slice(None), *key[2:]))
+
+
+def _begins_with_one_step(layer, parts):
+    """Return whether a Concatenate puts one time step before others, which have now one, too."""
+    is_one = [part.shape[1:2] == (1,) for part in parts]
+    in_window = [part.shape[1:2] == (1,) for part in keras.tree.flatten(layer.input)]
+    is_in_time = layer.axis in [1, 1 - len(parts[0].shape)]
+    return is_in_time and is_one == [True, True] and in_window == [True, False]
 
 
 def _has_time_steps(x, layer, network):
@@ -294,28 +337,36 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     """
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
+    name = type(layer).__name__
+    # As in ops.concatenate([zeros, x[:, :-1]], axis=1), which shifts values by one step.
+    if name == "Concatenate" and _begins_with_one_step(layer, x):
+        return _choose(states.is_first_step, *x)
     # A layer of yours is called as it is, since it is not known what it does. So is a layer whose
     # input has no time steps.
     if _is_yours(layer) or not _has_time_steps(x, layer, network):
         return layer(*args, **kwargs)
-    # States are kept for four kinds of layer. First, recurrent ones.
+    # States are kept for some kinds of layer. First, recurrent ones.
     if isinstance(layer, layers.RNN):
         return _call_cell(states, layer, *args, **kwargs)
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
-    # Third, zeros put before the first time step, for a convolution without padding. Before a later
-    # step come the values of earlier steps.
-    if isinstance(layer, layers.ZeroPadding1D) and layer.padding[1] == 0:
-        return _with_values_before(states, layer.padding[0], x)
-    # Fourth, running sums, by ops.cumsum.
-    if type(layer).__name__ == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
-        (earlier,) = states.take_earlier([keras.ops.zeros((1, *x.shape[1:]))])
-        states.new.append(keras.ops.cast(earlier, x.dtype) + x)
+    # Third, layers that put n steps before the first one, as for a convolution without padding.
+    if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
+        padded = layer(*args, **kwargs)
+        n = padded.shape[1] - 1
+        return _after_earlier_values(states, padded[:, n:], padded[:, :n])
+    # Fourth, x[:, :1], for example.
+    if name == "GetItem" and _takes_numbered_steps(args[1]):
+        return _call_get_item(states, layer, *args)
+    # Fifth, running sums, by ops.cumsum.
+    if name == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
+        (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
+        states.new.append(earlier + x)
         return states.new[-1]
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
     # of them. Ask for one, (batch, 1, 1, 2).
-    if type(layer).__name__ == "Reshape":  # a layer or an operation
+    if name == "Reshape":  # a layer or an operation
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
@@ -617,8 +668,16 @@ def _compare_on_windows(network, reader, sequences, steps):
 
 def _call_layers(network, X):
     """Call a network, layer after layer, on windows of a length that its Input may refuse."""
+
+    class LayerAfterLayer(layers.Layer):
+        # Keras hands `training` on to the layers. Else, some would take it as True.
+        def call(self, X, training=False):
+            return _run(
+                network, lambda part, /, *args, **kwargs: part(*args, **kwargs), X
+            )
+
     X = keras.ops.convert_to_tensor(X, network.inputs[0].dtype)
-    return _run(network, lambda layer, /, *args, **kwargs: layer(*args, **kwargs), X)
+    return LayerAfterLayer(autocast=False)(X)
 
 
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
@@ -686,15 +745,6 @@ def _sees_several_steps(layer):
     """Return whether a convolution or a pooling sees several time steps at once."""
     sizes = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     return sizes is None or np.ravel(sizes)[0] > 1  # Global pooling has no size.
-
-
-def _takes_numbered_steps(key):
-    """Return whether x[key] takes time steps by their numbers, not all or the last one."""
-    if not isinstance(key, tuple) or len(key) < 2 or key[0] is Ellipsis:
-        return False
-    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be: in x - x[:, -1:], earlier time steps
-    # use a later one.
-    return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
 
 
 def _why_not(node, network, steps, sequences):

@@ -114,12 +114,11 @@ def _nodes(network):
     graph = _graph_of(network)
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
+            part = node.operation
             if node.input_tensors:  # An Input has none.
                 nodes.append(node)
-            if isinstance(node.operation, keras.Model) and not _is_yours(
-                node.operation
-            ):
-                nodes += _nodes(node.operation)
+            if isinstance(part, keras.Model) and not _is_yours(part):
+                nodes += _nodes(part)
     return nodes
 
 
@@ -211,16 +210,17 @@ class _States:
         ]
 
 
-def _choose(condition, new, earlier):
-    """Return a new state where a condition is True, else the earlier one.
+def _choose(condition, values, others):
+    """Return values where a condition is True, and others elsewhere.
 
     condition: of one time step, (batch, 1). The mask of a ConvLSTM2D may tell of each pixel,
         (batch, 1, rows, columns).
+    values, others: (batch, ...). One of them may be of one sample, for all of a batch.
     """
     condition = condition[:, 0]
-    while len(condition.shape) < len(earlier.shape):
+    while len(condition.shape) < len(others.shape):
         condition = condition[..., np.newaxis]
-    return keras.ops.where(condition, new, earlier)
+    return keras.ops.where(condition, values, others)
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):
@@ -283,29 +283,33 @@ def _call_convolution(states, layer, x):
 
 def _call_get_item(states, get_item, x, key):
     """Call x[key] on one time step. key[1] takes time steps by their numbers."""
-    zeros = keras.ops.zeros_like(x[:1])
+    # x[:, 0] or x[:, :1]: keep the first step.
     if key[1] in [0, slice(1), slice(0, 1)]:
-        # x[:, 0] or x[:, :1]: keep the first step.
-        (first,) = states.take_earlier([zeros])
-        x = _choose(states.is_first_step, x, first)
-        states.new.append(x)
-        return get_item(x, key)
+        (first,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
+        first = _choose(states.is_first_step, x, first)
+        states.new.append(first)
+        return get_item(first, key)
+    # In a difference, x[:, 1:] - x[:, :-1], take this step, and the one before. (No step is before
+    # the first one: take itself, so that the difference is zero.)
+    the_only_step = (key[0], slice(None), *key[2:])
+    if key[1] == slice(1, None):
+        return get_item(x, the_only_step)
     if key[1] == slice(None, -1):
-        # x[:, :-1], as in x[:, 1:] - x[:, :-1]: take the step before.
-        x = _after_earlier_values(states, x, zeros)[:, :1]
-    elif key[1] != slice(1, None):
-        # All others are called as they are: if this is wrong, comparisons show it.
-        return get_item(x, key)
-    # For x[:, 1:], take this step.
-    return get_item(x, (key[0], slice(None), *key[2:]))
+        before = _after_earlier_values(states, x, padding=x)[:, :1]
+        return get_item(before, the_only_step)
+    # All else is called as it is. If this is wrong, comparisons show it.
+    return get_item(x, key)
 
 
 def _begins_with_one_step(layer, parts):
-    """Return whether a Concatenate puts one time step before others, which have now one, too."""
-    is_one = [part.shape[1:2] == (1,) for part in parts]
-    in_window = [part.shape[1:2] == (1,) for part in keras.tree.flatten(layer.input)]
+    """Return whether, in windows, a Concatenate puts one time step before all others.
+
+    parts: its inputs now, for one time step. Both have one step.
+    """
     is_in_time = layer.axis in [1, 1 - len(parts[0].shape)]
-    return is_in_time and is_one == [True, True] and in_window == [True, False]
+    now = [part.shape[1:2] == (1,) for part in parts]
+    in_window = [part.shape[1:2] == (1,) for part in keras.tree.flatten(layer.input)]
+    return is_in_time and now == [True, True] and in_window == [True, False]
 
 
 def _has_time_steps(x, layer, network):

@@ -231,7 +231,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # The layer's own first states are zeros, if its cell is not one of yours that starts otherwise.
+    # The layer's own first states: zeros, unless a cell of yours starts otherwise.
     own = layer.get_initial_state(1)
     # A layer of several cells has its states in lists of lists. Here, all are in one list.
     first = keras.tree.flatten(own if initial_state is None else initial_state)
@@ -283,20 +283,27 @@ def _call_convolution(states, layer, x):
 
 def _call_get_item(states, get_item, x, key):
     """Call x[key] on one time step. key[1] takes time steps by their numbers."""
-    # x[:, 0] or x[:, :1]: keep the first step.
+    # x[:, 0] and x[:, :1]: keep the first step.
     if key[1] in [0, slice(1), slice(0, 1)]:
         (first,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
-    # In a difference, x[:, 1:] - x[:, :-1], take this step, and the one before. (No step is before
-    # the first one: take itself, so that the difference is zero.)
-    the_only_step = (key[0], slice(None), *key[2:])
+    # x[:, 1:] and x[:, :-1] stand in differences, x[:, 1:] - x[:, :-1], and in shifts (see
+    # _call_layer): take this step, and the step before. (There is none before the first step: take
+    # the first one itself, so that the difference is zero.)
+    all_of_x = (key[0], slice(None), *key[2:])
     if key[1] == slice(1, None):
-        return get_item(x, the_only_step)
+        return get_item(x, all_of_x)
     if key[1] == slice(None, -1):
         before = _after_earlier_values(states, x, padding=x)[:, :1]
-        return get_item(before, the_only_step)
+        return get_item(before, all_of_x)
+    # x[:, -n:] with n > 1, such as x[:, -3:]: keep the last n steps. This is for windows of a fixed
+    # length: a network for any length would not put zeros before the first step.
+    n = -(getattr(key[1], "start", None) or 0)
+    if key[1] == slice(-n, None) and n > 1 and get_item.input.shape[1] is not None:
+        zeros = keras.ops.zeros((1, n - 1, *x.shape[2:]), x.dtype)
+        return get_item(_after_earlier_values(states, x, zeros), key)
     # All else is called as it is. If this is wrong, comparisons show it.
     return get_item(x, key)
 
@@ -342,12 +349,15 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # The first argument may be given by its name.
     x = [*args, *kwargs.values()][0]
     name = type(layer).__name__
-    # As in ops.concatenate([zeros, x[:, :-1]], axis=1), which shifts values by one step.
+    # A layer of yours is called as it is, since it is not known what it does.
+    if _is_yours(layer):
+        return layer(*args, **kwargs)
+    # A shift by one step, ops.concatenate([zeros, x[:, :-1]], axis=1): at the first step, take the
+    # zeros, and later what x[:, :-1] gives, the step before.
     if name == "Concatenate" and _begins_with_one_step(layer, x):
         return _choose(states.is_first_step, *x)
-    # A layer of yours is called as it is, since it is not known what it does. So is a layer whose
-    # input has no time steps.
-    if _is_yours(layer) or not _has_time_steps(x, layer, network):
+    # A layer whose input has no time steps is called as it is.
+    if not _has_time_steps(x, layer, network):
         return layer(*args, **kwargs)
     # States are kept for some kinds of layer. First, recurrent ones.
     if isinstance(layer, layers.RNN):
@@ -355,7 +365,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
-    # Third, layers that put n steps before the first one, as for a convolution without padding.
+    # Third, layers that put n steps before the first one. Return n + 1 steps: a convolution without
+    # padding, for example, makes one of them.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
         padded = layer(*args, **kwargs)
         n = padded.shape[1] - 1
@@ -368,6 +379,7 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
         states.new.append(earlier + x)
         return states.new[-1]
+    # Add other kinds here: take earlier states, append as many new ones, return one step.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
     # of them. Ask for one, (batch, 1, 1, 2).
     if name == "Reshape":  # a layer or an operation
@@ -427,19 +439,17 @@ def _answers_each_step(network, answer_to_step):
     return to_step == (1,) and to_window in [(steps,), (None,)]
 
 
-def _can_be_opened(layer):
-    """Return whether a layer is code of yours without variables of its own."""
-    if not isinstance(layer, layers.Layer) or not _is_yours(layer):
-        return False
-    # Variables of the layers in it are no hindrance. Its own would be lost: a reader could not
-    # train or save them.
-    inner = layer._flatten_layers(include_self=False)
-    in_layers = {id(variable) for part in inner for variable in part.variables}
-    return all(id(variable) in in_layers for variable in layer.variables)
+def _values_in(network):
+    """Return the ids of tensors with values, such as weights, that are arguments in a network.
+
+    (The arguments of most layers and operations are symbols, which stand for values.)
+    """
+    given = [(node.arguments.args, node.arguments.kwargs) for node in _nodes(network)]
+    return {id(x) for x in keras.tree.flatten(given) if keras.ops.is_tensor(x)}
 
 
 def _opened(network, tried=()):
-    """Return a network in which layers of yours are open, if there are any, else the same network.
+    """Return a network in which layers of yours are open, or the same network if none can be.
 
     An open layer is replaced by the layers and operations that its `call` calls. If a recurrent
     layer is among them, its states can then be kept from step to step.
@@ -447,7 +457,7 @@ def _opened(network, tried=()):
     tried: layers that need not be opened again.
     """
     parts = [node.operation for node in _nodes(network)]
-    closed = [part for part in parts if _can_be_opened(part) and part not in tried]
+    closed = [part for part in parts if _is_yours(part) and part not in tried]
     if not closed:
         return network
 
@@ -455,19 +465,23 @@ def _opened(network, tried=()):
         # If `call` asks for a mask, Keras would give it, but only if `layer` itself is called.
         given = keras.tree.flatten([args, kwargs])
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
-        if layer in closed and not (has_mask and layer._call_has_mask_arg):
-            # Let `call` run with symbols. If it does more than calling layers and operations of
-            # Keras, it may fail: then the layer stays closed.
-            with contextlib.suppress(Exception):
+        takes_mask = getattr(layer, "_call_has_mask_arg", False)
+        if layer in closed and not (has_mask and takes_mask):
+            # Let `call` run with symbols, and change no variable. If it does more than calling
+            # layers and operations of Keras, it may fail: then the layer stays closed.
+            with contextlib.suppress(Exception), keras.StatelessScope():
                 return layer.call(*args, **kwargs)
         return layer(*args, **kwargs)
 
     inputs = network.inputs[0]
     outputs = _run(network, open_or_call, inputs)
     opened = keras.Model(inputs, outputs, name=network.name)
-    return _opened(
-        opened, [*tried, *closed]
-    )  # In a layer of yours, there may be others.
+    # If `call` uses weights directly, a reader could not train or save them. If it computes with
+    # them, such as the transpose of an embedding, there is now a value that would not follow them.
+    if _values_in(opened) - _values_in(network):
+        return network
+    # In a layer of yours, there may be others.
+    return _opened(opened, [*tried, *closed])
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -481,8 +495,8 @@ class OneStep(layers.Wrapper):
         # Keep states in floats of 32 bits, also if layers compute in 16. When a saved cell is
         # loaded, `options` have its dtype.
         options.setdefault("dtype", keras.config.floatx())
-        # No autocast: Keras would cast the inputs of the cell, and so round high ids. The layers in
-        # it cast their inputs themselves.
+        # No autocast: Keras would cast floats of 64 bits to 32, and so round ids above 2**24. The
+        # layers in the cell cast their inputs themselves.
         super().__init__(layer, autocast=False, **options)
         # RNN needs the sizes of answers and states. compute_output_spec finds them by a symbolic
         # call of `call`, which also sets answer_shape.
@@ -647,7 +661,7 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A reader built by hand may answer after the last step only.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # Each network is called only a few times: to compile it for that would take longer.
+    # The network, unlike the reader, is called only here. To compile it for that would take longer.
     call = partial(network, training=False)
     network_answers = _answers_in_batches(network, X, call)
     # Let the network read the last window again, in a batch of copies of this window. If a layer
@@ -775,9 +789,8 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for
-    # - layers of yours, as the next two `if`s take all of them;
-    # - layers of Keras that get (batch, steps). Below, inputs have three axes or more.
+    # Add cases here for layers of yours: the next `if` takes all of them. And for layers of Keras
+    # that get (batch, steps): the `if` after it sorts them out.
     if _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
@@ -973,6 +986,7 @@ def _cell_and_reader_of(model, sequences, steps):
             cell = OneStep(layered)
             reader = _network_of(cell)
         typical = _compare_on_windows(network, reader, sequences, steps)
+        # A network of yours that is not open may refuse longer windows.
         _compare_on_longer_windows(layered, reader, sequences, steps, typical)
         return cell, reader
 
@@ -983,7 +997,7 @@ def _cell_and_reader_of(model, sequences, steps):
         opened = _opened(network)
         with _naming_causes([network, opened], steps, sequences):
             if opened is network:
-                raise
+                raise  # the same _Failure again
             return compared(opened)
 
 
@@ -1057,8 +1071,8 @@ def reader_of(model, values, steps=None):
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
     anew at each time step, BatchNormalization takes the means of one step, an activity_regularizer
-    does not work, and a `call` of yours may do what it does without training. To load a saved
-    reader, import this file first.
+    does not work, and a `call` of yours may run as with training=False. To load a saved reader,
+    import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

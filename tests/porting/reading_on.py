@@ -298,11 +298,13 @@ def _call_get_item(states, get_item, x, key):
     if key[1] == slice(None, -1):
         before = _after_earlier_values(states, x, padding=x)[:, :1]
         return get_item(before, all_of_x)
-    # x[:, -n:] with n > 1, such as x[:, -3:]: keep the last n steps. This is for windows of a fixed
-    # length: a network for any length would not put zeros before the first step.
-    n = -(getattr(key[1], "start", None) or 0)
-    if key[1] == slice(-n, None) and n > 1 and get_item.input.shape[1] is not None:
-        zeros = keras.ops.zeros((1, n - 1, *x.shape[2:]), x.dtype)
+    # x[:, -3:], for example: keep the last 3 steps. Before the first step, put zeros: windows of a
+    # fixed length always have 3 steps, so no answer of the network is for fewer. (A network for any
+    # length does answer to fewer.)
+    start = getattr(key[1], "start", None) or 0  # -3
+    has_fixed_length = get_item.input.shape[1] is not None
+    if start < -1 and key[1] == slice(start, None) and has_fixed_length:
+        zeros = keras.ops.zeros((1, -start - 1, *x.shape[2:]), x.dtype)
         return get_item(_after_earlier_values(states, x, zeros), key)
     # All else is called as it is. If this is wrong, comparisons show it.
     return get_item(x, key)
@@ -365,8 +367,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
-    # Third, layers that put n steps before the first one. Return n + 1 steps: a convolution without
-    # padding, for example, makes one of them.
+    # Third, layers that put n steps before the first one. They return n + 1 steps here, so the next
+    # layer is called as it is: a convolution without padding, for example, makes one step of them.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
         padded = layer(*args, **kwargs)
         n = padded.shape[1] - 1
@@ -379,7 +381,10 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
         states.new.append(earlier + x)
         return states.new[-1]
-    # Add other kinds here: take earlier states, append as many new ones, return one step.
+    # Add other kinds here: take earlier states (zeros, before the first step), append as many new
+    # ones, return one step.
+
+    # All others keep no state.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
     # of them. Ask for one, (batch, 1, 1, 2).
     if name == "Reshape":  # a layer or an operation
@@ -448,40 +453,46 @@ def _values_in(network):
     return {id(x) for x in keras.tree.flatten(given) if keras.ops.is_tensor(x)}
 
 
-def _opened(network, tried=()):
-    """Return a network in which layers of yours are open, or the same network if none can be.
-
-    An open layer is replaced by the layers and operations that its `call` calls. If a recurrent
-    layer is among them, its states can then be kept from step to step.
-
-    tried: layers that need not be opened again.
-    """
-    parts = [node.operation for node in _nodes(network)]
-    closed = [part for part in parts if _is_yours(part) and part not in tried]
-    if not closed:
-        return network
+def _with_open(closed, network):
+    """Return a network in which a layer, `closed`, is replaced by what its `call` calls."""
 
     def open_or_call(layer, /, *args, **kwargs):
-        # If `call` asks for a mask, Keras would give it, but only if `layer` itself is called.
+        # A `call` that asks for a mask gets it from Keras, but only if the layer stays closed.
         given = keras.tree.flatten([args, kwargs])
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
         takes_mask = getattr(layer, "_call_has_mask_arg", False)
-        if layer in closed and not (has_mask and takes_mask):
-            # Let `call` run with symbols, and change no variable. If it does more than calling
-            # layers and operations of Keras, it may fail: then the layer stays closed.
-            with contextlib.suppress(Exception), keras.StatelessScope():
-                return layer.call(*args, **kwargs)
-        return layer(*args, **kwargs)
+        if layer is not closed or (has_mask and takes_mask):
+            return layer(*args, **kwargs)
+        # Let `call` run with symbols, and change no variable.
+        with keras.StatelessScope():
+            return layer.call(*args, **kwargs)
 
     inputs = network.inputs[0]
     outputs = _run(network, open_or_call, inputs)
-    opened = keras.Model(inputs, outputs, name=network.name)
-    # If `call` uses weights directly, a reader could not train or save them. If it computes with
-    # them, such as the transpose of an embedding, there is now a value that would not follow them.
-    if _values_in(opened) - _values_in(network):
-        return network
-    # In a layer of yours, there may be others.
-    return _opened(opened, [*tried, *closed])
+    return keras.Model(inputs, outputs, name=network.name)
+
+
+def _opened(network):
+    """Return a network in which layers of yours are open, or the same network if none can be.
+
+    If a recurrent layer is in one of them, its states can then be kept from step to step.
+    """
+    tried = []
+    while True:
+        parts = [node.operation for node in _nodes(network)]
+        closed = [part for part in parts if _is_yours(part) and part not in tried]
+        if not closed:
+            return network
+        tried.append(closed[0])
+        # A layer stays closed if its `call` fails with symbols, as it may if it does more than
+        # calling layers and operations of Keras.
+        with contextlib.suppress(Exception):
+            opened = _with_open(closed[0], network)
+            # It also stays closed if its `call` uses weights directly: a reader could not train or
+            # save them. What it computes of weights alone, such as the transpose of an embedding,
+            # would be a constant, and stay as it is when they are trained.
+            if not _values_in(opened) - _values_in(network):
+                network = opened
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -658,7 +669,7 @@ def _compare_on_windows(network, reader, sequences, steps):
             raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     reader_answers = _answers(reader, X)
-    # A reader built by hand may answer after the last step only.
+    # Refuse a reader, built by hand, that answers only after the last step.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     # The network, unlike the reader, is called only here. To compile it for that would take longer.
@@ -688,7 +699,8 @@ def _call_layers(network, X):
     """Call a network, layer after layer, on windows of a length that its Input may refuse."""
 
     class LayerAfterLayer(layers.Layer):
-        # Keras hands `training` on to the layers. Else, some would take it as True.
+        # `training` is for Keras, which hands its value on to the layers. Else, some would take it
+        # as True.
         def call(self, X, training=False):
             return _run(
                 network, lambda part, /, *args, **kwargs: part(*args, **kwargs), X
@@ -789,8 +801,9 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for layers of yours: the next `if` takes all of them. And for layers of Keras
-    # that get (batch, steps): the `if` after it sorts them out.
+    # Add cases here for
+    # - layers of yours: the next `if` returns for all of them;
+    # - layers of Keras that get (batch, steps): the `if` after it returns None for them.
     if _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
@@ -977,6 +990,7 @@ def _cell_and_reader_of(model, sequences, steps):
     outputs = model.outputs[0]
     if _is_yours(model):
         # Keras stores which layers stand between Input and output, not what a `call` of yours does.
+        # So take the whole network as one layer of yours.
         outputs = model(model.inputs[0])
     network = keras.Model(model.inputs[0], outputs, name=model.name)
 
@@ -986,7 +1000,7 @@ def _cell_and_reader_of(model, sequences, steps):
             cell = OneStep(layered)
             reader = _network_of(cell)
         typical = _compare_on_windows(network, reader, sequences, steps)
-        # A network of yours that is not open may refuse longer windows.
+        # Here, take `layered`, as a network of yours that is not open may refuse longer windows.
         _compare_on_longer_windows(layered, reader, sequences, steps, typical)
         return cell, reader
 

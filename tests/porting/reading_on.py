@@ -93,7 +93,7 @@ def _is_yours(layer):
     # The `call` of a recurrent layer calls its `inner_loop`, to run through the time steps.
     if isinstance(layer, layers.RNN):
         codes.append(layer.inner_loop)
-    # A module is None if `exec` runs the program.
+    # Code that `exec` runs has no module, but None: it is yours, too.
     modules = [str(code.__module__) for code in codes]
     return not all(module.startswith("keras.") for module in modules)
 
@@ -191,7 +191,8 @@ class _States:
 
     def __init__(self, earlier):
         self.earlier = None if earlier is None else iter(earlier)
-        # The first state is of no layer: it is 0 before the first time step, and 1 after it.
+        # The first state is of no layer: it is 0 before the first time step, and 1 after it. (While
+        # a cell is being built, take_earlier returns this example of it.)
         (has_begun,) = self.take_earlier([keras.ops.zeros((1, 1))])
         self.new = [keras.ops.ones_like(has_begun)]
         self.is_first_step = has_begun == 0
@@ -367,8 +368,9 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
-    # Third, layers that put n steps before the first one. They return n + 1 steps here, so the next
-    # layer is called as it is: a convolution without padding, for example, makes one step of them.
+    # Third, layers that put n steps before the first one. They return n + 1 steps here. So, for the
+    # next layer, _has_time_steps is False, and it is called as it is: a convolution without padding,
+    # for example, makes one step of them.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
         padded = layer(*args, **kwargs)
         n = padded.shape[1] - 1
@@ -489,8 +491,8 @@ def _opened(network):
         with contextlib.suppress(Exception):
             opened = _with_open(closed[0], network)
             # It also stays closed if its `call` uses weights directly: a reader could not train or
-            # save them. What it computes of weights alone, such as the transpose of an embedding,
-            # would be a constant, and stay as it is when they are trained.
+            # save them. A value computed of weights alone, such as a transposed embedding, would
+            # even become a constant: training the weights would not change it.
             if not _values_in(opened) - _values_in(network):
                 network = opened
 
@@ -672,7 +674,7 @@ def _compare_on_windows(network, reader, sequences, steps):
     # Refuse a reader, built by hand, that answers only after the last step.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # The network, unlike the reader, is called only here. To compile it for that would take longer.
+    # Call the network directly. predict_on_batch would compile it, which takes longer than this.
     call = partial(network, training=False)
     network_answers = _answers_in_batches(network, X, call)
     # Let the network read the last window again, in a batch of copies of this window. If a layer
@@ -780,7 +782,7 @@ def _sees_several_steps(layer):
 def _why_not(node, network, steps, sequences):
     """Return why a layer may be the cause of a _Failure, or None. The first cause that fits counts.
 
-    Two comments begin with "Add": the places for new causes. A cause refuses nothing by itself: it
+    Two comments in it begin with "Add": the places for new causes. A cause refuses nothing by itself: it
     explains a _Failure.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
@@ -802,12 +804,12 @@ def _why_not(node, network, steps, sequences):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     # Add cases here for
-    # - layers of yours: the next `if` returns for all of them;
-    # - layers of Keras that get (batch, steps): the `if` after it returns None for them.
+    # - layers of yours: `if _is_yours` returns for all of them;
+    # - layers of Keras that get (batch, steps): `if not of_steps` returns None for them.
     if _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
-    # Below: layers that have, among their inputs, one of (batch, steps, features, ...). (Two axes
-    # are not enough: (batch, 24) may be 24 outputs.)
+    # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
+    # enough: (batch, 24) may be 24 outputs.)
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
     if not of_steps:
         return None
@@ -995,12 +997,15 @@ def _cell_and_reader_of(model, sequences, steps):
     network = keras.Model(model.inputs[0], outputs, name=model.name)
 
     def compared(layered):
-        """Return a cell and a reader of `layered`, which has the same answers as `network`."""
+        """Return a cell and a reader of `layered`, if they answer as `network` does.
+
+        layered: `network`, or the same with layers of yours open. On longer windows, it is compared
+            with itself, as a closed layer of yours may refuse them.
+        """
         with _failing_with("the network cannot read one time step at a time"):
             cell = OneStep(layered)
             reader = _network_of(cell)
         typical = _compare_on_windows(network, reader, sequences, steps)
-        # Here, take `layered`, as a network of yours that is not open may refuse longer windows.
         _compare_on_longer_windows(layered, reader, sequences, steps, typical)
         return cell, reader
 
@@ -1085,8 +1090,8 @@ def reader_of(model, values, steps=None):
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
     anew at each time step, BatchNormalization takes the means of one step, an activity_regularizer
-    does not work, and a `call` of yours may run as with training=False. To load a saved reader,
-    import this file first.
+    does not work, and a `call` of yours may run as with training=False. States are floats of 32
+    bits: they round whole numbers above 2**24. To load a saved reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

@@ -369,8 +369,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
     # Third, layers that put n steps before the first one. They return n + 1 steps here. So, for the
-    # next layer, _has_time_steps is False, and it is called as it is: a convolution without padding,
-    # for example, makes one step of them.
+    # next layer, _has_time_steps is False, and it is called as it is. If it is a convolution without
+    # padding, it makes one step of them.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
         padded = layer(*args, **kwargs)
         n = padded.shape[1] - 1
@@ -782,8 +782,8 @@ def _sees_several_steps(layer):
 def _why_not(node, network, steps, sequences):
     """Return why a layer may be the cause of a _Failure, or None. The first cause that fits counts.
 
-    Two comments in it begin with "Add": the places for new causes. A cause refuses nothing by itself: it
-    explains a _Failure.
+    Two comments in it begin with "Add": the places for new causes. A cause refuses nothing by
+    itself: it explains a _Failure.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
     network: the one given to `check` or `reader_of`. The layer may be part of a network in it.

@@ -369,8 +369,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
     # Third, layers that put n steps before the first one. They return n + 1 steps here. So, for the
-    # next layer, _has_time_steps is False, and it is called as it is. If it is a convolution without
-    # padding, it makes one step of them.
+    # next layer, _has_time_steps is False, and it is called as it is. A convolution, for example,
+    # makes one step of them.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
         padded = layer(*args, **kwargs)
         n = padded.shape[1] - 1

@@ -6,9 +6,10 @@ of tests puts such jobs into `JOBS`, by name, and a test takes a result by `resu
 `trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
 run, and the tests that ask run last.
 
-Four things are only for speed. Python's collector of garbage is off, as it would search very
+Five things are only for speed. Python's collector of garbage is off, as it would search very
 many objects for little. Each of the two processes has one thread. TensorFlow does not optimize
-what it compiles, as most of it runs a few times only. And in this process, nothing seeds
+what it compiles, as most of it runs a few times only. Keras does not shorten tracebacks, but for
+tests that look at its words. And in this process, nothing seeds
 TensorFlow itself, which would then compile again what it has compiled. (What Keras draws does not
 depend on that seed, but for the order in which `fit` shuffles.)
 """
@@ -31,7 +32,8 @@ NOT_OPTIMIZED = {"disable_meta_optimizer": True}
 spawn = multiprocessing.get_context("spawn")
 POOL = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
 configure = f"tf.config.optimizer.set_experimental_options({NOT_OPTIMIZED})"
-POOL.submit(exec, f"import tensorflow as tf; {configure}")
+whole_tracebacks = "keras.config.disable_traceback_filtering()"
+POOL.submit(exec, f"import keras, tensorflow as tf; {configure}; {whole_tracebacks}")
 
 import keras
 import pytest
@@ -43,6 +45,7 @@ from tests.training import train
 
 keras.config.set_image_data_format("channels_last")  # of Conv1D, as in the guide
 tf.config.optimizer.set_experimental_options(NOT_OPTIMIZED)
+keras.config.disable_traceback_filtering()
 tf.random.set_seed = lambda seed: None
 
 

@@ -36,6 +36,14 @@ def eager():
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.fixture
+def keras_words():
+    """Let errors of Keras have their usual words."""
+    keras.config.enable_traceback_filtering()
+    yield
+    keras.config.disable_traceback_filtering()
+
+
 def chain(*parts, batch_size=None, steps=STEPS):
     return sequential(*parts, shape=(batch_size, steps, 1))
 
@@ -247,7 +255,7 @@ def masks(x):
 
 def own_code(x):
     x = layers.Lambda(lambda x: ops.cumsum(x, axis=1))(x)
-    x = Around(Around(SimpleRNN(2, **MANY)))(x)
+    x = Around(Around(SimpleRNN(2, **MANY)), InTensorFlow())(x)
     x = OwnCall([layers.RNN(FromOnes(2))])(x)
     return InTensorFlow(Dense(2))(x)
 
@@ -548,6 +556,7 @@ REFUSED = {
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # of one time step
 @pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.usefixtures("keras_words")
 def test_a_reader_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     build, reason = REFUSED[kind]
     network = build()

@@ -85,6 +85,12 @@ def _steps(model, steps):
 # ---- Questions about layers
 
 
+def _are_of_keras(functions):
+    """Return whether the code of all functions is that of Keras."""
+    # Code that `exec` runs has no module, but None: it is yours, too.
+    return all(str(code.__module__).startswith("keras.") for code in functions)
+
+
 def _is_yours(layer):
     """Return whether the code that runs when a layer is called is not that of Keras."""
     if isinstance(layer, layers.Lambda):
@@ -93,9 +99,15 @@ def _is_yours(layer):
     # The `call` of a recurrent layer calls its `inner_loop`, to run through the time steps.
     if isinstance(layer, layers.RNN):
         codes.append(layer.inner_loop)
-    # Code that `exec` runs has no module, but None: it is yours, too.
-    modules = [str(code.__module__) for code in codes]
-    return not all(module.startswith("keras.") for module in modules)
+    return not _are_of_keras(codes)
+
+
+def _starts_from_zeros(layer):
+    """Return whether a recurrent layer starts from zeros, as those of Keras do. Yours may not."""
+    # A layer asks its cells, if they have a get_initial_state.
+    parts = layer._flatten_layers()
+    parts = [part for part in parts if hasattr(part, "get_initial_state")]
+    return _are_of_keras([part.get_initial_state for part in parts])
 
 
 def _graph_of(network):
@@ -232,12 +244,14 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # The layer's own first states: zeros, unless a cell of yours starts otherwise.
     own = layer.get_initial_state(1)
+    if initial_state is None and not _starts_from_zeros(layer):
+        initial_state = own
     # A layer of several cells has its states in lists of lists. Here, all are in one list.
-    first = keras.tree.flatten(own if initial_state is None else initial_state)
     earlier = states.take_earlier(keras.tree.flatten(own))
-    earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
+    if initial_state is not None:
+        first = keras.tree.flatten(initial_state)
+        earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
     packed = keras.tree.pack_sequence_as(own, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
@@ -674,14 +688,13 @@ def _compare_on_windows(network, reader, sequences, steps):
     # Refuse a reader, built by hand, that answers only after the last step.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    # Call the network directly. predict_on_batch would compile it, which takes longer than this.
-    call = partial(network, training=False)
-    network_answers = _answers_in_batches(network, X, call)
+    network_answers = _answers_in_batches(network, X)
     # Let the network read the last window again, in a batch of copies of this window. If a layer
-    # mixes the rows of a batch, this changes the answer, and the comparison below fails.
-    n_copies = network.inputs[0].shape[0] or 2
+    # mixes the rows of a batch, this changes the answer, and the comparison below fails. (For
+    # another number of copies, TensorFlow would compile again.)
+    n_copies = network.inputs[0].shape[0] or len(X)
     copies = np.repeat(X[-1:], n_copies, axis=0)
-    network_answers[-1] = _answers(network, copies, call)[-1]
+    network_answers[-1] = _answers(network, copies)[-1]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # If answers hardly vary, ROUNDING is the larger tolerance, and wrong answers would pass. This
     # is not a _Failure, as no layer is the cause.

@@ -188,23 +188,34 @@ def _failing_with(failure):
 #
 # Keras's layer RNN runs a cell on each time step of a sequence, and hands on the states. With
 # stateful=True, it keeps the last ones for the next call.
+#
+# For one time step:
+#
+#     RNN calls    OneStep.call   with the values of this step, and the states of the step before.
+#     It calls     _run           which calls the layers of the network, one after the other,
+#     each by      _call_layer    which has the rules: what layers need of earlier time steps.
+#
+# They stand below, in reverse order.
 
 
 class _States:
     """The states of the layers of a network, in the order in which the layers are called.
 
-    Each layer that keeps states takes its earlier ones, and appends as many new ones.
+    Each layer that keeps states takes its earlier ones, and appends as many new ones. All of them
+    are zeros before the first time step. For example, a layer with a running sum:
+
+        (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])  # an example: one sample
+        states.new.append(earlier + x)
 
     earlier: states after the time step before. None while a cell is being built: it is then called
-        once, symbolically, on one sample, to learn the shapes of states.
+        once, symbolically, to learn the shapes of states. take_earlier returns the examples then.
     new: states after this time step.
     is_first_step: True at the first time step of a sequence, (batch, 1).
     """
 
     def __init__(self, earlier):
         self.earlier = None if earlier is None else iter(earlier)
-        # The first state is of no layer: it is 0 before the first time step, and 1 after it. (While
-        # a cell is being built, take_earlier returns this example of it.)
+        # The first state is of no layer: it is 0 before the first time step, and 1 after it.
         (has_begun,) = self.take_earlier([keras.ops.zeros((1, 1))])
         self.new = [keras.ops.ones_like(has_begun)]
         self.is_first_step = has_begun == 0
@@ -212,8 +223,8 @@ class _States:
     def take_earlier(self, examples):
         """Return a list of the earlier states of the layer that is called next.
 
-        examples: states of this layer for one sample. While a cell is being built, they are
-            returned. Later, only their number and their types matter.
+        examples: states of this layer for one sample. After a cell has been built, only their
+            number and their types matter.
         """
         if self.earlier is None:
             return examples
@@ -305,11 +316,13 @@ def _call_get_item(states, get_item, x, key):
         states.new.append(first)
         return get_item(first, key)
     # x[:, 1:] and x[:, :-1] stand in differences, x[:, 1:] - x[:, :-1], and in shifts (see
-    # _call_layer): take this step, and the step before. (There is none before the first step: take
-    # the first one itself, so that the difference is zero.)
+    # _call_layer).
     all_of_x = (key[0], slice(None), *key[2:])
+    # x[:, 1:]: take this step.
     if key[1] == slice(1, None):
         return get_item(x, all_of_x)
+    # x[:, :-1]: take the step before. At the first step, take that step itself, so that the
+    # difference is zero.
     if key[1] == slice(None, -1):
         before = _after_earlier_values(states, x, padding=x)[:, :1]
         return get_item(before, all_of_x)
@@ -382,9 +395,10 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
-    # Third, layers that put n steps before the first one. They return n + 1 steps here. So, for the
-    # next layer, _has_time_steps is False, and it is called as it is. A convolution, for example,
-    # makes one step of them.
+    # Third, layers that put n steps before the first one. Here, they return more than one step: the
+    # n earlier steps, and this one. The next layer is then called as it is, on n + 1 steps, as
+    # _has_time_steps is False for it. If it is a convolution, for example, it makes one step of
+    # them.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
         padded = layer(*args, **kwargs)
         n = padded.shape[1] - 1
@@ -392,11 +406,6 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Fourth, x[:, :1], for example.
     if name == "GetItem" and _takes_numbered_steps(args[1]):
         return _call_get_item(states, layer, *args)
-    # Fifth, running sums, by ops.cumsum.
-    if name == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
-        (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
-        states.new.append(earlier + x)
-        return states.new[-1]
     # Add other kinds here: take earlier states (zeros, before the first step), append as many new
     # ones, return one step.
 
@@ -689,9 +698,9 @@ def _compare_on_windows(network, reader, sequences, steps):
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_in_batches(network, X)
-    # Let the network read the last window again, in a batch of copies of this window. If a layer
-    # mixes the rows of a batch, this changes the answer, and the comparison below fails. (For
-    # another number of copies, TensorFlow would compile again.)
+    # Let the network read the last window again, in a batch of copies of this window, and take this
+    # answer. If a layer mixes the rows of a batch, it is another answer than before, and not that
+    # of the reader. (For another number of copies, TensorFlow would compile again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     copies = np.repeat(X[-1:], n_copies, axis=0)
     network_answers[-1] = _answers(network, copies)[-1]
@@ -816,9 +825,9 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for
-    # - layers of yours: `if _is_yours` returns for all of them;
-    # - layers of Keras that get (batch, steps): `if not of_steps` returns None for them.
+    # Add two kinds of case here, as what follows returns before it would come to them:
+    # - for layers of yours;
+    # - for layers of Keras that get (batch, steps), without features.
     if _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
@@ -1012,8 +1021,8 @@ def _cell_and_reader_of(model, sequences, steps):
     def compared(layered):
         """Return a cell and a reader of `layered`, if they answer as `network` does.
 
-        layered: `network`, or the same with layers of yours open. On longer windows, it is compared
-            with itself, as a closed layer of yours may refuse them.
+        layered: `network`, or the same with layers of yours open. The cell is made of it, and on
+            longer windows the reader is compared with it, as a closed layer may refuse them.
         """
         with _failing_with("the network cannot read one time step at a time"):
             cell = OneStep(layered)
@@ -1079,7 +1088,8 @@ def check(
     _check_naive(naive)
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    # Causes are in the layers of a reader built by hand, if it is given, else in those of `model`.
+    # Causes are in the layers of a reader built by hand, if it is given. Without one, only errors on
+    # a whole stretch are left for this: _cell_and_reader_of names causes itself.
     with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):
@@ -1088,7 +1098,6 @@ def check(
             _fail_if_it_reads_ahead(reader, sequences, steps, typical)
         else:
             _, reader = _cell_and_reader_of(model, sequences, steps)
-        # On a whole stretch, a reader may fail, too.
         tables = []
         for values, right in stretches:
             tables.append(_errors_of(reader, values, right, naive, steps, error))

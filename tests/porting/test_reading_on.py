@@ -254,7 +254,7 @@ def masks(x):
 
 
 def own_code(x):
-    x = layers.Lambda(lambda x: ops.cumsum(x, axis=1))(x)
+    x = layers.Lambda(lambda x: x - x[:, :1] / 2)(x)
     x = Around(Around(SimpleRNN(2, **MANY)), InTensorFlow())(x)
     x = OwnCall([layers.RNN(FromOnes(2))])(x)
     return InTensorFlow(Dense(2))(x)
@@ -265,7 +265,6 @@ def earlier_steps(x):
     x = ops.concatenate([2 * x[:, :1], x[:, 1:] * x[:, :-1]], axis=1)
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
     x = layers.Conv1D(2, 2)(ops.pad(x, [[0, 0], [1, 0], [0, 0]], constant_values=2))
-    x = ops.cumsum(ops.cumsum(x, axis=-2), axis=-1)
     first = Dense(2)(x[:, 0])
     x = layers.Conv1D(2, 1, padding="causal")(inputs=x)
     x = SimpleRNN(2)(sequences=x, initial_state=first)
@@ -321,7 +320,8 @@ def compare_readers(kind):
     # To save this loss with a reader, Keras would ask for its code.
     model.compile("adam", lambda right, answers: ops.mean((right - answers) ** 2, -1))
     model.optimizer.build(model.trainable_variables)
-    model.predict_on_batch(X)  # It leaves a state.
+    if kind == "stateful":
+        model.predict_on_batch(X)  # It leaves a state.
 
     def all_of_it():
         nodes = [len(layer._inbound_nodes) for layer in model._flatten_layers()]
@@ -343,7 +343,7 @@ def compare_readers(kind):
         of_five = functional(ANY_LENGTH[kind], (5, 1))
         of_five.set_weights(model.get_weights())
         assert_near(answers[:, -1], from_zero(of_five, longer))
-    for seen in 4, 1:
+    for seen in 2, 1:
         found = [live.predict_on_batch(longer[:, [step]]) for step in range(seen)]
         assert_near(np.concatenate(found, axis=1), answers[:, :seen])
         reset_states(live)
@@ -353,7 +353,7 @@ def compare_readers(kind):
         answers, before = np.array(reader(longer), "float64"), answers
         assert answers.mean() > before.mean()
         assert_near(answers[:, STEPS - 1], from_zero(model, X))
-    if kind in ["layers", "earlier steps"]:  # and is saved.
+    if kind == "earlier steps":  # and is saved.
         with TemporaryDirectory() as folder:
             reader.save(f"{folder}/reader.keras")
             loaded = keras.models.load_model(f"{folder}/reader.keras")

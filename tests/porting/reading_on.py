@@ -11,8 +11,8 @@ of their standard deviation, and by more than rounding errors, there is a ValueE
 Copy this file, and stateful.py for live networks: see README.md.
 
 These four functions stand at the end of this file. Before them stands what they use, in sections:
-"What is given", "Questions about layers", "Failures", "One time step", "Comparisons", "Causes" and
-"Errors of answers".
+"What is given", "Questions about layers", "Failures", "One time step", "Layers of yours",
+"Comparisons", "Causes" and "Errors of answers".
 """
 
 import contextlib
@@ -255,15 +255,16 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    own = layer.get_initial_state(1)
+    # Where the layer starts if it is not told: zeros, or what your cell says.
+    default = layer.get_initial_state(1)
     if initial_state is None and not _starts_from_zeros(layer):
-        initial_state = own
+        initial_state = default
     # A layer of several cells has its states in lists of lists. Here, all are in one list.
-    earlier = states.take_earlier(keras.tree.flatten(own))
+    earlier = states.take_earlier(keras.tree.flatten(default))
     if initial_state is not None:
         first = keras.tree.flatten(initial_state)
         earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
-    packed = keras.tree.pack_sequence_as(own, earlier)
+    packed = keras.tree.pack_sequence_as(default, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
     # A cell with dropout keeps what it has drawn, for all time steps of a sequence. In a compiled
@@ -305,6 +306,20 @@ def _call_convolution(states, layer, x):
     zeros = keras.ops.zeros((1, n_before, *x.shape[2:]), x.dtype)
     # The layer puts zeros before all that, but its last answer does not reach back to them.
     return layer(_after_earlier_values(states, x, zeros))[:, -1:]
+
+
+def _call_padding(states, layer, *args, **kwargs):
+    """Call a layer that puts n steps before the first one. Return n earlier steps, then this one.
+
+    The next layer is then called as it is, on n + 1 steps, as _has_time_steps is False for it. If
+    it is a convolution, for example, it makes one step of them. (If the layer puts steps at the
+    end, too, this is wrong, and comparisons show it.)
+    """
+    # This is n steps of padding and one step. The layer may also have padded the other axes.
+    padded = layer(*args, **kwargs)
+    n = padded.shape[1] - 1
+    padding, step = padded[:, :n], padded[:, n:]
+    return _after_earlier_values(states, step, padding)
 
 
 def _call_get_item(states, get_item, x, key):
@@ -395,14 +410,9 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Second, causal convolutions.
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
-    # Third, layers that put n steps before the first one. Here, they return more than one step: the
-    # n earlier steps, and this one. The next layer is then called as it is, on n + 1 steps, as
-    # _has_time_steps is False for it. If it is a convolution, for example, it makes one step of
-    # them.
+    # Third, layers that put steps before the first one.
     if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
-        padded = layer(*args, **kwargs)
-        n = padded.shape[1] - 1
-        return _after_earlier_values(states, padded[:, n:], padded[:, :n])
+        return _call_padding(states, layer, *args, **kwargs)
     # Fourth, x[:, :1], for example.
     if name == "GetItem" and _takes_numbered_steps(args[1]):
         return _call_get_item(states, layer, *args)
@@ -467,57 +477,6 @@ def _answers_each_step(network, answer_to_step):
     to_step, to_window = answer_to_step.shape[1:2], network.outputs[0].shape[1:2]
     # After an EinsumDense, for example, Keras does not know the length: it is None.
     return to_step == (1,) and to_window in [(steps,), (None,)]
-
-
-def _values_in(network):
-    """Return the ids of tensors with values, such as weights, that are arguments in a network.
-
-    (The arguments of most layers and operations are symbols, which stand for values.)
-    """
-    given = [(node.arguments.args, node.arguments.kwargs) for node in _nodes(network)]
-    return {id(x) for x in keras.tree.flatten(given) if keras.ops.is_tensor(x)}
-
-
-def _with_open(closed, network):
-    """Return a network in which a layer, `closed`, is replaced by what its `call` calls."""
-
-    def open_or_call(layer, /, *args, **kwargs):
-        # A `call` that asks for a mask gets it from Keras, but only if the layer stays closed.
-        given = keras.tree.flatten([args, kwargs])
-        has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
-        takes_mask = getattr(layer, "_call_has_mask_arg", False)
-        if layer is not closed or (has_mask and takes_mask):
-            return layer(*args, **kwargs)
-        # Let `call` run with symbols, and change no variable.
-        with keras.StatelessScope():
-            return layer.call(*args, **kwargs)
-
-    inputs = network.inputs[0]
-    outputs = _run(network, open_or_call, inputs)
-    return keras.Model(inputs, outputs, name=network.name)
-
-
-def _opened(network):
-    """Return a network in which layers of yours are open, or the same network if none can be.
-
-    If a recurrent layer is in one of them, its states can then be kept from step to step.
-    """
-    tried = []
-    while True:
-        parts = [node.operation for node in _nodes(network)]
-        closed = [part for part in parts if _is_yours(part) and part not in tried]
-        if not closed:
-            return network
-        tried.append(closed[0])
-        # A layer stays closed if its `call` fails with symbols, as it may if it does more than
-        # calling layers and operations of Keras.
-        with contextlib.suppress(Exception):
-            opened = _with_open(closed[0], network)
-            # It also stays closed if its `call` uses weights directly: a reader could not train or
-            # save them. A value computed of weights alone, such as a transposed embedding, would
-            # even become a constant: training the weights would not change it.
-            if not _values_in(opened) - _values_in(network):
-                network = opened
 
 
 @keras.saving.register_keras_serializable("reading_on")
@@ -585,6 +544,62 @@ def _network_of(cell, shape=(None, None), stateful=False):
     if len(cell.answer_shape) != 1:  # RNN has returned vectors: make answers again.
         x = layers.Reshape((-1, *cell.answer_shape), **options)(x)
     return keras.Model(inputs, x)
+
+
+# ---- Layers of yours
+#
+# A layer of yours is *closed* at first: it is called as a whole, and an LSTM in it would start from
+# zeros at each time step. If the reader answers otherwise than the network, such layers are
+# *opened*: a layer is replaced by the layers that its `call` calls. Then their states are kept.
+
+
+def _values_in(network):
+    """Return the ids of tensors with values, such as weights, that are arguments in a network.
+
+    (The arguments of most layers and operations are symbols, which stand for values.)
+    """
+    given = [(node.arguments.args, node.arguments.kwargs) for node in _nodes(network)]
+    return {id(x) for x in keras.tree.flatten(given) if keras.ops.is_tensor(x)}
+
+
+def _with_open(closed, network):
+    """Return a network in which a layer that is closed is open."""
+
+    def open_or_call(layer, /, *args, **kwargs):
+        # A `call` that asks for a mask gets it from Keras, but only if the layer stays closed.
+        given = keras.tree.flatten([args, kwargs])
+        has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
+        takes_mask = getattr(layer, "_call_has_mask_arg", False)
+        if layer is not closed or (has_mask and takes_mask):
+            return layer(*args, **kwargs)
+        # Let `call` run with symbols, and change no variable.
+        with keras.StatelessScope():
+            return layer.call(*args, **kwargs)
+
+    inputs = network.inputs[0]
+    outputs = _run(network, open_or_call, inputs)
+    return keras.Model(inputs, outputs, name=network.name)
+
+
+def _opened(network):
+    """Return a network in which layers of yours are open, or the same network if none can be."""
+    tried = []
+    while True:
+        parts = [node.operation for node in _nodes(network)]
+        closed = [part for part in parts if _is_yours(part) and part not in tried]
+        if not closed:
+            return network
+        tried.append(closed[0])
+        # A layer stays closed if its `call` fails with symbols, as it may if it does more than
+        # calling layers and operations of Keras.
+        with contextlib.suppress(Exception):
+            opened = _with_open(closed[0], network)
+            # It also stays closed if its `call` uses weights directly: a reader could not train or
+            # save them. A value computed of weights alone, such as a transposed embedding, would
+            # even become a constant: training the weights would not change it.
+            new_values = _values_in(opened) - _values_in(network)
+            if not new_values:
+                network = opened
 
 
 # ---- Comparisons
@@ -723,8 +738,8 @@ def _call_layers(network, X):
     """Call a network, layer after layer, on windows of a length that its Input may refuse."""
 
     class LayerAfterLayer(layers.Layer):
-        # `training` is for Keras, which hands its value on to the layers. Else, some would take it
-        # as True.
+        # Because `call` takes `training`, Keras hands its value on to the layers in it. Else, a
+        # layer with the default training=True, such as RandomFlip, would work as in training.
         def call(self, X, training=False):
             return _run(
                 network, lambda part, /, *args, **kwargs: part(*args, **kwargs), X
@@ -1033,13 +1048,14 @@ def _cell_and_reader_of(model, sequences, steps):
 
     try:
         return compared(network)
-    except _Failure:
-        # Try it with layers of yours open, if there are any.
-        opened = _opened(network)
-        with _naming_causes([network, opened], steps, sequences):
-            if opened is network:
-                raise  # the same _Failure again
-            return compared(opened)
+    except _Failure as error:
+        failure = error
+    # Try it with layers of yours open, if there are any.
+    opened = _opened(network)
+    with _naming_causes([network, opened], steps, sequences):
+        if opened is network:
+            raise failure
+        return compared(opened)
 
 
 def windows_and_answers(pairs, steps, each_step=False):
@@ -1088,8 +1104,8 @@ def check(
     _check_naive(naive)
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    # Causes are in the layers of a reader built by hand, if it is given. Without one, only errors on
-    # a whole stretch are left for this: _cell_and_reader_of names causes itself.
+    # Causes are in the layers of a reader built by hand, if it is given. Without one, this is only
+    # for errors on a whole stretch, as _cell_and_reader_of names causes itself.
     with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):

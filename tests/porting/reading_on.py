@@ -148,12 +148,14 @@ def _has_first_state(args, kwargs):
 
 
 def _takes_numbered_steps(key):
-    """Return whether x[key] takes time steps by their numbers, not all or the last one."""
+    """Return whether x[key] takes time steps by their numbers.
+
+    Two keys do not count, as they are harmless: x[:, :] and x[:, -1]. (But x[:, -1:] counts: in
+    x - x[:, -1:], earlier time steps use a later one.)
+    """
     # In a network that was loaded, a key is a list.
     if not isinstance(key, (tuple, list)) or len(key) < 2 or key[0] is Ellipsis:
         return False
-    # x[:, -1] and x[:, :] are harmless. x[:, -1:] may not be: in x - x[:, -1:], earlier time steps
-    # use a later one.
     return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
 
 
@@ -196,6 +198,9 @@ def _failing_with(failure):
 #     each by      _call_layer    which has the rules: what layers need of earlier time steps.
 #
 # They stand below, in reverse order.
+#
+# Most layers hand on one time step. A padding, or x[:, -3:], hands on some earlier steps and this
+# one. Layers get all of them then, until one of them, such as a convolution, returns one step.
 
 
 class _States:
@@ -245,6 +250,27 @@ def _choose(condition, values, others):
     while len(condition.shape) < len(others.shape):
         condition = condition[..., np.newaxis]
     return keras.ops.where(condition, values, others)
+
+
+def _has_one_time_step(x, layer, network):
+    """Return whether the input x of a layer has an axis of time steps, and its length is 1 now.
+
+    `layer.input` is the symbolic input of the layer, made for whole windows. With 24 steps:
+
+        layer.input        x
+        (batch, 24, ...)   (batch, 1, ...)   It has time steps.
+        (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
+    """
+    # `x` may be a list of inputs, or a number, as in 1 - x. No layer that keeps states takes these.
+    if not hasattr(x, "shape"):
+        return False
+    now = x.shape[1:2]
+    # layer.input is a list if the layer got a mask, too.
+    in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
+    # Windows of one step do not tell: axis 1 has the length 1 in any case. Then take it as the axis
+    # of time steps. If this is wrong, comparisons show it.
+    windows_have_one_step = network.inputs[0].shape[1] == 1
+    return now == (1,) and (in_window != (1,) or windows_have_one_step)
 
 
 def _call_cell(states, layer, sequences, initial_state=None, mask=None):
@@ -311,9 +337,7 @@ def _call_convolution(states, layer, x):
 def _call_padding(states, layer, *args, **kwargs):
     """Call a layer that puts n steps before the first one. Return n earlier steps, then this one.
 
-    The next layer is then called as it is, on n + 1 steps, as _has_time_steps is False for it. If
-    it is a convolution, for example, it makes one step of them. (If the layer puts steps at the
-    end, too, this is wrong, and comparisons show it.)
+    (If the layer puts steps at the end, too, this is wrong, and comparisons show it.)
     """
     # This is n steps of padding and one step. The layer may also have padded the other axes.
     padded = layer(*args, **kwargs)
@@ -341,9 +365,9 @@ def _call_get_item(states, get_item, x, key):
     if key[1] == slice(None, -1):
         before = _after_earlier_values(states, x, padding=x)[:, :1]
         return get_item(before, all_of_x)
-    # x[:, -3:], for example: keep the last 3 steps. Before the first step, put zeros: windows of a
-    # fixed length always have 3 steps, so no answer of the network is for fewer. (A network for any
-    # length does answer to fewer.)
+    # x[:, -3:], for example: keep the last 3 steps. Before the third step, there are zeros among
+    # them. This does no harm if windows have a fixed length: the network itself never answers to
+    # fewer than 3 steps. (A network for any length does.)
     start = getattr(key[1], "start", None) or 0  # -3
     has_fixed_length = get_item.input.shape[1] is not None
     if start < -1 and key[1] == slice(start, None) and has_fixed_length:
@@ -356,33 +380,12 @@ def _call_get_item(states, get_item, x, key):
 def _begins_with_one_step(layer, parts):
     """Return whether, in windows, a Concatenate puts one time step before all others.
 
-    parts: its inputs now, for one time step. Both have one step.
+    parts: its inputs now, for one time step.
     """
     is_in_time = layer.axis in [1, 1 - len(parts[0].shape)]
     now = [part.shape[1:2] == (1,) for part in parts]
     in_window = [part.shape[1:2] == (1,) for part in keras.tree.flatten(layer.input)]
     return is_in_time and now == [True, True] and in_window == [True, False]
-
-
-def _has_time_steps(x, layer, network):
-    """Return whether the input x of a layer has an axis of time steps, now of length 1.
-
-    `layer.input` is the symbolic input of the layer, made for whole windows. With 24 steps:
-
-        layer.input        x
-        (batch, 24, ...)   (batch, 1, ...)   It has time steps.
-        (batch, 1)         (batch, 1)        It has none: it is the answer of a Dense(1), say.
-    """
-    # `x` may be a list of inputs, or a number, as in 1 - x. No layer that keeps states takes these.
-    if not hasattr(x, "shape"):
-        return False
-    now = x.shape[1:2]
-    # layer.input is a list if the layer got a mask, too.
-    in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    # Windows of one step do not tell: axis 1 has the length 1 in any case. Then take it as the axis
-    # of time steps. If this is wrong, comparisons show it.
-    windows_have_one_step = network.inputs[0].shape[1] == 1
-    return now == (1,) and (in_window != (1,) or windows_have_one_step)
 
 
 def _call_layer(states, network, layer, /, *args, **kwargs):
@@ -401,8 +404,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # zeros, and later what x[:, :-1] gives, the step before.
     if name == "Concatenate" and _begins_with_one_step(layer, x):
         return _choose(states.is_first_step, *x)
-    # A layer whose input has no time steps is called as it is.
-    if not _has_time_steps(x, layer, network):
+    # A layer whose input has no time steps, or several of them now, is called as it is.
+    if not _has_one_time_step(x, layer, network):
         return layer(*args, **kwargs)
     # States are kept for some kinds of layer. First, recurrent ones.
     if isinstance(layer, layers.RNN):
@@ -562,15 +565,15 @@ def _values_in(network):
     return {id(x) for x in keras.tree.flatten(given) if keras.ops.is_tensor(x)}
 
 
-def _with_open(closed, network):
-    """Return a network in which a layer that is closed is open."""
+def _with_open(to_open, network):
+    """Return a network in which one layer, `to_open`, is open."""
 
     def open_or_call(layer, /, *args, **kwargs):
         # A `call` that asks for a mask gets it from Keras, but only if the layer stays closed.
         given = keras.tree.flatten([args, kwargs])
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
         takes_mask = getattr(layer, "_call_has_mask_arg", False)
-        if layer is not closed or (has_mask and takes_mask):
+        if layer is not to_open or (has_mask and takes_mask):
             return layer(*args, **kwargs)
         # Let `call` run with symbols, and change no variable.
         with keras.StatelessScope():
@@ -840,9 +843,8 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add two kinds of case here, as what follows returns before it would come to them:
-    # - for layers of yours;
-    # - for layers of Keras that get (batch, steps), without features.
+    # Add cases here for layers of yours, as the next `if` returns for all of them, and for layers
+    # of Keras that get (batch, steps), without features, as the `if` after that returns.
     if _is_yours(layer):
         return "is code of yours: does it need several time steps at once?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
@@ -1027,17 +1029,18 @@ def _cell_and_reader_of(model, sequences, steps):
     # Take the layers alone, without what `compile` has added. Else, one who loads a saved reader
     # would need the code of a loss of yours.
     outputs = model.outputs[0]
+    # A network with Input and output may have a `call` of yours all the same. Keras stores which
+    # layers stand between Input and output, not what that does. So take the whole network as one
+    # layer of yours.
     if _is_yours(model):
-        # Keras stores which layers stand between Input and output, not what a `call` of yours does.
-        # So take the whole network as one layer of yours.
         outputs = model(model.inputs[0])
     network = keras.Model(model.inputs[0], outputs, name=model.name)
 
     def compared(layered):
         """Return a cell and a reader of `layered`, if they answer as `network` does.
 
-        layered: `network`, or the same with layers of yours open. The cell is made of it, and on
-            longer windows the reader is compared with it, as a closed layer may refuse them.
+        layered: `network`, or the same with layers of yours open. The cell is made of it. On longer
+            windows, the reader is compared with it, too: a closed layer may refuse long windows.
         """
         with _failing_with("the network cannot read one time step at a time"):
             cell = OneStep(layered)

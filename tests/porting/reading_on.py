@@ -6,7 +6,8 @@ that reads sequences of any length, `live_of` one that keeps its state between v
 The last two share the layers of your network, and run them on one time step after the other. So
 no answer can depend on later values. They are compared with your network on up to 1,000 windows
 of your values, and on longer windows, if its layers take them. If answers differ by more than 1 %
-of their standard deviation, and by more than rounding errors, there is a ValueError.
+of their standard deviation, and by more than rounding errors, there is a ValueError. If you train
+on, call them again: a smaller difference may have grown.
 
 Copy this file, and stateful.py for live networks: see README.md.
 
@@ -104,7 +105,7 @@ def _is_yours(layer):
 
 def _starts_from_zeros(layer):
     """Return whether a recurrent layer starts from zeros, as those of Keras do. Yours may not."""
-    # A layer asks its cells, if they have a get_initial_state.
+    # A layer has a get_initial_state, which asks those of its cells, if they have one.
     parts = layer._flatten_layers()
     parts = [part for part in parts if hasattr(part, "get_initial_state")]
     return _are_of_keras([part.get_initial_state for part in parts])
@@ -207,10 +208,7 @@ class _States:
     """The states of the layers of a network, in the order in which the layers are called.
 
     Each layer that keeps states takes its earlier ones, and appends as many new ones. All of them
-    are zeros before the first time step. For example, a layer with a running sum:
-
-        (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])  # an example: one sample
-        states.new.append(earlier + x)
+    are zeros before the first time step. (For an example, see "running sums" in _call_layer.)
 
     earlier: states after the time step before. None while a cell is being built: it is then called
         once, symbolically, to learn the shapes of states. take_earlier returns the examples then.
@@ -354,20 +352,9 @@ def _call_get_item(states, get_item, x, key):
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
-    # x[:, 1:] and x[:, :-1] stand in differences, x[:, 1:] - x[:, :-1], and in shifts (see
-    # _call_layer).
-    all_of_x = (key[0], slice(None), *key[2:])
-    # x[:, 1:]: take this step.
-    if key[1] == slice(1, None):
-        return get_item(x, all_of_x)
-    # x[:, :-1]: take the step before. At the first step, take that step itself, so that the
-    # difference is zero.
-    if key[1] == slice(None, -1):
-        before = _after_earlier_values(states, x, padding=x)[:, :1]
-        return get_item(before, all_of_x)
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, there are zeros among
     # them. This does no harm if windows have a fixed length: the network itself never answers to
-    # fewer than 3 steps. (A network for any length does.)
+    # fewer than 3 steps. A network for any length does answer to fewer, without such zeros.
     start = getattr(key[1], "start", None) or 0  # -3
     has_fixed_length = get_item.input.shape[1] is not None
     if start < -1 and key[1] == slice(start, None) and has_fixed_length:
@@ -375,17 +362,6 @@ def _call_get_item(states, get_item, x, key):
         return get_item(_after_earlier_values(states, x, zeros), key)
     # All else is called as it is. If this is wrong, comparisons show it.
     return get_item(x, key)
-
-
-def _begins_with_one_step(layer, parts):
-    """Return whether, in windows, a Concatenate puts one time step before all others.
-
-    parts: its inputs now, for one time step.
-    """
-    is_in_time = layer.axis in [1, 1 - len(parts[0].shape)]
-    now = [part.shape[1:2] == (1,) for part in parts]
-    in_window = [part.shape[1:2] == (1,) for part in keras.tree.flatten(layer.input)]
-    return is_in_time and now == [True, True] and in_window == [True, False]
 
 
 def _call_layer(states, network, layer, /, *args, **kwargs):
@@ -400,10 +376,6 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # A layer of yours is called as it is, since it is not known what it does.
     if _is_yours(layer):
         return layer(*args, **kwargs)
-    # A shift by one step, ops.concatenate([zeros, x[:, :-1]], axis=1): at the first step, take the
-    # zeros, and later what x[:, :-1] gives, the step before.
-    if name == "Concatenate" and _begins_with_one_step(layer, x):
-        return _choose(states.is_first_step, *x)
     # A layer whose input has no time steps, or several of them now, is called as it is.
     if not _has_one_time_step(x, layer, network):
         return layer(*args, **kwargs)
@@ -419,8 +391,13 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     # Fourth, x[:, :1], for example.
     if name == "GetItem" and _takes_numbered_steps(args[1]):
         return _call_get_item(states, layer, *args)
-    # Add other kinds here: take earlier states (zeros, before the first step), append as many new
-    # ones, return one step.
+    # Fifth, running sums.
+    if name == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
+        (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
+        states.new.append(earlier + x)
+        return states.new[-1]
+    # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
+    # many new ones, return one step. (For layers of yours, _call_layer has returned before.)
 
     # All others keep no state.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
@@ -843,10 +820,10 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for layers of yours, as the next `if` returns for all of them, and for layers
-    # of Keras that get (batch, steps), without features, as the `if` after that returns.
+    # Add cases for layers of yours here: the next `if` returns for all of them. Also add cases here
+    # for layers of Keras that get (batch, steps), without features: `if not of_steps` returns.
     if _is_yours(layer):
-        return "is code of yours: does it need several time steps at once?"
+        return "is code of yours: does it need other time steps, too?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
     # enough: (batch, 24) may be 24 outputs.)
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]

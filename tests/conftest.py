@@ -6,12 +6,11 @@ of tests puts such jobs into `JOBS`, by name, and a test takes a result by `resu
 `trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
 run, and the tests that ask run last.
 
-Five things are only for speed. Python's collector of garbage is off, as it would search very
-many objects for little. Each of the two processes has one thread. TensorFlow does not optimize
-what it compiles, as most of it runs a few times only. Keras does not shorten tracebacks, but for
-tests that look at its words. And in this process, nothing seeds
-TensorFlow itself, which would then compile again what it has compiled. (What Keras draws does not
-depend on that seed, but for the order in which `fit` shuffles.)
+Some things are only for speed. Python's collector of garbage is off, as it would search very
+many objects for little. Each of the two processes has one thread. The second one has no
+scikit-learn, which Keras would import. In this one, nothing seeds TensorFlow itself, which would
+then compile again what it has compiled. (What Keras draws does not depend on that seed, but for
+the order in which `fit` shuffles.) And see `fast` in shared.py.
 """
 
 import functools
@@ -27,25 +26,22 @@ os.environ["MPLBACKEND"] = "agg"  # A notebook's may not be installed.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
 
-NOT_OPTIMIZED = {"disable_meta_optimizer": True}
 # The second process. It imports TensorFlow while this one does.
 spawn = multiprocessing.get_context("spawn")
 POOL = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
-configure = f"tf.config.optimizer.set_experimental_options({NOT_OPTIMIZED})"
-whole_tracebacks = "keras.config.disable_traceback_filtering()"
-POOL.submit(exec, f"import keras, tensorflow as tf; {configure}; {whole_tracebacks}")
+POOL.submit(exec, "import sys; sys.modules['sklearn'] = None; import keras")
 
 import keras
 import pytest
 import tensorflow as tf
 
 from tests.scripts import SCRIPTS
-from tests.shared import JOBS
+from tests.shared import JOBS, fast
 from tests.training import train
 
+POOL.submit(fast)
+fast()
 keras.config.set_image_data_format("channels_last")  # of Conv1D, as in the guide
-tf.config.optimizer.set_experimental_options(NOT_OPTIMIZED)
-keras.config.disable_traceback_filtering()
 tf.random.set_seed = lambda seed: None
 
 

@@ -1,4 +1,4 @@
-"""What files of tests share: pages and their code, networks, `eagerly`."""
+"""What files of tests share: pages and their code, networks, `eagerly`, `fast`."""
 
 import contextlib
 import io
@@ -19,6 +19,24 @@ from tests.porting.stateful import reset_states
 # The jobs of the second process (see conftest.py): by name, a function and its
 # arguments. Files of tests add theirs.
 JOBS = {}
+
+
+VARIABLES = contextlib.ExitStack()
+
+
+def fast():
+    """Let this process be faster from now on."""
+    # What TensorFlow compiles, it does not optimize: most of it runs a few times only.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    # Keras does not shorten tracebacks. (Tests that look at its words let it do so.)
+    keras.config.disable_traceback_filtering()
+
+    # For each new name, TensorFlow compiles how a variable is created. So all have one name. (The
+    # slash leaves out the names of layers. Keras has its own names of variables.)
+    def with_one_name(create, **options):
+        return create(**{**options, "name": "variable/"})
+
+    VARIABLES.enter_context(tf.variable_creator_scope(with_one_name))
 
 
 @contextlib.contextmanager

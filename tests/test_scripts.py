@@ -432,6 +432,8 @@ def run_in_a_shell(name):
     with TemporaryDirectory() as alone, TemporaryDirectory() as folder:
         for file in f"{name}.py", "sequences.py":
             shutil.copy(ROOT / file, alone)
+        # It does not need scikit-learn. (If it is there, Keras imports it.)
+        Path(alone, "sklearn.py").write_text("raise ImportError")
         foreign = {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "0"}
         plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
         options = "8 3 14 15 92 65 35 --seed=0 --epochs=3 --plot=curves.png"

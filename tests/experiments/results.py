@@ -308,6 +308,7 @@ def right_after(runs):
     return "; ".join(several) if len(counts) > 1 else texts[0]
 
 
+@functools.cache
 def end_of_window(command):
     """Return after how many values, one at a time, a window of the training would end."""
     # It imports Keras, which takes seconds.

@@ -1,10 +1,10 @@
 """How the tests run.
 
 Some things take long: the full training of each script, a script in a shell, a program of a
-page, readers of large networks. They run once, in a second process. A file
-of tests puts such jobs into `JOBS`, by name, and a test takes a result by `result_of(name)`, or
-`trained(name)` for a script. If one test of a session asks for a result, all jobs of its files
-run, and the tests that ask run last.
+page, readers of large networks. They run once, in a second process. (A shell has a process of its
+own.) A file of tests puts such jobs into `JOBS` or `COMMANDS`, by name, and a test takes a result
+by `result_of(name)`, or `trained(name)` for a script. If one test of a session asks for a result,
+all jobs of its files run, and the tests that ask run last.
 
 Some things are only for speed. Python's collector of garbage is off, as it would search very
 many objects for little. Each of the two processes has one thread. The second one has no
@@ -18,7 +18,7 @@ import gc
 import importlib
 import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 gc.disable()
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
@@ -36,7 +36,7 @@ import pytest
 import tensorflow as tf
 
 from tests.scripts import SCRIPTS
-from tests.shared import JOBS, fast
+from tests.shared import COMMANDS, JOBS, fast
 from tests.training import train
 
 POOL.submit(fast)
@@ -66,6 +66,10 @@ def started(request):
     # Only for speed: what is frozen, Python does not search when it exits.
     POOL.submit(gc.freeze)
     POOL.shutdown(wait=False)  # The process ends after its last job.
+    # A thread waits for each command.
+    commands = COMMANDS if "result_of" in names else {}
+    for name, command in commands.items():
+        results[name] = ThreadPoolExecutor(1).submit(*command)
     yield results
     for result in results.values():
         result.cancel()

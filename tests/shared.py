@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from tests.porting.stateful import reset_states
 
-# The jobs of the second process (see conftest.py): by name, a function and its
-# arguments. Files of tests add theirs.
-JOBS = {}
+# What takes long (see conftest.py): by name, a function and its arguments. Files of tests add
+# theirs.
+JOBS = {}  # for the second process
+COMMANDS = {}  # each waits for a process of its own
 
 
 VARIABLES = contextlib.ExitStack()

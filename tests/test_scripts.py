@@ -451,7 +451,7 @@ def run_in_a_shell(name):
         return done.stdout, Path(folder, "curves.png").read_bytes()
 
 
-shared.JOBS["shell"] = run_in_a_shell, "echo_current"
+shared.COMMANDS["shell"] = run_in_a_shell, "echo_current"
 
 
 def test_script_from_the_shell_of_another_folder(result_of, trained):

@@ -201,7 +201,7 @@ def _failing_with(failure):
 # They stand below, in reverse order.
 #
 # Most layers hand on one time step. A padding, or x[:, -3:], hands on some earlier steps and this
-# one. Layers get all of them then, until one of them, such as a convolution, returns one step.
+# one. The layers after it get all these steps, until a layer, such as a convolution, returns one.
 
 
 class _States:
@@ -352,9 +352,10 @@ def _call_get_item(states, get_item, x, key):
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
-    # x[:, -3:], for example: keep the last 3 steps. Before the third step, there are zeros among
-    # them. This does no harm if windows have a fixed length: the network itself never answers to
-    # fewer than 3 steps. A network for any length does answer to fewer, without such zeros.
+    # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them. If
+    # windows have a fixed length, this does no harm, as the network itself has no answers to fewer
+    # than 3 steps. If they may have any length, it has such answers, without zeros. Then the layer
+    # is called as it is.
     start = getattr(key[1], "start", None) or 0  # -3
     has_fixed_length = get_item.input.shape[1] is not None
     if start < -1 and key[1] == slice(start, None) and has_fixed_length:
@@ -502,7 +503,8 @@ class OneStep(layers.Wrapper):
         answer = _run(self.layer, call_layer, x)
         if _answers_each_step(self.layer, answer):
             answer = answer[:, 0]
-        self.answer_shape = answer.shape[1:]
+        if earlier is None:
+            self.answer_shape = answer.shape[1:]
         vectors = keras.ops.reshape(answer, (batch_size, -1))
         new = [keras.ops.cast(state, self.compute_dtype) for state in states.new]
         return vectors, new
@@ -538,7 +540,12 @@ def _values_in(network):
 
     (The arguments of most layers and operations are symbols, which stand for values.)
     """
-    given = [(node.arguments.args, node.arguments.kwargs) for node in _nodes(network)]
+    given = []
+    for node in _nodes(network):
+        given += [node.arguments.args, node.arguments.kwargs]
+        # An operation such as ops.clip has some arguments, here the bounds, as attributes.
+        if not isinstance(node.operation, layers.Layer):
+            given.append(vars(node.operation))
     return {id(x) for x in keras.tree.flatten(given) if keras.ops.is_tensor(x)}
 
 
@@ -574,11 +581,13 @@ def _opened(network):
         # calling layers and operations of Keras.
         with contextlib.suppress(Exception):
             opened = _with_open(closed[0], network)
-            # It also stays closed if its `call` uses weights directly: a reader could not train or
-            # save them. A value computed of weights alone, such as a transposed embedding, would
-            # even become a constant: training the weights would not change it.
+            # It also stays closed if its `call` uses weights of its own, not only those of layers:
+            # a reader could not train or save them.
+            has_all_weights = {*map(id, network.weights)} <= {*map(id, opened.weights)}
+            # A value computed of weights alone, such as a transposed embedding, would become a
+            # constant: training the weights would not change it.
             new_values = _values_in(opened) - _values_in(network)
-            if not new_values:
+            if has_all_weights and not new_values:
                 network = opened
 
 
@@ -1016,13 +1025,13 @@ def _cell_and_reader_of(model, sequences, steps):
     def compared(layered):
         """Return a cell and a reader of `layered`, if they answer as `network` does.
 
-        layered: `network`, or the same with layers of yours open. The cell is made of it. On longer
-            windows, the reader is compared with it, too: a closed layer may refuse long windows.
+        layered: `network`, or the same with layers of yours open. The cell is made of it.
         """
         with _failing_with("the network cannot read one time step at a time"):
             cell = OneStep(layered)
             reader = _network_of(cell)
         typical = _compare_on_windows(network, reader, sequences, steps)
+        # Here, compare with `layered`: in `network`, closed layers may refuse longer windows.
         _compare_on_longer_windows(layered, reader, sequences, steps, typical)
         return cell, reader
 
@@ -1084,8 +1093,8 @@ def check(
     _check_naive(naive)
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    # Causes are in the layers of a reader built by hand, if it is given. Without one, this is only
-    # for errors on a whole stretch, as _cell_and_reader_of names causes itself.
+    # Name causes in the reader built by hand, if it is given. Else, this is only for a failure on a
+    # whole stretch: _cell_and_reader_of has named all others.
     with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):

@@ -134,7 +134,7 @@ class Weighed(Around):
         self.weight = self.add_weight(shape=(), initializer="ones")
 
     def call(self, x):
-        return self.weight * super().call(x)
+        return ops.vectorized_map(lambda row: self.weight * row, super().call(x))
 
 
 class InTensorFlow(Around):  # Symbols of Keras cannot run through it.
@@ -399,6 +399,12 @@ def after(first):
     return functional(lambda x: SimpleRNN(2)(first(x)))
 
 
+def with_value(use):
+    """Return a network with a layer of ours that uses a weight of a layer in it."""
+    layer = SimpleRNN(2, **MANY)
+    return after(Around(layer, lambda x: use(x, ops.max(layer.cell.kernel))))
+
+
 def forgetful(first):
     """Return a network that forgets soon: what it does at the first step hardly shows."""
     weak = keras.initializers.Constant(0.05)
@@ -548,6 +554,14 @@ REFUSED = {
     "own code with a weight": (
         lambda: after(Weighed(SimpleRNN(2, **MANY))),
         "'weighed.* code of yours",
+    ),
+    "own code with a factor": (
+        lambda: with_value(lambda x, value: value * x),
+        "'around.* code of yours",
+    ),
+    "own code with a bound": (
+        lambda: with_value(lambda x, value: ops.clip(x, -9, 9 + value)),
+        "'around.* code of yours",
     ),
     "own code with a mask": (
         lambda: after(lambda x: Around(SimpleRNN(2, **MANY))(layers.Masking(-9)(x))),

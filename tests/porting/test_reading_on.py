@@ -555,13 +555,22 @@ REFUSED = {
         lambda: after(Weighed(SimpleRNN(2, **MANY))),
         "'weighed.* code of yours",
     ),
+    "hidden by zeros": (
+        lambda: functional(
+            lambda x: (
+                SimpleRNN(2)(x)
+                + Dense(2, kernel_initializer="zeros")(layers.GlobalMaxPooling1D()(x))
+            )
+        ),
+        "with other weights.*'global_max_pooling1d' pools",
+    ),
     "own code with a factor": (
-        lambda: with_value(lambda x, value: value * x),
-        "'around.* code of yours",
+        lambda: with_value(lambda x, value: layers.Lambda(lambda x: value * x)(x)),
+        "with other weights.*'around.* code of yours",
     ),
     "own code with a bound": (
-        lambda: with_value(lambda x, value: ops.clip(x, -9, 9 + value)),
-        "'around.* code of yours",
+        lambda: with_value(lambda x, value: ops.clip(x, -value, value)),
+        "with other weights.*'around.* code of yours",
     ),
     "own code with a mask": (
         lambda: after(lambda x: Around(SimpleRNN(2, **MANY))(layers.Masking(-9)(x))),
@@ -598,9 +607,11 @@ def test_a_reader_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
         tf.config.run_functions_eagerly(False)
     for state in states(network):
         state.assign(ops.ones_like(state))
+    before = network.get_weights()
     with pytest.raises(ValueError, match="^.+$") as refusal:
         live_of(network, values)
     assert re.search(reason, str(refusal.value))
+    assert all(map(np.array_equal, network.get_weights(), before))
     assert all(np.all(state) for state in states(network))
 
 

@@ -849,6 +849,10 @@ def test_what_is_unusual_is_no_mistake():
     # One longer window shows no deviation of answers.
     almost = layers.Lambda(lambda x: x + 1e-5 * x.shape[1])
     reader_of(after(almost), VALUES[: STEPS + 1])
+    # With a smaller bias, this network answers nan.
+    high = Dense(1, bias_initializer=keras.initializers.Constant(9))
+    logarithm = layers.Lambda(lambda x: ops.log(x - 7))
+    reader_of(chain(SimpleRNN(1), high, logarithm), VALUES)
     # Answers may grow without end.
     grows = functools.partial(SimpleRNN, 1, "relu", True, "ones", GROWS)
     positive = np.abs(VALUES)

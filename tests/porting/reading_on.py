@@ -352,10 +352,10 @@ def _call_get_item(states, get_item, x, key):
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
-    # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them. If
-    # windows have a fixed length, this does no harm, as the network itself has no answers to fewer
-    # than 3 steps. If they may have any length, it has such answers, without zeros. Then the layer
-    # is called as it is.
+    # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
+    # This does no harm if windows have a fixed length, as the network has no answers to fewer than
+    # 3 steps. If it takes windows of any length, it has: then, keep nothing, and comparisons refuse
+    # it.
     start = getattr(key[1], "start", None) or 0  # -3
     has_fixed_length = get_item.input.shape[1] is not None
     if start < -1 and key[1] == slice(start, None) and has_fixed_length:
@@ -664,6 +664,16 @@ def _fail_if_different(failure, answers, expected, typical):
         raise _Failure(f"{failure}, output {worst} by {numbers}")
 
 
+def _hardly_vary(answers):
+    """Return whether answers, (answers, outputs), vary so little that comparisons tell nothing.
+
+    Then, ROUNDING is the larger tolerance for all outputs, and wrong answers would pass.
+    """
+    deviation = answers.std(axis=0)
+    largest = np.abs(answers).max(axis=0)
+    return (SAME * deviation <= ROUNDING * largest).all()
+
+
 def _compare_on_windows(network, reader, sequences, steps):
     """Fail unless a reader answers windows as a network does.
 
@@ -685,17 +695,15 @@ def _compare_on_windows(network, reader, sequences, steps):
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_in_batches(network, X)
     # Let the network read the last window again, in a batch of copies of this window, and take this
-    # answer. If a layer mixes the rows of a batch, it is another answer than before, and not that
-    # of the reader. (For another number of copies, TensorFlow would compile again.)
+    # answer. If a layer mixes the rows of a batch, it is another answer than that of the reader,
+    # which has read this window among others. (For another number of copies, TensorFlow would
+    # compile again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     copies = np.repeat(X[-1:], n_copies, axis=0)
     network_answers[-1] = _answers(network, copies)[-1]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
-    # If answers hardly vary, ROUNDING is the larger tolerance, and wrong answers would pass. This
-    # is not a _Failure, as no layer is the cause.
-    deviation = network_answers.std(axis=0)
-    largest = np.abs(network_answers).max(axis=0)
-    if (SAME * deviation <= ROUNDING * largest).all():
+    # This is not a _Failure, as no layer is the cause.
+    if _hardly_vary(network_answers):
         scale = "scale values to about -1 to 1, in training, too"
         raise ValueError(f"the answers hardly vary: {scale}, or give other values")
     failure = "on windows, a reader answers otherwise than the network"
@@ -774,13 +782,16 @@ def _compare_with_other_weights(network, reader, sequences, steps):
     what the `call` of a layer of yours has computed of weights may have become a constant.
     """
     X = _some_windows(sequences, steps, MOST_WINDOWS)
-    # A ValueError says that there are answers of nan or infinity. Then, nothing is compared.
-    with _other_weights(network), contextlib.suppress(ValueError):
-        network_answers = _answers_in_batches(network, X)
+    with _other_weights(network):
+        try:
+            network_answers = _answers_in_batches(network, X)
+        except ValueError:  # They are nan or infinity: nothing can be compared.
+            return
         reader_answers, network_answers = _to_compare(
             _answers(reader, X), network_answers
         )
-        failure = "with other weights, a reader answers otherwise than the network"
+    failure = "with other weights, a reader answers otherwise than the network"
+    if not _hardly_vary(network_answers):
         _fail_if_different(
             failure, reader_answers, network_answers, typical=network_answers
         )
@@ -1113,8 +1124,8 @@ def check(
     _check_naive(naive)
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    # Name causes in the reader built by hand, if it is given. Else, this is only for a failure on a
-    # whole stretch: _cell_and_reader_of has named all others.
+    # Name causes in the reader built by hand, if it is given. Without one, _cell_and_reader_of does
+    # so. But _errors_of may fail, too.
     with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):

@@ -1148,9 +1148,10 @@ def reader_of(model, values, steps=None):
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
     anew at each time step, BatchNormalization takes the means of one step, and an
-    activity_regularizer does not work. A `call` of yours may run as with training=False, and as if
-    the attributes of your layer, and conditions on its weights, never changed. States are floats of
-    32 bits: they round whole numbers above 2**24. To load a saved reader, import this file first.
+    activity_regularizer does not work. A `call` of yours may run as with training=False, set no
+    variables, and go on as if the attributes of your layer, and choices by its weights, never
+    changed. States are floats of 32 bits: they round whole numbers above 2**24. To load a saved
+    reader, import this file first.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

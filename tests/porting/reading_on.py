@@ -151,8 +151,8 @@ def _has_first_state(args, kwargs):
 def _takes_numbered_steps(key):
     """Return whether x[key] takes time steps by their numbers.
 
-    Two keys do not count, as they are harmless: x[:, :] and x[:, -1]. (But x[:, -1:] counts: in
-    x - x[:, -1:], earlier time steps use a later one.)
+    Two keys do not count, as they are mostly harmless: x[:, :] and x[:, -1]. But x[:, -1:] counts:
+    in x - x[:, -1:], earlier time steps use a later one.
     """
     # In a network that was loaded, a key is a list.
     if not isinstance(key, (tuple, list)) or len(key) < 2 or key[0] is Ellipsis:
@@ -162,8 +162,14 @@ def _takes_numbered_steps(key):
 
 # ---- Failures
 #
-# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it
-# becomes a ValueError that names causes (see "Causes").
+# A reader is made, and compared with the network, in one or two trials ("closed" and "open" are
+# explained in "Layers of yours"):
+#
+#     network, layers of yours closed  -> cell -> reader -> three comparisons -> done
+#     network, layers of yours open    -> cell -> reader -> three comparisons -> done
+#
+# If something goes wrong in a trial, and a layer may be the cause, a _Failure is raised. After the
+# last trial, it becomes a ValueError that names causes (see "Causes").
 
 
 class _Failure(Exception):
@@ -279,12 +285,14 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # Where the layer starts if it is not told: zeros, or what your cell says.
+    # These states show how many there are, and how they are packed: a layer of several cells has
+    # them in lists of lists. Here, all are in one list.
     default = layer.get_initial_state(1)
+    earlier = states.take_earlier(keras.tree.flatten(default))
+    # Before the first time step, they are zeros now. If the layer starts from other values, which
+    # other layers or a cell of yours may give, put these in.
     if initial_state is None and not _starts_from_zeros(layer):
         initial_state = default
-    # A layer of several cells has its states in lists of lists. Here, all are in one list.
-    earlier = states.take_earlier(keras.tree.flatten(default))
     if initial_state is not None:
         first = keras.tree.flatten(initial_state)
         earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
@@ -352,10 +360,10 @@ def _call_get_item(states, get_item, x, key):
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
-    # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
-    # This does no harm if windows have a fixed length, as the network has no answers to fewer than
-    # 3 steps. If it takes windows of any length, it has: then, keep nothing, and comparisons refuse
-    # it.
+    # x[:, -3:], for example: keep the last 3 steps. The first two answers of the reader are made of
+    # zeros, too. If windows have a fixed length, the network has no such answers: windows of 1 or 2
+    # steps do not exist. But a network for any length has them, without zeros, and no comparison is
+    # made on such short windows. In this case, keep nothing, so that comparisons refuse it.
     start = getattr(key[1], "start", None) or 0  # -3
     has_fixed_length = get_item.input.shape[1] is not None
     if start < -1 and key[1] == slice(start, None) and has_fixed_length:
@@ -694,9 +702,9 @@ def _compare_on_windows(network, reader, sequences, steps):
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_in_batches(network, X)
-    # Let the network read the last window again, in a batch of copies of this window, and take this
-    # answer. If a layer mixes the rows of a batch, it is another answer than that of the reader,
-    # which has read this window among others. (For another number of copies, TensorFlow would
+    # A layer may mix the rows of a batch. For the same batch, network and reader could then agree.
+    # So let the network read the last window once more, in a batch of nothing but copies of it. Put
+    # this answer in the place of its first one. (For another number of copies, TensorFlow would
     # compile again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     copies = np.repeat(X[-1:], n_copies, axis=0)
@@ -860,7 +868,7 @@ def _why_not(node, network, steps, sequences):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
     # Add cases for layers of yours here: the next `if` returns for all of them. Also add cases here
-    # for layers of Keras that get (batch, steps), without features: `if not of_steps` returns.
+    # for layers of Keras that get (batch, steps): further down, all inputs have features.
     if _is_yours(layer):
         return "is code of yours: does it need other time steps, too?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
@@ -1061,7 +1069,8 @@ def _cell_and_reader_of(model, sequences, steps):
             cell = OneStep(layered)
             reader = _network_of(cell)
         typical = _compare_on_windows(network, reader, sequences, steps)
-        # Here, compare with `layered`: in `network`, closed layers may refuse longer windows.
+        # Here, compare with `layered`: in `network`, a closed layer may refuse longer windows. For
+        # example, it may be a network of yours with an Input of a fixed length.
         _compare_on_longer_windows(layered, reader, sequences, steps, typical)
         _compare_with_other_weights(network, reader, sequences, steps)
         return cell, reader
@@ -1124,8 +1133,8 @@ def check(
     _check_naive(naive)
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    # Name causes in the reader built by hand, if it is given. Without one, _cell_and_reader_of does
-    # so. But _errors_of may fail, too.
+    # Name causes if the reader built by hand fails, or _errors_of. (_cell_and_reader_of has named
+    # them if it fails.)
     with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):

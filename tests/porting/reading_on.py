@@ -395,7 +395,7 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     if isinstance(layer, layers.Conv1D) and layer.padding == "causal":
         return _call_convolution(states, layer, x)
     # Third, layers that put steps before the first one.
-    if name in ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad"]:
+    if name.startswith("ZeroPadding") or name == "Pad":
         return _call_padding(states, layer, *args, **kwargs)
     # Fourth, x[:, :1], for example.
     if name == "GetItem" and _takes_numbered_steps(args[1]):

@@ -562,6 +562,19 @@ def _with_open(to_open, network):
     return keras.Model(inputs, outputs, name=network.name)
 
 
+def _open_one(to_open, network):
+    """Return a network in which one layer is open, or the same network if it must stay closed."""
+    # The `call` may fail with symbols if it does more than calling layers and operations of Keras.
+    try:
+        opened = _with_open(to_open, network)
+    except Exception:  # noqa: BLE001
+        return network
+    # It may use weights of its own, not only those of layers: a reader could not train or save
+    # them.
+    kept = {*map(id, opened.weights)}
+    return opened if {*map(id, network.weights)} <= kept else network
+
+
 def _opened(network):
     """Return a network in which layers of yours are open, or the same network if none can be."""
     tried = []
@@ -571,14 +584,7 @@ def _opened(network):
         if not closed:
             return network
         tried.append(closed[0])
-        # A layer stays closed if its `call` fails with symbols, as it may if it does more than
-        # calling layers and operations of Keras.
-        with contextlib.suppress(Exception):
-            opened = _with_open(closed[0], network)
-            # It also stays closed if its `call` uses weights of its own, not only those of layers:
-            # a reader could not train or save them.
-            if {*map(id, network.weights)} <= {*map(id, opened.weights)}:
-                network = opened
+        network = _open_one(closed[0], network)
 
 
 # ---- Comparisons
@@ -769,7 +775,9 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
 def _other_weights(network):
     """Let a network have other weights, as after more training, until the `with` ends."""
     rng = np.random.default_rng(1)
-    before = [(weight, np.array(weight)) for weight in network.trainable_variables]
+    # Also those that are not trained: they may be frozen only for now, or means that are kept.
+    before = [(weight, np.array(weight)) for weight in network.weights]
+    before = [pair for pair in before if pair[1].dtype.kind == "f"]  # no counts
     try:
         for weight, value in before:
             # Take smaller weights: with larger ones, rounding errors could grow from step to step.
@@ -870,7 +878,11 @@ def _why_not(node, network, steps, sequences):
     # Add cases for layers of yours here: the next `if` returns for all of them. Also add cases here
     # for layers of Keras that get (batch, steps): further down, all inputs have features.
     if _is_yours(layer):
-        return "is code of yours: does it need other time steps, too?"
+        what = "code of yours"
+        if _open_one(layer, network) is network:
+            what += " with weights of its own, or with functions that are not of Keras"
+        needs = "other time steps, other rows of a batch, or values of weights"
+        return f"is {what}: does it need {needs}?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
     # enough: (batch, 24) may be 24 outputs.)
     of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]

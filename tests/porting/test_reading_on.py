@@ -276,7 +276,8 @@ def earlier_steps(x):
     x = x * ops.pad(x, [[0, 0], [1, 0], [0, 0]], constant_values=2)[:, :-1]
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
     x = layers.Conv1D(2, 2)(layers.ZeroPadding1D((1, 0))(x))
-    x = ops.cumsum(ops.cumsum(ops.cumsum(x, axis=1), axis=-2), axis=-1)
+    x = ops.cumsum(x, axis=1) / ops.cumsum(ops.ones_like(x), axis=-2)
+    x = ops.cumsum(x, axis=-1)
     first = Dense(2)(x[:, 0])
     x = layers.Conv1D(2, 1, padding="causal")(inputs=x)
     x = SimpleRNN(2)(sequences=x, initial_state=first)
@@ -417,9 +418,9 @@ def after(first):
     return functional(lambda x: SimpleRNN(2)(first(x)))
 
 
-def with_value(use):
+def with_value(use, **options):
     """Return a network with a layer of ours that uses a weight of a layer in it."""
-    layer = SimpleRNN(2, **MANY)
+    layer = SimpleRNN(2, **MANY, **options)
     return after(Around(layer, lambda x: use(x, ops.max(layer.cell.kernel))))
 
 
@@ -589,7 +590,10 @@ REFUSED = {
         "with other weights.*'around.* code of yours",
     ),
     "own code with a bound": (
-        lambda: with_value(lambda x, value: ops.clip(x, -value, value)),
+        lambda: with_value(
+            lambda x, value: ops.clip(x, -value, value),
+            trainable=False,  # for now, perhaps
+        ),
         "with other weights.*'around.* code of yours",
     ),
     "own code with a mask": (

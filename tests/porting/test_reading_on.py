@@ -208,6 +208,7 @@ def classes(x):
     embedded = [layers.Embedding(10, 4)(ids) for ids in both]
     both = [one_hot(word), one_hot(word[..., 0]), *embedded]
     both.append(ops.tanh(layers.TimeDistributed(SimpleRNN(2))(words)))
+    both.append(ops.cast(ops.cumsum(word, axis=1), "float32") / 20)
     x = layers.Concatenate()(both)
     x = OfThree()(x)
     return Dense(9000, "softmax")(x + x)
@@ -277,7 +278,7 @@ def earlier_steps(x):
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
     x = layers.Conv1D(2, 2)(layers.ZeroPadding1D((1, 0))(x))
     x = ops.cumsum(x, axis=1) / ops.cumsum(ops.ones_like(x), axis=-2)
-    x = ops.cumsum(x, axis=-1)
+    x = ops.cumsum(x[..., np.newaxis], axis=-2)[..., 0]  # sums over features
     first = Dense(2)(x[:, 0])
     x = layers.Conv1D(2, 1, padding="causal")(inputs=x)
     x = SimpleRNN(2)(sequences=x, initial_state=first)
@@ -523,6 +524,7 @@ REFUSED = {
                     0 * x + 1e5,
                     100 * SimpleRNN(1, **MANY)(x) + ops.mean(x, 1, keepdims=True) / 10,
                     (x - ops.mean(x, 1, keepdims=True)) / 1e4,
+                    0 * x,
                 ],
                 axis=-1,
             )
@@ -786,6 +788,10 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     def one_more(values):
         return np.ones((len(values) + 1, 3)) / 3
 
+    one, number = keras.Input((STEPS, 1)), keras.Input(())
+    two = keras.Model([one, keras.Input((STEPS, 1))], one), keras.Model(one, [one, one])
+    for network in *two, keras.Model(number, number):
+        fails("one keras.Input", network)
     wide = np.repeat(VALUES, 2, axis=1)
     fails("list of pairs", pairs=pair)
     fails("list of pairs", pairs=[])
@@ -822,16 +828,16 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
         r"\(7, 1\).*\(7,\)",
         one,
         flat,
-        error=lambda right, answers: right - answers,
+        error=lambda right, answers: np.abs(right - answers).mean(axis=-1),
     )
     with pytest.raises(ValueError, match="^batch_size=0: "):
         live_of(model, VALUES, batch_size=0)
     with monkeypatch.context() as patch:  # What is not compared may be wrong, too.
         patch.setattr(reading_on, "MOST_WINDOWS", 2)
         of_ids = functional(lambda x: SimpleRNN(2)(layers.Embedding(2, 2)(x)), (STEPS,))
-        ids = np.arange(20) % 2 + 7 * (np.arange(20) == 10)
+        ids = np.arange(20) % 2 - 7 * (np.arange(20) == 10)
         right = np.zeros((20, 2))
-        fails("'embedding.* 0 to 1, .* to 7", of_ids, [(ids, right)], error="mse")
+        fails("'embedding.* 0 to 1, .* -7 to 1", of_ids, [(ids, right)], error="mse")
     logarithm = of_last_value(layers.Lambda(lambda x: ops.log(ops.abs(x))))
     zeros = np.where(VALUES > 0, VALUES, 0)
     fails("infinity", logarithm, [(zeros, VALUES)], error="mse")

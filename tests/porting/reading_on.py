@@ -86,12 +86,6 @@ def _steps(model, steps):
 # ---- Questions about layers
 
 
-def _are_of_keras(functions):
-    """Return whether the code of all functions is that of Keras."""
-    # Code that `exec` runs has no module, but None: it is yours, too.
-    return all(str(code.__module__).startswith("keras.") for code in functions)
-
-
 def _is_yours(layer):
     """Return whether the code that runs when a layer is called is not that of Keras."""
     if isinstance(layer, layers.Lambda):
@@ -100,15 +94,8 @@ def _is_yours(layer):
     # The `call` of a recurrent layer calls its `inner_loop`, to run through the time steps.
     if isinstance(layer, layers.RNN):
         codes.append(layer.inner_loop)
-    return not _are_of_keras(codes)
-
-
-def _starts_from_zeros(layer):
-    """Return whether a recurrent layer starts from zeros, as those of Keras do. Yours may not."""
-    # A layer has a get_initial_state, which asks those of its cells, if they have one.
-    parts = layer._flatten_layers()
-    parts = [part for part in parts if hasattr(part, "get_initial_state")]
-    return _are_of_keras([part.get_initial_state for part in parts])
+    # Code that `exec` runs has no module, but None: it is yours, too.
+    return not all(str(code.__module__).startswith("keras.") for code in codes)
 
 
 def _graph_of(network):
@@ -151,8 +138,8 @@ def _has_first_state(args, kwargs):
 def _takes_numbered_steps(key):
     """Return whether x[key] takes time steps by their numbers.
 
-    Two keys do not count, as they are mostly harmless: x[:, :] and x[:, -1]. But x[:, -1:] counts:
-    in x - x[:, -1:], earlier time steps use a later one.
+    Two keys do not count, as they mostly work as they are: x[:, :] and x[:, -1]. But x[:, -1:]
+    counts: in x - x[:, -1:], earlier time steps use a later one.
     """
     # In a network that was loaded, a key is a list.
     if not isinstance(key, (tuple, list)) or len(key) < 2 or key[0] is Ellipsis:
@@ -162,14 +149,8 @@ def _takes_numbered_steps(key):
 
 # ---- Failures
 #
-# A reader is made, and compared with the network, in one or two trials ("closed" and "open" are
-# explained in "Layers of yours"):
-#
-#     network, layers of yours closed  -> cell -> reader -> three comparisons -> done
-#     network, layers of yours open    -> cell -> reader -> three comparisons -> done
-#
-# If something goes wrong in a trial, and a layer may be the cause, a _Failure is raised. After the
-# last trial, it becomes a ValueError that names causes (see "Causes").
+# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it
+# becomes a ValueError that names causes (see "Causes").
 
 
 class _Failure(Exception):
@@ -285,17 +266,12 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # These states show how many there are, and how they are packed: a layer of several cells has
-    # them in lists of lists. Here, all are in one list.
+    # Where the layer starts if it is not told: zeros, or what a cell of yours says. A layer of
+    # several cells has its states in lists of lists. Here, all are in one list.
     default = layer.get_initial_state(1)
+    first = keras.tree.flatten(default if initial_state is None else initial_state)
     earlier = states.take_earlier(keras.tree.flatten(default))
-    # Before the first time step, they are zeros now. If the layer starts from other values, which
-    # other layers or a cell of yours may give, put these in.
-    if initial_state is None and not _starts_from_zeros(layer):
-        initial_state = default
-    if initial_state is not None:
-        first = keras.tree.flatten(initial_state)
-        earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
+    earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
     packed = keras.tree.pack_sequence_as(default, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
@@ -360,13 +336,13 @@ def _call_get_item(states, get_item, x, key):
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
-    # x[:, -3:], for example: keep the last 3 steps. The first two answers of the reader are made of
-    # zeros, too. If windows have a fixed length, the network has no such answers: windows of 1 or 2
-    # steps do not exist. But a network for any length has them, without zeros, and no comparison is
-    # made on such short windows. In this case, keep nothing, so that comparisons refuse it.
+    # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
     start = getattr(key[1], "start", None) or 0  # -3
-    has_fixed_length = get_item.input.shape[1] is not None
-    if start < -1 and key[1] == slice(start, None) and has_fixed_length:
+    if start < -1 and key[1] == slice(start, None):
+        # A network for any length would take windows of 1 and 2 steps, without zeros. As such
+        # windows are not compared, refuse it.
+        if get_item.input.shape[1] is None:
+            raise ValueError(f"x[:, {start}:] needs windows of a fixed length")
         zeros = keras.ops.zeros((1, -start - 1, *x.shape[2:]), x.dtype)
         return get_item(_after_earlier_values(states, x, zeros), key)
     # All else is called as it is. If this is wrong, comparisons show it.
@@ -547,12 +523,13 @@ def _with_open(to_open, network):
     """Return a network in which one layer, `to_open`, is open."""
 
     def open_or_call(layer, /, *args, **kwargs):
-        # A `call` that asks for a mask gets it from Keras, but only if the layer stays closed.
+        if layer is not to_open:
+            return layer(*args, **kwargs)
+        # Keras gives a mask to a `call` that asks for it, but only if the layer stays closed.
         given = keras.tree.flatten([args, kwargs])
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
-        takes_mask = getattr(layer, "_call_has_mask_arg", False)
-        if layer is not to_open or (has_mask and takes_mask):
-            return layer(*args, **kwargs)
+        if has_mask and getattr(layer, "_call_has_mask_arg", False):
+            raise ValueError(f"{layer.name!r} must stay closed, as it asks for a mask")
         # Let `call` run with symbols, and change no variable.
         with keras.StatelessScope():
             return layer.call(*args, **kwargs)
@@ -564,7 +541,8 @@ def _with_open(to_open, network):
 
 def _open_one(to_open, network):
     """Return a network in which one layer is open, or the same network if it must stay closed."""
-    # The `call` may fail with symbols if it does more than calling layers and operations of Keras.
+    # This fails if a mask is needed, or if the `call` cannot run with symbols, as it does more than
+    # calling layers and operations of Keras.
     try:
         opened = _with_open(to_open, network)
     except Exception:  # noqa: BLE001
@@ -708,10 +686,10 @@ def _compare_on_windows(network, reader, sequences, steps):
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
     network_answers = _answers_in_batches(network, X)
-    # A layer may mix the rows of a batch. For the same batch, network and reader could then agree.
-    # So let the network read the last window once more, in a batch of nothing but copies of it. Put
-    # this answer in the place of its first one. (For another number of copies, TensorFlow would
-    # compile again.)
+    # If a layer mixes the rows of a batch, network and reader may agree all the same, as both have
+    # read the same batch. So let the network read the last window once more, among copies of this
+    # window alone, and compare that answer. (For another number of copies, TensorFlow would compile
+    # again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     copies = np.repeat(X[-1:], n_copies, axis=0)
     network_answers[-1] = _answers(network, copies)[-1]
@@ -880,7 +858,9 @@ def _why_not(node, network, steps, sequences):
     if _is_yours(layer):
         what = "code of yours"
         if _open_one(layer, network) is network:
-            what += " with weights of its own, or with functions that are not of Keras"
+            what += (
+                " with weights of its own, a mask, or functions that are not of Keras"
+            )
         needs = "other time steps, other rows of a batch, or values of weights"
         return f"is {what}: does it need {needs}?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
@@ -1055,6 +1035,11 @@ def _early_and_late(tables, steps):
 
 
 # ---- The four functions
+#
+# A reader is made and compared in one or two trials. If the last one fails, causes are named.
+#
+#     network, layers of yours closed  -> cell -> reader -> three comparisons -> done
+#     network, layers of yours open    -> cell -> reader -> three comparisons -> done
 
 
 def _cell_and_reader_of(model, sequences, steps):
@@ -1066,8 +1051,8 @@ def _cell_and_reader_of(model, sequences, steps):
     # would need the code of a loss of yours.
     outputs = model.outputs[0]
     # A network with Input and output may have a `call` of yours all the same. Keras stores which
-    # layers stand between Input and output, not what that does. So take the whole network as one
-    # layer of yours.
+    # layers stand between Input and output, not what your `call` does. So take the whole network as
+    # one layer of yours.
     if _is_yours(model):
         outputs = model(model.inputs[0])
     network = keras.Model(model.inputs[0], outputs, name=model.name)

@@ -814,9 +814,12 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     fails("steps=9: 3 ", steps=9)
     ahead = chain(layers.Conv1D(2, 2, padding="same"), SimpleRNN(3), steps=None)
     fails("'conv1d.* causal", ahead, steps=3, error="mse")
-    forgets = functional(lambda x: SimpleRNN(3)(x[:, -5:]), (None, 1))
+    last_five = layers.Lambda(lambda x: ops.flip(ops.flip(x, 1)[:, :5], 1))
+    forgets = chain(last_five, SimpleRNN(3), steps=None)
     short = VALUES[:4], ONE_HOT[:4]
-    fails("longer windows.* 'get_item", forgets, [short, pair], steps=3, error="mse")
+    fails("longer windows.* 'lambda", forgets, [short, pair], steps=3, error="mse")
+    last_three = functional(lambda x: SimpleRNN(3)(x[:, -3:]), (None, 1))
+    fails(r"x\[:, -3:\] needs windows", last_three, steps=3, error="mse")
     for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))

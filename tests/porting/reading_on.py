@@ -136,10 +136,10 @@ def _has_first_state(args, kwargs):
 
 
 def _takes_numbered_steps(key):
-    """Return whether x[key] takes time steps by their numbers.
+    """Return whether x[key] takes time steps by their numbers: it may need states, or be a cause.
 
-    Two keys do not count, as they mostly work as they are: x[:, :] and x[:, -1]. But x[:, -1:]
-    counts: in x - x[:, -1:], earlier time steps use a later one.
+    x[:, :] and x[:, -1] do not count: they work as they are. x[:, -1:] needs no states, either, but
+    it may be a cause: in x - x[:, -1:], earlier time steps use a later one.
     """
     # In a network that was loaded, a key is a list.
     if not isinstance(key, (tuple, list)) or len(key) < 2 or key[0] is Ellipsis:
@@ -382,7 +382,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         states.new.append(earlier + x)
         return states.new[-1]
     # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
-    # many new ones, return one step. (For layers of yours, _call_layer has returned before.)
+    # many new ones, return one step. States have as many axes as x. If x may have a mask, use it
+    # and hand it on, as _call_cell does. (For layers of yours, _call_layer has returned before.)
 
     # All others keep no state.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
@@ -611,6 +612,14 @@ def _answers(network, X, call=None):
     return answers
 
 
+def _answers_of_reader(reader, X):
+    """Return the answers of a reader to windows to which the network's answers are finite."""
+    try:
+        return _answers(reader, X)
+    except ValueError as error:
+        raise _Failure("a reader answers nan or infinity") from error
+
+
 def _answers_in_batches(network, X, call=None):
     """Return the answers of a network that may have a fixed batch size, as _answers does."""
     batch_size = network.inputs[0].shape[0] or len(X)
@@ -681,18 +690,19 @@ def _compare_on_windows(network, reader, sequences, steps):
             needed = f"more than a window of {steps} time steps is needed"
             raise ValueError(f"values {values.shape}: {needed}")
     X = _some_windows(sequences, steps, MOST_WINDOWS)
-    reader_answers = _answers(reader, X)
+    network_answers = _answers_in_batches(network, X)
+    # A layer may mix the rows of a batch: its answer to a window depends on the other windows. The
+    # reader has this layer, too, so it may agree. To find this, let the network read the first and
+    # the last window again, each in a batch of copies of itself, and take these answers. (For
+    # another number of copies, TensorFlow would compile again.)
+    n_copies = network.inputs[0].shape[0] or len(X)
+    for row in 0, -1:
+        copies = np.repeat(X[[row]], n_copies, axis=0)
+        network_answers[row] = _answers(network, copies)[row]
+    reader_answers = _answers_of_reader(reader, X)
     # Refuse a reader, built by hand, that answers only after the last step.
     if reader_answers.shape[1:2] != X.shape[1:2]:
         raise _Failure(f"a reader answers {reader_answers.shape} to {X.shape}")
-    network_answers = _answers_in_batches(network, X)
-    # If a layer mixes the rows of a batch, network and reader may agree all the same, as both have
-    # read the same batch. So let the network read the last window once more, among copies of this
-    # window alone, and compare that answer. (For another number of copies, TensorFlow would compile
-    # again.)
-    n_copies = network.inputs[0].shape[0] or len(X)
-    copies = np.repeat(X[-1:], n_copies, axis=0)
-    network_answers[-1] = _answers(network, copies)[-1]
     reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     # This is not a _Failure, as no layer is the cause.
     if _hardly_vary(network_answers):
@@ -744,7 +754,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
             words = "windows of one time step do not show whether it reads on"
             raise _Failure(words) from failure.__cause__
         return
-    reader_answers, network_answers = _to_compare(_answers(reader, X), network_answers)
+    reader_answers = _answers_of_reader(reader, X)
+    reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     failure = "on longer windows, a reader answers otherwise than the network"
     _fail_if_different(failure, reader_answers, network_answers, typical)
 
@@ -754,8 +765,8 @@ def _other_weights(network):
     """Let a network have other weights, as after more training, until the `with` ends."""
     rng = np.random.default_rng(1)
     # Also those that are not trained: they may be frozen only for now, or means that are kept.
-    before = [(weight, np.array(weight)) for weight in network.weights]
-    before = [pair for pair in before if pair[1].dtype.kind == "f"]  # no counts
+    floats = [w for w in network.weights if keras.backend.is_float_dtype(w.dtype)]
+    before = [(weight, np.array(weight)) for weight in floats]
     try:
         for weight, value in before:
             # Take smaller weights: with larger ones, rounding errors could grow from step to step.
@@ -781,9 +792,8 @@ def _compare_with_other_weights(network, reader, sequences, steps):
             network_answers = _answers_in_batches(network, X)
         except ValueError:  # They are nan or infinity: nothing can be compared.
             return
-        reader_answers, network_answers = _to_compare(
-            _answers(reader, X), network_answers
-        )
+        reader_answers = _answers_of_reader(reader, X)
+    reader_answers, network_answers = _to_compare(reader_answers, network_answers)
     failure = "with other weights, a reader answers otherwise than the network"
     if not _hardly_vary(network_answers):
         _fail_if_different(
@@ -836,7 +846,7 @@ def _why_not(node, network, steps, sequences):
     itself: it explains a _Failure.
 
     node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
-    network: the one given to `check` or `reader_of`. The layer may be part of a network in it.
+    network: the one given, or a reader built by hand. The layer may be part of a network in it.
     steps: of a window.
     sequences: the values that were given.
     """

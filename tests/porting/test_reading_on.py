@@ -261,7 +261,9 @@ def masks(x):
     frames = layers.ConvLSTM1D(1, 1)(frames, None, x[..., 0] > -9)
     x = layers.Masking(-9)(x)
     x = layers.Lambda(ops.tanh, mask=lambda x, mask: mask)(x)
-    x = layers.RNN(Doubles(2), return_state=True)(LSTM(2, **MANY)(x))
+    x = layers.RNN(Doubles(2), return_state=True)(
+        LSTM(2, **MANY)(x, mask=x[..., 0] < 0.5)
+    )
     return layers.Concatenate()([own, layers.Flatten()(frames), *x])
 
 
@@ -559,7 +561,14 @@ REFUSED = {
         lambda: after(lambda x: x - x[:, -1:]),
         "'get_item.* by their",
     ),
-    "rows": (lambda: after(lambda x: x - ops.mean(x, axis=0)), "on windows, a reader"),
+    "rows": (
+        lambda: after(layers.Lambda(lambda x: x - x[-1:])),
+        "on windows, a reader",
+    ),
+    "nan": (  # of zeros before the first step
+        lambda: functional(lambda x: layers.Flatten()(ops.log(ops.abs(x[:, -2:])))),
+        "reader answers nan.* 'get_item",
+    ),
     "every second step": (  # The network with its own call takes no longer windows.
         lambda: functional(
             lambda x: functional(every_second, network=OwnGraph)(x)[:, -1]
@@ -799,7 +808,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     fails(r"\(8, 1\).*\(9, 3\)", pairs=[(VALUES[1:], ONE_HOT)])
     fails(r"\(3, 1\).* of 3 ", pairs=[pair, (VALUES[:3], ONE_HOT[:3])])
     fails(r"\(7, 3\).*\(7, 2\)", pairs=[(VALUES, ONE_HOT[:, :2])])
-    fails(r"\(None, None, 1\).*, 3, 2\)", pairs=[(wide, ONE_HOT)])
+    fails(r"\(None, 3, 1\).*, 3, 2\)", pairs=[(wide, ONE_HOT)])
     fails(r"\(7, 3\).*\(7,\)", pairs=[(VALUES, IDS)])
     for values, right in [(3.0, 3.0), (VALUES[:, 0], ONE_HOT)]:
         fails(r"values \(.*\): 2 axes", pairs=[(values, right)])
@@ -833,6 +842,8 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
         flat,
         error=lambda right, answers: np.abs(right - answers).mean(axis=-1),
     )
+    each = [(VALUES, VALUES)]
+    fails(r"errors are \(7, 7\)", one, each, error=lambda y, yhat: y[:, 0] - yhat)
     with pytest.raises(ValueError, match="^batch_size=0: "):
         live_of(model, VALUES, batch_size=0)
     with monkeypatch.context() as patch:  # What is not compared may be wrong, too.

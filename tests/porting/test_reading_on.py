@@ -350,7 +350,7 @@ def compare_readers(kind):
         if kind == "own code":  # Nodes are added when it is opened.
             nodes = []
         drawn = random.getstate(), np.random.get_state()[1].tolist()
-        arrays = [*model.get_weights(), *model.optimizer.variables, *states(model)]
+        arrays = [*model.variables, *model.optimizer.variables, *states(model)]
         return nodes, drawn, [np.array(array).tolist() for array in arrays]
 
     before = all_of_it()

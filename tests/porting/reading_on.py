@@ -727,7 +727,7 @@ def _call_layers(network, X):
             )
 
     X = keras.ops.convert_to_tensor(X, network.inputs[0].dtype)
-    return LayerAfterLayer(autocast=False)(X)
+    return LayerAfterLayer(autocast=False)(X, training=False)
 
 
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):

@@ -616,8 +616,8 @@ def _answers_of_reader(reader, X):
     """Return the answers of a reader to windows to which the network's answers are finite."""
     try:
         return _answers(reader, X)
-    except ValueError as error:
-        raise _Failure("a reader answers nan or infinity") from error
+    except ValueError:  # It speaks of missing values, which are not the cause here.
+        raise _Failure("a reader answers nan or infinity") from None
 
 
 def _answers_in_batches(network, X, call=None):

@@ -12,7 +12,7 @@ is a ValueError. If you train on, call them again: a smaller difference may have
 Copy this file, and stateful.py for live networks: see README.md.
 
 These four functions stand at the end of this file. Before them stands what they use, in sections:
-"What is given", "Questions about layers", "Failures", "One time step", "Layers of yours",
+"What is given", "Failures", "Questions about layers", "One time step", "Layers of yours",
 "Comparisons", "Causes" and "Errors of answers".
 """
 
@@ -83,6 +83,28 @@ def _steps(model, steps):
     return steps
 
 
+# ---- Failures
+#
+# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it
+# becomes a ValueError that names causes: layers, and what may be wrong with them (see "Causes").
+
+
+class _Failure(Exception):
+    """A network cannot be run, or two networks answer differently: causes may be in the layers.
+
+    __cause__: an error of Keras, if there is one, for the message.
+    """
+
+
+@contextlib.contextmanager
+def _failing_with(failure):
+    """Turn an error into a _Failure of these words."""
+    try:
+        yield
+    except Exception as error:
+        raise _Failure(failure) from error
+
+
 # ---- Questions about layers
 
 
@@ -135,38 +157,16 @@ def _has_first_state(args, kwargs):
     return any(state is not None for state in states)
 
 
-def _takes_numbered_steps(key):
-    """Return whether x[key] takes time steps by their numbers: it may need states, or be a cause.
+def _steps_taken(key):
+    """Return which time steps x[key] takes: a number or a slice.
 
-    x[:, :] and x[:, -1] do not count: they work as they are. x[:, -1:] needs no states, either, but
-    it may be a cause: in x - x[:, -1:], earlier time steps use a later one.
+    For x[:, 0] and x[:, 0, :2], this is 0. For x[:, -3:], it is the slice -3:. For x[..., 0], which
+    takes all time steps, it is the slice :.
     """
     # In a network that was loaded, a key is a list.
     if not isinstance(key, (tuple, list)) or len(key) < 2 or key[0] is Ellipsis:
-        return False
-    return isinstance(key[1], (int, slice)) and key[1] not in [-1, slice(None)]
-
-
-# ---- Failures
-#
-# If something goes wrong, and a layer may be the cause, a _Failure is raised. In the end, it
-# becomes a ValueError that names causes (see "Causes").
-
-
-class _Failure(Exception):
-    """A network cannot be run, or two networks answer differently: causes may be in the layers.
-
-    __cause__: an error of Keras, if there is one, for the message.
-    """
-
-
-@contextlib.contextmanager
-def _failing_with(failure):
-    """Turn an error into a _Failure of these words."""
-    try:
-        yield
-    except Exception as error:
-        raise _Failure(failure) from error
+        return slice(None)
+    return key[1] if isinstance(key[1], (int, slice)) else slice(None)
 
 
 # ---- One time step
@@ -197,9 +197,10 @@ class _States:
     Each layer that keeps states takes its earlier ones, and appends as many new ones. All of them
     are zeros before the first time step. (For an example, see "running sums" in _call_layer.)
 
-    earlier: states after the time step before. None while a cell is being built: it is then called
-        once, symbolically, to learn the shapes of states. take_earlier returns the examples then.
-    new: states after this time step.
+    earlier: the states that the previous time step has left, or None. It is None while a cell is
+        being built: the cell is then called once, with symbols, to learn the shapes of states, and
+        take_earlier returns the examples.
+    new: the states that this time step leaves.
     is_first_step: True at the first time step of a sequence, (batch, 1).
     """
 
@@ -299,7 +300,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
 def _after_earlier_values(states, x, padding):
     """Return the values of n earlier time steps, then x, that of this one, (batch, n + 1, ...).
 
-    padding: what stands before the first time step, (batch, n, ...).
+    padding: what stands before the first time step, (batch, n, ...), or (1, n, ...) if it is the
+        same for all of a batch.
     """
     (before,) = states.take_earlier([padding[:1]])
     before = _choose(states.is_first_step, padding, before)
@@ -329,18 +331,20 @@ def _call_padding(states, layer, *args, **kwargs):
 
 
 def _call_get_item(states, get_item, x, key):
-    """Call x[key] on one time step. key[1] takes time steps by their numbers."""
+    """Call x[key] on one time step."""
+    taken = _steps_taken(key)
     # x[:, 0] and x[:, :1]: keep the first step.
-    if key[1] in [0, slice(1), slice(0, 1)]:
+    if taken in [0, slice(1), slice(0, 1)]:
         (first,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
         first = _choose(states.is_first_step, x, first)
         states.new.append(first)
         return get_item(first, key)
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
-    start = getattr(key[1], "start", None) or 0  # -3
-    if start < -1 and key[1] == slice(start, None):
-        # A network for any length would take windows of 1 and 2 steps, without zeros. As such
-        # windows are not compared, refuse it.
+    start = getattr(taken, "start", None) or 0  # -3
+    if start < -1 and taken == slice(start, None):
+        # A network for any length also reads windows of 1 and 2 steps. There, x[:, -3:] takes fewer
+        # steps, and no zeros. Comparisons would not show this difference, as they take longer
+        # windows. So refuse such a network.
         if get_item.input.shape[1] is None:
             raise ValueError(f"x[:, {start}:] needs windows of a fixed length")
         zeros = keras.ops.zeros((1, -start - 1, *x.shape[2:]), x.dtype)
@@ -374,7 +378,7 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
     if name.startswith("ZeroPadding") or name == "Pad":
         return _call_padding(states, layer, *args, **kwargs)
     # Fourth, x[:, :1], for example.
-    if name == "GetItem" and _takes_numbered_steps(args[1]):
+    if name == "GetItem":
         return _call_get_item(states, layer, *args)
     # Fifth, running sums.
     if name == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
@@ -382,8 +386,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         states.new.append(earlier + x)
         return states.new[-1]
     # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
-    # many new ones, return one step. States have as many axes as x. If x may have a mask, use it
-    # and hand it on, as _call_cell does. (For layers of yours, _call_layer has returned before.)
+    # many new ones, return one step. Give states as many axes as x has. If x may have a mask, use
+    # it and hand it on, as _call_cell does. (For layers of yours, _call_layer has returned before.)
 
     # All others keep no state.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
@@ -542,8 +546,8 @@ def _with_open(to_open, network):
 
 def _open_one(to_open, network):
     """Return a network in which one layer is open, or the same network if it must stay closed."""
-    # This fails if a mask is needed, or if the `call` cannot run with symbols, as it does more than
-    # calling layers and operations of Keras.
+    # This fails if a mask is needed. It also fails if the `call` does more than calling layers and
+    # operations of Keras: then it cannot run with symbols.
     try:
         opened = _with_open(to_open, network)
     except Exception:  # noqa: BLE001
@@ -613,10 +617,12 @@ def _answers(network, X, call=None):
 
 
 def _answers_of_reader(reader, X):
-    """Return the answers of a reader to windows to which the network's answers are finite."""
+    """Return the answers of a reader to windows, after the network has answered to them."""
     try:
         return _answers(reader, X)
-    except ValueError:  # It speaks of missing values, which are not the cause here.
+    except ValueError:
+        # The reader's answers are nan or infinity, but the network's were not. So neither missing
+        # values nor weights are the cause: it is in a layer.
         raise _Failure("a reader answers nan or infinity") from None
 
 
@@ -692,9 +698,10 @@ def _compare_on_windows(network, reader, sequences, steps):
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     network_answers = _answers_in_batches(network, X)
     # A layer may mix the rows of a batch: its answer to a window depends on the other windows. The
-    # reader has this layer, too, so it may agree. To find this, let the network read the first and
-    # the last window again, each in a batch of copies of itself, and take these answers. (For
-    # another number of copies, TensorFlow would compile again.)
+    # reader has the same layer, so both may give the same wrong answers. To find such a layer, let
+    # the network read the first window again, in a batch of nothing but copies of this window, and
+    # compare the reader with this answer. Do so for the last window, too. (A batch of as many rows
+    # as before, as TensorFlow would compile again for another number.)
     n_copies = network.inputs[0].shape[0] or len(X)
     for row in 0, -1:
         copies = np.repeat(X[[row]], n_copies, axis=0)
@@ -764,7 +771,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
 def _other_weights(network):
     """Let a network have other weights, as after more training, until the `with` ends."""
     rng = np.random.default_rng(1)
-    # Also those that are not trained: they may be frozen only for now, or means that are kept.
+    # Weights that are not trained are changed, too. They may be frozen only for now, or be the
+    # moving means of a BatchNormalization.
     floats = [w for w in network.weights if keras.backend.is_float_dtype(w.dtype)]
     before = [(weight, np.array(weight)) for weight in floats]
     try:
@@ -782,9 +790,10 @@ def _other_weights(network):
 def _compare_with_other_weights(network, reader, sequences, steps):
     """Fail if, with other weights, a reader answers windows otherwise than a network.
 
-    This finds what would be wrong after more training only. For example, a layer with a kernel of
-    zeros, such as the last one of a residual block, hides all before it until it is trained. And
-    what the `call` of a layer of yours has computed of weights may have become a constant.
+    This finds what would be wrong only after more training. For example, a layer with a kernel of
+    zeros, such as the last one of a residual block, hides all before it until it is trained. Or
+    the `call` of a layer of yours computes a value from weights: in the reader, this value may be a
+    constant.
     """
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     with _other_weights(network):
@@ -893,8 +902,11 @@ def _why_not(node, network, steps, sequences):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    if name == "GetItem" and _takes_numbered_steps(node.arguments.args[1]):  # its key
-        return "takes time steps by their numbers (x[:, -1] is for the last one)"
+    # In x - x[:, -1:], for example, earlier time steps use a later one. x[:, -1] is harmless.
+    if name == "GetItem":
+        key = node.arguments.args[1]
+        if _steps_taken(key) not in [-1, slice(None)]:
+            return "takes time steps by their numbers (x[:, -1] is for the last one)"
     is_causal = getattr(layer, "padding", None) == "causal"
     if hasattr(layer, "kernel_size") and _sees_several_steps(layer) and not is_causal:
         return "is a convolution that is not causal"
@@ -1140,8 +1152,8 @@ def check(
     _check_naive(naive)
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    # Name causes if the reader built by hand fails, or _errors_of. (_cell_and_reader_of has named
-    # them if it fails.)
+    # This names causes if a reader built by hand is refused, or if the reader fails in _errors_of.
+    # (If _cell_and_reader_of fails, it names causes itself.)
     with _naming_causes([reader or model], steps, sequences):
         if reader:
             with _failing_with("the reader cannot take the weights of the network"):
@@ -1164,10 +1176,13 @@ def reader_of(model, values, steps=None):
 
     It shares the layers of the model: to train one is to train both. In training, Dropout is drawn
     anew at each time step, BatchNormalization takes the means of one step, and an
-    activity_regularizer does not work. A `call` of yours may run as with training=False, set no
-    variables, and go on as if the attributes of your layer, and choices by its weights, never
-    changed. States are floats of 32 bits: they round whole numbers above 2**24. To load a saved
-    reader, import this file first.
+    activity_regularizer does not work. States are floats of 32 bits: they round whole numbers above
+    2**24. To load a saved reader, import this file first.
+
+    Layers of yours may have to be opened (see "Layers of yours" in this file). Then their `call`
+    runs only once, when the reader is made, and the reader repeats what it did: training is False,
+    no variables are set, and attributes of the layer, and choices by its weights, stay as they
+    were.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

@@ -323,7 +323,7 @@ def _call_padding(states, layer, *args, **kwargs):
 
     (If the layer puts steps at the end, too, this is wrong, and comparisons show it.)
     """
-    # This is n steps of padding and one step. The layer may also have padded the other axes.
+    # `padded` is n steps of padding, then one step. The other axes may have been padded, too.
     padded = layer(*args, **kwargs)
     n = padded.shape[1] - 1
     padding, step = padded[:, :n], padded[:, n:]
@@ -386,8 +386,9 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         states.new.append(earlier + x)
         return states.new[-1]
     # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
-    # many new ones, return one step. Give states as many axes as x has. If x may have a mask, use
-    # it and hand it on, as _call_cell does. (For layers of yours, _call_layer has returned before.)
+    # many new ones, return one step. Give states as many axes as x has, so that they broadcast: if
+    # x is (batch, 1, features), a count of steps is (1, 1, 1). If x may have a mask, use it and
+    # hand it on, as _call_cell does. (For layers of yours, _call_layer has returned before.)
 
     # All others keep no state.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
@@ -457,8 +458,8 @@ class OneStep(layers.Wrapper):
     """
 
     def __init__(self, layer, **options):
-        # Keep states in floats of 32 bits, also if layers compute in 16. When a saved cell is
-        # loaded, `options` have its dtype.
+        # Keep states in Keras's usual floats, of 32 bits, also if layers compute in 16. When a
+        # saved cell is loaded, `options` have its dtype.
         options.setdefault("dtype", keras.config.floatx())
         # No autocast: Keras would cast floats of 64 bits to 32, and so round ids above 2**24. The
         # layers in the cell cast their inputs themselves.
@@ -700,8 +701,8 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A layer may mix the rows of a batch: its answer to a window depends on the other windows. The
     # reader has the same layer, so both may give the same wrong answers. To find such a layer, let
     # the network read the first window again, in a batch of nothing but copies of this window, and
-    # compare the reader with this answer. Do so for the last window, too. (A batch of as many rows
-    # as before, as TensorFlow would compile again for another number.)
+    # compare the reader with this answer. Do so for the last window, too. (The batch has as many
+    # rows as before: for another number, TensorFlow would compile again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     for row in 0, -1:
         copies = np.repeat(X[[row]], n_copies, axis=0)
@@ -902,7 +903,8 @@ def _why_not(node, network, steps, sequences):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    # In x - x[:, -1:], for example, earlier time steps use a later one. x[:, -1] is harmless.
+    # In x - x[:, -1:], for example, earlier time steps use a later one. x[:, -1], without the last
+    # colon, is harmless: it leaves no time steps that could use it.
     if name == "GetItem":
         key = node.arguments.args[1]
         if _steps_taken(key) not in [-1, slice(None)]:
@@ -1181,8 +1183,8 @@ def reader_of(model, values, steps=None):
 
     Layers of yours may have to be opened (see "Layers of yours" in this file). Then their `call`
     runs only once, when the reader is made, and the reader repeats what it did: training is False,
-    no variables are set, and attributes of the layer, and choices by its weights, stay as they
-    were.
+    no variables are set, attributes of the layer stay as they were, and an `if` takes the branch
+    that it took then.
 
     values: a sequence of your data, (time steps, ...), longer than a window. The longer
         it is, the more is compared, in up to 1,000 windows.

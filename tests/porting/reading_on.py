@@ -613,7 +613,7 @@ def _answers(network, X, call=None):
     answers = np.asarray(answers, "float64")
     if not np.isfinite(answers).all():
         ask = "are values missing, or weights nan?"
-        raise ValueError(f"the network answers nan or infinity: {ask}")
+        raise ValueError(f"answers to {X.shape} are nan or infinity: {ask}")
     return answers
 
 

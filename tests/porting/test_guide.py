@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from keras import layers, ops
 
 from tests import shared
 
@@ -98,3 +99,16 @@ def test_the_errors_that_the_guide_shows_are_what_it_says_of_them():
     early, late = forecast
     assert late[READING_ON] < min(1.1 * late[ON_WINDOWS], *late[LAST_VALUE:])
     assert early[READING_ON] < early[LAST_VALUE]
+
+
+def test_what_the_guide_writes_in_place_of_a_layer_answers_alike():
+    h, scores = np.random.default_rng(1).normal(size=(2, 4, 5, 3))
+    names = {"ops": ops, "h": h, "x": h, "scores": scores, "e": ops.exp(scores)}
+    names["GlobalAveragePooling1D"] = layers.GlobalAveragePooling1D
+    rows = re.findall(r"(?m)^  \| .*?`(.+)` \| `(.+?)`", GUIDE)
+    assert len(rows) == 3
+    for old, new in rows:
+        before, after = (np.array(eval(code, names)) for code in (old, new))
+        if before.ndim == 3:  # There is no difference at the first step.
+            after = after[:, 1:]
+        np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)

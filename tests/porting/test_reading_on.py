@@ -509,7 +509,7 @@ REFUSED = {
     "fewer steps": (  # What is harmless is not named.
         lambda: after(
             lambda x: layers.Cropping1D((1, 0))(
-                layers.BatchNormalization()(x[:, :, :1])
+                layers.BatchNormalization()(x[:, :, :1][:, ..., :1])
             )
         ),
         "^(?!.*(normalization|get_item)).*'cropping1d.* number of",

@@ -206,9 +206,10 @@ class _States:
 
     def __init__(self, earlier):
         self.earlier = None if earlier is None else iter(earlier)
+        self.new = []
         # The first state is of no layer: it is 0 before the first time step, and 1 after it.
         (has_begun,) = self.take_earlier([keras.ops.zeros((1, 1))])
-        self.new = [keras.ops.ones_like(has_begun)]
+        self.new.append(keras.ops.ones_like(has_begun))
         self.is_first_step = has_begun == 0
 
     def take_earlier(self, examples):
@@ -272,7 +273,10 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     default = layer.get_initial_state(1)
     first = keras.tree.flatten(default if initial_state is None else initial_state)
     earlier = states.take_earlier(keras.tree.flatten(default))
-    earlier = [_choose(states.is_first_step, *pair) for pair in zip(first, earlier)]
+    earlier = [
+        _choose(states.is_first_step, start, last)
+        for start, last in zip(first, earlier)
+    ]
     packed = keras.tree.pack_sequence_as(default, earlier)
     output, new = layer.cell(sequences[:, 0], packed)
     new = keras.tree.flatten(new)
@@ -340,13 +344,15 @@ def _call_get_item(states, get_item, x, key):
         states.new.append(first)
         return get_item(first, key)
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
-    start = getattr(taken, "start", None) or 0  # -3
-    if start < -1 and taken == slice(start, None):
-        # A network for any length also reads windows of 1 and 2 steps. There, x[:, -3:] takes fewer
-        # steps, and no zeros. Comparisons would not show this difference, as they take longer
-        # windows. So refuse such a network.
-        if get_item.input.shape[1] is None:
-            raise ValueError(f"x[:, {start}:] needs windows of a fixed length")
+    start = getattr(taken, "start", None) or 0  # -3; for x[:, :3] and x[:, 2], it is 0
+    if start < -1:
+        # Of windows of 1 and 2 steps, x[:, -3:] would take fewer steps, and no zeros. Comparisons
+        # would not show this difference, as they take longer windows. So refuse a network that
+        # reads such windows.
+        length = get_item.input.shape[1]
+        if length is None or length < -start:
+            needed = f"windows of a fixed length, {-start} or more"
+            raise ValueError(f"x[:, {start}:] needs {needed}")
         zeros = keras.ops.zeros((1, -start - 1, *x.shape[2:]), x.dtype)
         return get_item(_after_earlier_values(states, x, zeros), key)
     # All else is called as it is. If this is wrong, comparisons show it.
@@ -437,7 +443,7 @@ def _answers_each_step(network, answer_to_step):
     """Return whether a network answers each time step of a window, not only the last one.
 
     If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
-    of the next 24 values gives 24 to both.)
+    of the next 24 values gives 24 to one time step and 24 to a window, so it is not meant.)
     """
     steps = network.inputs[0].shape[1]
     # If windows have one step, an answer of (batch, 1) may have one output or one time step. Take
@@ -904,7 +910,7 @@ def _why_not(node, network, steps, sequences):
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
     # In x - x[:, -1:], for example, earlier time steps use a later one. x[:, -1], without the last
-    # colon, is harmless: it leaves no time steps that could use it.
+    # colon, is harmless: it leaves no time steps that could use it. So are keys that take all.
     if name == "GetItem":
         key = node.arguments.args[1]
         if _steps_taken(key) not in [-1, slice(None)]:

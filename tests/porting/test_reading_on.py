@@ -194,7 +194,7 @@ def branches(x):
     last = layers.Lambda(lambda x: x[:, -1])(all_of_it)
     coded = layers.RNN([FromOnes(2, "relu"), layers.GRUCell(2)])(x)
     both = [coded, last, last * x[:, -1, :1], layers.Flatten()(all_of_it[:, -1:, :2])]
-    both.append(layers.Flatten()(all_of_it[:, -2:]))
+    both.append(layers.Flatten()(all_of_it[:, -3:-1]))
     both = layers.Concatenate(axis=1)(both)
     return layers.Softmax()(Dense(2)(both))
 
@@ -510,6 +510,7 @@ REFUSED = {
         lambda: after(
             lambda x: layers.Cropping1D((1, 0))(
                 layers.BatchNormalization()(x[:, :, :1][:, ..., :1])
+                + x[:, -1][:, np.newaxis]
             )
         ),
         "^(?!.*(normalization|get_item)).*'cropping1d.* number of",
@@ -837,6 +838,8 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
     fails("longer windows.* 'lambda", forgets, [short, pair], steps=3, error="mse")
     last_three = functional(lambda x: SimpleRNN(3)(x[:, -3:]), (None, 1))
     fails(r"x\[:, -3:\] needs windows", last_three, steps=3, error="mse")
+    last_four = functional(lambda x: SimpleRNN(3)(x[:, -4:]))  # of three
+    fails(r"x\[:, -4:\] needs windows", last_four, error="mse")
     for steps in None, "8":
         fails(f"steps={steps!r}: a whole number", any_length, steps=steps)
     fails("error=", of_last_value(Dense(3)))

@@ -617,8 +617,10 @@ REFUSED = {
         "with other weights.*'around.* code of yours",
     ),
     "own code with a mask": (
-        lambda: after(lambda x: Around(SimpleRNN(2, **MANY))(layers.Masking(-9)(x))),
-        "'around.* code of yours",
+        lambda: after(
+            lambda x: Around()(x=Around(SimpleRNN(2, **MANY))(layers.Masking(-9)(x)))
+        ),
+        "'around[^']*' [^']* a mask, .*'around[^']*' [^']* a mask, ",
     ),
     "own loop of a layer": (
         lambda: after(Forgets(2, "relu", recurrent_initializer=FAINT, **MANY)),

@@ -212,6 +212,7 @@ X, Y = np.ones((6, 3, 4)), np.ones((6, 2))
     ("loss", "x", "y", "message"),
     [
         ("mse", X, Y[:4], "X has 6 samples and y 4: as many are needed, in full batch"),
+        ("mse", X[:4], Y, "X has 4 samples and y 6: as many are needed, in full batch"),
         ("mse", X[:5], Y[:5], "X has 5 samples and y 5: .* in full batches of 2"),
         ("mse", X[:0], Y[:0], "X has 0 samples"),
         ("mse", None, Y, "^None is not an array of samples$"),

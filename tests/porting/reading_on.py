@@ -388,9 +388,11 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         return _call_get_item(states, layer, *args)
     # Fifth, running sums.
     if name == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
+        # Add in 32 bits, also if x has 16: there, a count of steps would stop at 2048.
+        x = keras.ops.cast(x, keras.config.floatx())
         (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
         states.new.append(earlier + x)
-        return states.new[-1]
+        return keras.ops.cast(earlier + x, layer.output.dtype)
     # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
     # many new ones, return one step. Give states as many axes as x has, so that they broadcast: if
     # x is (batch, 1, features), a count of steps is (1, 1, 1). If x may have a mask, use it and
@@ -785,9 +787,10 @@ def _other_weights(network):
     try:
         for weight, value in before:
             # Take smaller weights: with larger ones, rounding errors could grow from step to step.
-            # But not zeros, which would hide what a layer does.
+            # But if all values are zero or tiny, they would hide what a layer does.
+            is_tiny = np.abs(value).max(initial=0) < 0.01
             factor = rng.uniform(0.5, 1, value.shape)
-            weight.assign(np.where(value == 0, 0.1 * factor, value * factor))
+            weight.assign(0.1 * factor if is_tiny else value * factor)
         yield
     finally:
         for weight, value in before:
@@ -940,10 +943,12 @@ def _words_of(error):
     # Keras puts what was wrong in bold, between the layer's name and its arguments.
     if "\033[1m" in words:
         words = words.split("\033[1m")[-1].split("\033[0m")[0]
-    # Of several lines, take the last one, but not TensorFlow's "[[{{node while/Gather}}]]".
+    # Of several lines, take the last one, but not TensorFlow's "[[{{node while/Gather}}]]". In a
+    # line, leave out its " for '{{node strided_slice}} = ...".
     lines = [line.strip() for line in words.splitlines() if "[[{{node" not in line]
     lines = [line for line in lines if line] or [type(error).__name__]
-    return f"error: {lines[-1][:200]}"
+    what = lines[-1].split(" for '{{node")[0]
+    return f"error: {what[:200]}"
 
 
 @contextlib.contextmanager

@@ -573,8 +573,12 @@ REFUSED = {
         lambda: after(lambda x: x - x[:, -1:]),
         "'get_item.* by their",
     ),
-    "rows": (
+    "rows, of the last one": (
         lambda: after(layers.Lambda(lambda x: x - x[-1:])),
+        "on windows, a reader",
+    ),
+    "rows, of the first one": (
+        lambda: after(layers.Lambda(lambda x: x - x[:1])),
         "on windows, a reader",
     ),
     "nan": (  # of zeros before the first step

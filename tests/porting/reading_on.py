@@ -533,6 +533,10 @@ def _network_of(cell, shape=(None, None), stateful=False):
 # *opened*: a layer is replaced by the layers that its `call` calls. Then their states are kept.
 
 
+class _StaysClosed(Exception):
+    """A layer of yours cannot be opened. The message goes on after "code of yours that"."""
+
+
 def _with_open(to_open, network):
     """Return a network in which one layer, `to_open`, is open."""
 
@@ -543,7 +547,7 @@ def _with_open(to_open, network):
         given = keras.tree.flatten([args, kwargs])
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
         if has_mask and getattr(layer, "_call_has_mask_arg", False):
-            raise ValueError(f"{layer.name!r} must stay closed, as it asks for a mask")
+            raise _StaysClosed("asks for a mask")
         # Let `call` run with symbols, and change no variable.
         with keras.StatelessScope():
             return layer.call(*args, **kwargs)
@@ -554,17 +558,19 @@ def _with_open(to_open, network):
 
 
 def _open_one(to_open, network):
-    """Return a network in which one layer is open, or the same network if it must stay closed."""
-    # This fails if a mask is needed. It also fails if the `call` does more than calling layers and
-    # operations of Keras: then it cannot run with symbols.
+    """Return a network in which one layer is open. Raises: _StaysClosed if it cannot be opened."""
     try:
         opened = _with_open(to_open, network)
-    except Exception:  # noqa: BLE001
-        return network
-    # It may use weights of its own, not only those of layers: a reader could not train or save
-    # them.
+    except _StaysClosed:
+        raise
+    except Exception as error:  # The `call` cannot run with symbols.
+        needed = "calls more than layers and operations of Keras"
+        raise _StaysClosed(needed) from error
+    # A reader could not train or save weights that the layer itself uses.
     kept = {*map(id, opened.weights)}
-    return opened if {*map(id, network.weights)} <= kept else network
+    if not {*map(id, network.weights)} <= kept:
+        raise _StaysClosed("uses weights of its own")
+    return opened
 
 
 def _opened(network):
@@ -576,7 +582,8 @@ def _opened(network):
         if not closed:
             return network
         tried.append(closed[0])
-        network = _open_one(closed[0], network)
+        with contextlib.suppress(_StaysClosed):
+            network = _open_one(closed[0], network)
 
 
 # ---- Comparisons
@@ -886,10 +893,10 @@ def _why_not(node, network, steps, sequences):
     # for layers of Keras that get (batch, steps): further down, all inputs have features.
     if _is_yours(layer):
         what = "code of yours"
-        if _open_one(layer, network) is network:
-            what += (
-                " with weights of its own, a mask, or functions that are not of Keras"
-            )
+        try:
+            _open_one(layer, network)
+        except _StaysClosed as reason:
+            what += f" that {reason}"
         needs = "other time steps, other rows of a batch, or values of weights"
         return f"is {what}: does it need {needs}?"
     # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not

@@ -488,7 +488,7 @@ REFUSED = {
     ),
     "pairs": (
         lambda: after(layers.Lambda(in_pairs)),
-        "on windows, .* output.* 'lambda.* code of yours",
+        "on windows, .* output.* 'lambda.* code of yours:",
     ),
     "all steps": (
         lambda: chain(
@@ -598,11 +598,11 @@ REFUSED = {
     ),
     "own call of a layer": (
         lambda: after(Halves(2, **MANY)),
-        "'halves.* code of yours",
+        "'halves.* code of yours that calls more",
     ),
     "own code with a weight": (
         lambda: after(Weighed(SimpleRNN(2, **MANY))),
-        "'weighed.* code of yours",
+        "'weighed.* code of yours that uses weights",
     ),
     "hidden by zeros": (
         lambda: functional(
@@ -637,7 +637,7 @@ REFUSED = {
         lambda: after(
             lambda x: Around()(x=Around(SimpleRNN(2, **MANY))(layers.Masking(-9)(x)))
         ),
-        "'around[^']*' [^']* a mask, .*'around[^']*' [^']* a mask, ",
+        "'around[^']*' [^']* that asks .*'around[^']*' [^']* that asks",
     ),
     "own loop of a layer": (
         lambda: after(Forgets(2, "relu", recurrent_initializer=FAINT, **MANY)),

@@ -344,8 +344,8 @@ def _call_get_item(states, get_item, x, key):
         states.new.append(first)
         return get_item(first, key)
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
-    start = getattr(taken, "start", None) or 0  # -3; for x[:, :3] and x[:, 2], it is 0
-    if start < -1:
+    start = taken.start if isinstance(taken, slice) else None
+    if start is not None and start < -1:
         # Of windows of 1 and 2 steps, x[:, -3:] would take fewer steps, and no zeros. Comparisons
         # would not show this difference, as they take longer windows. So refuse a network that
         # reads such windows.
@@ -889,8 +889,8 @@ def _why_not(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases for layers of yours here: the next `if` returns for all of them. Also add cases here
-    # for layers of Keras that get (batch, steps): further down, all inputs have features.
+    # Add cases for layers of yours here, as the next `if` returns for all of them. Cases for layers
+    # of Keras that get (batch, steps) belong here, too: what follows is for inputs with features.
     if _is_yours(layer):
         what = "code of yours"
         try:

@@ -347,8 +347,8 @@ def _call_get_item(states, get_item, x, key):
     start = taken.start if isinstance(taken, slice) else None
     if start is not None and start < -1:
         # Of windows of 1 and 2 steps, x[:, -3:] would take fewer steps, and no zeros. Comparisons
-        # would not show this difference, as they take longer windows. So refuse a network that
-        # reads such windows.
+        # would not show this difference, as they take longer windows. So refuse a network that may
+        # read windows as short as that.
         length = get_item.input.shape[1]
         if length is None or length < -start:
             needed = f"windows of a fixed length, {-start} or more"
@@ -445,7 +445,7 @@ def _answers_each_step(network, answer_to_step):
     """Return whether a network answers each time step of a window, not only the last one.
 
     If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
-    of the next 24 values gives 24 to one time step and 24 to a window, so it is not meant.)
+    of the next 24 values gives 24 to one time step and 24 to a window, so this returns False.)
     """
     steps = network.inputs[0].shape[1]
     # If windows have one step, an answer of (batch, 1) may have one output or one time step. Take
@@ -566,7 +566,8 @@ def _open_one(to_open, network):
     except Exception as error:  # The `call` cannot run with symbols.
         needed = "calls more than layers and operations of Keras"
         raise _StaysClosed(needed) from error
-    # A reader could not train or save weights that the layer itself uses.
+    # Weights that the `call` uses itself, not through a layer, are missing now: a reader could not
+    # train or save them.
     kept = {*map(id, opened.weights)}
     if not {*map(id, network.weights)} <= kept:
         raise _StaysClosed("uses weights of its own")
@@ -714,10 +715,10 @@ def _compare_on_windows(network, reader, sequences, steps):
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     network_answers = _answers_in_batches(network, X)
     # A layer may mix the rows of a batch: its answer to a window depends on the other windows. The
-    # reader has the same layer, so both may give the same wrong answers. To find such a layer, let
-    # the network read the first window again, in a batch of nothing but copies of this window, and
-    # compare the reader with this answer. Do so for the last window, too. (The batch has as many
-    # rows as before: for another number, TensorFlow would compile again.)
+    # reader has the same layer, so both may give the same wrong answers. To find such a layer,
+    # replace the network's answers to the first and the last window by those that it gives in a
+    # batch of copies of this window alone. (The batch has as many rows as before: for another
+    # number, TensorFlow would compile again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     for row in 0, -1:
         copies = np.repeat(X[[row]], n_copies, axis=0)
@@ -847,7 +848,8 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
     failure = "answers of the reader change when later values follow"
     for values in sequences:
         whole = _answers(reader, values[np.newaxis])
-        # Of `steps` and `steps + 1`, one is odd. This finds layers that read values in pairs.
+        # Of `steps` and `steps + 1`, one is odd. At an odd length, a layer that reads values in
+        # pairs has the last value without its partner, and answers otherwise.
         for seen in 1, steps, steps + 1, len(values) - 1:
             first = _answers(reader, values[np.newaxis, :seen])
             _fail_if_different(failure, first, whole[:, :seen], typical)

@@ -391,8 +391,9 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         # Add in 32 bits, also if x has 16: there, a count of steps would stop at 2048.
         x = keras.ops.cast(x, keras.config.floatx())
         (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
-        states.new.append(earlier + x)
-        return keras.ops.cast(earlier + x, layer.output.dtype)
+        total = earlier + x
+        states.new.append(total)
+        return keras.ops.cast(total, layer.output.dtype)
     # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
     # many new ones, return one step. Give states as many axes as x has, so that they broadcast: if
     # x is (batch, 1, features), a count of steps is (1, 1, 1). If x may have a mask, use it and

@@ -18,6 +18,7 @@ FASTER = {  # less data, and larger steps of training
     "25_000": "240",
     "250": "60",
     'compile("adam", "mse")': 'compile(keras.optimizers.Adam(0.005), "mse")',
+    "each_step.fit(X, y, batch_size=50, epochs=14)": "each_step.fit(X, y, batch_size=50, epochs=4)",
     "batch_size=50, epochs=14": "batch_size=20, epochs=4",
     "batch_size=50, epochs=5": "batch_size=50",
     "batch_size=50, epochs=10": "batch_size=50",

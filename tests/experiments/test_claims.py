@@ -172,14 +172,18 @@ BY_STATE = SORTED[
 
 @pytest.mark.parametrize("command", BY_STATE)
 def test_before_any_training_starts_are_like_the_inside_or_show(command, seed):
-    """Like it: in their mean length, in deviations of that inside, and in their spread."""
+    """Like it: in their mean length, in deviations of that inside, and in their spread.
+
+    (A short burn-in has shorter states: for five values, -0.3.)
+    """
     (group,) = IN_RULES.group[IN_RULES.command == command]
-    zeros, length, spread = starts.compare(starts.states_of(command, n_sequences=10))
+    zeros, length, spread = starts.compare(starts.states_of(command))
     found = f"zeros {zeros:.2f}, length {length:.2f}, spread {spread:.2f}"
     if group == LIKE:
-        assert abs(length) < 0.6 and abs(spread - 1) < 0.1 and zeros < 0.3, found
+        is_like = -0.25 < length < 0.5 and abs(spread - 1) < 0.06 and zeros < 0.3
+        assert is_like, found
     else:
-        assert abs(length) > 2 or spread < 0.01, found
+        assert abs(length) > 3 or spread < 0.01, found
 
 
 # What the pages say of these is that they count.

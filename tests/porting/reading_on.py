@@ -233,9 +233,9 @@ def _choose(condition, values, others):
         (batch, 1, rows, columns).
     values, others: (batch, ...). One of them may be of one sample, for all of a batch.
     """
-    condition = condition[:, 0]
+    condition = keras.ops.squeeze(condition, axis=1)
     while len(condition.shape) < len(others.shape):
-        condition = condition[..., np.newaxis]
+        condition = keras.ops.expand_dims(condition, axis=-1)
     return keras.ops.where(condition, values, others)
 
 
@@ -278,7 +278,8 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
         for start, last in zip(first, earlier)
     ]
     packed = keras.tree.pack_sequence_as(default, earlier)
-    output, new = layer.cell(sequences[:, 0], packed)
+    step = keras.ops.squeeze(sequences, axis=1)
+    output, new = layer.cell(step, packed)
     new = keras.tree.flatten(new)
     # A cell with dropout keeps what it has drawn, for all time steps of a sequence. In a compiled
     # loop, this would be an error. So let each time step draw anew.
@@ -295,7 +296,7 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
         new = [_choose(mask, *pair) for pair in zip(new, earlier)]
         states.new += [*new, output]
     if layer.return_sequences:
-        output = output[:, np.newaxis]
+        output = keras.ops.expand_dims(output, axis=1)
         if layer.supports_masking:  # Else, Keras passes no mask on.
             output._keras_mask = mask
     return (output, *new) if layer.return_state else output

@@ -376,7 +376,7 @@ def compare_readers(kind):
         of_five = functional(ANY_LENGTH[kind], (5, 1))
         of_five.set_weights(model.get_weights())
         assert_near(answers[:, -1], from_zero(of_five, longer))
-    for seen in 4, 1:
+    for seen in 2, 1:
         found = [live.predict_on_batch(longer[:, [step]]) for step in range(seen)]
         assert_near(np.concatenate(found, axis=1), answers[:, :seen])
         reset_states(live)

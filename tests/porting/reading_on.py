@@ -13,7 +13,7 @@ Copy this file, and stateful.py for live networks: see README.md.
 
 These four functions stand at the end of this file. Before them stands what they use, in sections:
 "What is given", "Failures", "Questions about layers", "One time step", "Layers of yours",
-"Comparisons", "Causes" and "Errors of answers".
+"Comparisons", "Causes", "Errors of answers" and "Trials".
 """
 
 import contextlib
@@ -109,7 +109,7 @@ def _failing_with(failure):
 
 
 def _is_yours(layer):
-    """Return whether the code that runs when a layer is called is not that of Keras."""
+    """Return whether the `call` of a layer is code of yours, not that of Keras."""
     if isinstance(layer, layers.Lambda):
         return True
     codes = [layer.call]
@@ -254,8 +254,8 @@ def _has_one_time_step(x, layer, network):
     now = x.shape[1:2]
     # layer.input is a list if the layer got a mask, too.
     in_window = keras.tree.flatten(layer.input)[0].shape[1:2]
-    # Windows of one step do not tell: axis 1 has the length 1 in any case. Then take it as the axis
-    # of time steps. If this is wrong, comparisons show it.
+    # If windows have one step, axis 1 has the length 1 in any case. Then take axis 1 as the axis of
+    # time steps. If this is wrong, comparisons show it.
     windows_have_one_step = network.inputs[0].shape[1] == 1
     return now == (1,) and (in_window != (1,) or windows_have_one_step)
 
@@ -268,15 +268,13 @@ def _call_cell(states, layer, sequences, initial_state=None, mask=None):
     # Keras would take the mask from the sequences, but only if `layer` itself were called.
     if mask is None:
         mask = getattr(sequences, "_keras_mask", None)
-    # Where the layer starts if it is not told: zeros, or what a cell of yours says. A layer of
-    # several cells has its states in lists of lists. Here, all are in one list.
+    # Where the layer starts if it is not told: zeros, or what a cell of yours says.
     default = layer.get_initial_state(1)
-    first = keras.tree.flatten(default if initial_state is None else initial_state)
-    earlier = states.take_earlier(keras.tree.flatten(default))
-    earlier = [
-        _choose(states.is_first_step, start, last)
-        for start, last in zip(first, earlier)
-    ]
+    # A layer of several cells has its states in lists of lists. Put all into one list.
+    starts = keras.tree.flatten(default if initial_state is None else initial_state)
+    kept = states.take_earlier(keras.tree.flatten(default))
+    # At the first time step, what is kept is zeros. Take the start instead.
+    earlier = [_choose(states.is_first_step, *pair) for pair in zip(starts, kept)]
     packed = keras.tree.pack_sequence_as(default, earlier)
     step = keras.ops.squeeze(sequences, axis=1)
     output, new = layer.cell(step, packed)
@@ -347,9 +345,9 @@ def _call_get_item(states, get_item, x, key):
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
     start = taken.start if isinstance(taken, slice) else None
     if start is not None and start < -1:
-        # Of windows of 1 and 2 steps, x[:, -3:] would take fewer steps, and no zeros. Comparisons
-        # would not show this difference, as they take longer windows. So refuse a network that may
-        # read windows as short as that.
+        # In a window of 2 steps, the network would find only 2 steps, where the reader has a zero
+        # and 2 steps. Comparisons would not show this, as they take longer windows. So refuse a
+        # network that may read windows as short as that.
         length = get_item.input.shape[1]
         if length is None or length < -start:
             needed = f"windows of a fixed length, {-start} or more"
@@ -447,7 +445,7 @@ def _answers_each_step(network, answer_to_step):
     """Return whether a network answers each time step of a window, not only the last one.
 
     If so, it gives one answer to one time step, and n answers to a window of n steps. (A forecast
-    of the next 24 values gives 24 to one time step and 24 to a window, so this returns False.)
+    of the next 5 values has 5 of them in both cases, so this returns False.)
     """
     steps = network.inputs[0].shape[1]
     # If windows have one step, an answer of (batch, 1) may have one output or one time step. Take
@@ -492,7 +490,7 @@ class OneStep(layers.Wrapper):
         """Return the answer to a time step, as vectors, and the new states.
 
         step: values, (batch, ...). Single values, such as ids, are (batch, 1): see _network_of.
-        earlier: states after the time step before. None in a symbolic call.
+        earlier: states after the time step before. None in the symbolic call of __init__.
         """
         states = _States(earlier)
         # Add an axis of time steps: (batch, ...) becomes (batch, 1, ...). Ids stay (batch, 1).
@@ -717,10 +715,10 @@ def _compare_on_windows(network, reader, sequences, steps):
     X = _some_windows(sequences, steps, MOST_WINDOWS)
     network_answers = _answers_in_batches(network, X)
     # A layer may mix the rows of a batch: its answer to a window depends on the other windows. The
-    # reader has the same layer, so both may give the same wrong answers. To find such a layer,
-    # replace the network's answers to the first and the last window by those that it gives in a
-    # batch of copies of this window alone. (The batch has as many rows as before: for another
-    # number, TensorFlow would compile again.)
+    # reader has the same layer, so both may give the same wrong answers. To find such a layer, take
+    # the network's answers to the first and to the last window from other batches: each is a batch
+    # of copies of this one window. (There are as many copies as there were windows in a batch: for
+    # another number, TensorFlow would compile again.)
     n_copies = network.inputs[0].shape[0] or len(X)
     for row in 0, -1:
         copies = np.repeat(X[[row]], n_copies, axis=0)
@@ -860,7 +858,9 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
 # ---- Causes: what a message says after a _Failure
 #
 # Some layers are often the cause, such as one that pools time steps. They are named only after a
-# _Failure, as many are harmless where they stand.
+# _Failure, as many are harmless where they stand. So a cause refuses nothing by itself.
+#
+# Two comments begin with "Add": the places for new causes.
 
 
 def _sees_several_steps(layer):
@@ -869,65 +869,33 @@ def _sees_several_steps(layer):
     return sizes is None or np.ravel(sizes)[0] > 1  # Global pooling has no size.
 
 
-def _why_not(node, network, steps, sequences):
-    """Return why a layer may be the cause of a _Failure, or None. The first cause that fits counts.
+def _cause_in_recurrent(node):
+    """Return why a recurrent layer may be the cause of a _Failure, or None."""
+    if _has_first_state(node.arguments.args, node.arguments.kwargs):
+        return "starts from a state that another layer returns"
+    # Rounding errors add up from step to step.
+    if node.operation.compute_dtype in ("float16", "bfloat16"):
+        return "computes in 16 bits, so answers are rounded"
+    return None
 
-    Two comments in it begin with "Add": the places for new causes. A cause refuses nothing by
-    itself: it explains a _Failure.
 
-    node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
-    network: the one given, or a reader built by hand. The layer may be part of a network in it.
-    steps: of a window.
-    sequences: the values that were given.
+def _cause_in_other(node, shape):
+    """Return why another layer of Keras may be the cause of a _Failure, or None.
+
+    shape: of its first input that has time steps, (batch, steps, features, ...).
     """
-    layer, inputs = node.operation, node.input_tensors
+    layer = node.operation
     name = type(layer).__name__
-    if isinstance(layer, layers.Bidirectional):
-        return "reads in both directions"
-    if getattr(layer, "go_backwards", False):
-        return "reads backwards"
-    # Only an embedding directly after the Input takes the given values as ids.
-    if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
-        ids = np.concatenate([np.ravel(values) for values in sequences])
-        are_numbers = ids.dtype.kind in "iuf"  # Texts are not.
-        if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
-            found = f"values have ids from {ids.min()} to {ids.max()}"
-            return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases for layers of yours here, as the next `if` returns for all of them. Cases for layers
-    # of Keras that get (batch, steps) belong here, too: what follows is for inputs with features.
-    if _is_yours(layer):
-        what = "code of yours"
-        try:
-            _open_one(layer, network)
-        except _StaysClosed as reason:
-            what += f" that {reason}"
-        needs = "other time steps, other rows of a batch, or values of weights"
-        return f"is {what}: does it need {needs}?"
-    # Below: layers with an input of the shape (batch, steps, features, ...). (Two axes are not
-    # enough: (batch, 24) may be 24 outputs.)
-    of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
-    if not of_steps:
-        return None
-    shape = of_steps[0].shape
-    # Recurrent layers have causes of their own, and return here, as what follows would be wrong: an
-    # LSTM that returns its last output does not "change the number of time steps".
-    if isinstance(layer, layers.RNN):
-        if _has_first_state(node.arguments.args, node.arguments.kwargs):
-            return "starts from a state that another layer returns"
-        # Rounding errors add up from step to step.
-        if layer.compute_dtype in ("float16", "bfloat16"):
-            return "computes in 16 bits, so answers are rounded"
-        return None
-    # Add cases for other layers of Keras here, before "Last".
+    # Add cases for layers of Keras here, before "Last".
     if "Pooling" in name and _sees_several_steps(layer):
         return "pools time steps"
     if isinstance(layer, layers.Flatten):
         return "flattens time steps"
-    # In x - x[:, -1:], for example, earlier time steps use a later one. x[:, -1], without the last
-    # colon, is harmless: it leaves no time steps that could use it. So are keys that take all.
     if name == "GetItem":
-        key = node.arguments.args[1]
-        if _steps_taken(key) not in [-1, slice(None)]:
+        # In x - x[:, -1:], for example, earlier time steps use a later one. Two kinds of key are
+        # harmless: x[:, -1], as no time steps are left that could use it, and keys that take all.
+        harmless = [-1, slice(None)]
+        if _steps_taken(node.arguments.args[1]) not in harmless:
             return "takes time steps by their numbers (x[:, -1] is for the last one)"
     is_causal = getattr(layer, "padding", None) == "causal"
     if hasattr(layer, "kernel_size") and _sees_several_steps(layer) and not is_causal:
@@ -946,6 +914,46 @@ def _why_not(node, network, steps, sequences):
     if node.outputs[0].shape[1:2] not in [shape[1:2], (None,)]:
         return "changes the number of time steps"
     return None
+
+
+def _cause_in(node, network, steps, sequences):
+    """Return why a layer may be the cause of a _Failure, or None. The first cause that fits counts.
+
+    node: a Node of Keras: one call of a layer (its `operation`) on its input_tensors.
+    network: the one given, or a reader built by hand. The layer may be part of a network in it.
+    steps: of a window.
+    sequences: the values that were given.
+    """
+    layer, inputs = node.operation, node.input_tensors
+    if isinstance(layer, layers.Bidirectional):
+        return "reads in both directions"
+    if getattr(layer, "go_backwards", False):
+        return "reads backwards"
+    # Only an embedding directly after the Input takes the given values as ids.
+    if isinstance(layer, layers.Embedding) and inputs[0] is network.inputs[0]:
+        ids = np.concatenate([np.ravel(values) for values in sequences])
+        are_numbers = ids.dtype.kind in "iuf"  # Texts are not.
+        if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
+            found = f"values have ids from {ids.min()} to {ids.max()}"
+            return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
+    # Add cases here for layers of yours, as the next `if` returns for all of them, and for layers
+    # that get ids, (batch, steps). For other layers of Keras, see _cause_in_other.
+    if _is_yours(layer):
+        what = "code of yours"
+        try:
+            _open_one(layer, network)
+        except _StaysClosed as reason:
+            what += f" that {reason}"
+        needs = "other time steps, other rows of a batch, or values of weights"
+        return f"is {what}: does it need {needs}?"
+    # All other causes are in layers with an input of the shape (batch, steps, features, ...). (Two
+    # axes are not enough: (batch, 24) may be 24 outputs.)
+    of_steps = [x for x in inputs if len(x.shape) >= 3 and x.shape[1] in (None, steps)]
+    if not of_steps:
+        return None
+    if isinstance(layer, layers.RNN):
+        return _cause_in_recurrent(node)
+    return _cause_in_other(node, of_steps[0].shape)
 
 
 def _words_of(error):
@@ -974,7 +982,7 @@ def _naming_causes(networks, steps, sequences):
         causes = []
         for network in networks:
             for node in _nodes(network):
-                cause = _why_not(node, network, steps, sequences)
+                cause = _cause_in(node, network, steps, sequences)
                 if cause:
                     causes.append(f"{node.operation.name!r} {cause}")
         if failure.__cause__:
@@ -1080,7 +1088,7 @@ def _early_and_late(tables, steps):
     return result
 
 
-# ---- The four functions
+# ---- Trials
 #
 # A reader is made and compared in one or two trials. If the last one fails, causes are named.
 #
@@ -1128,6 +1136,9 @@ def _cell_and_reader_of(model, sequences, steps):
         if opened is network:
             raise failure
         return compared(opened)
+
+
+# ---- The four functions
 
 
 def windows_and_answers(pairs, steps, each_step=False):

@@ -387,16 +387,17 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         return _call_get_item(states, layer, *args)
     # Fifth, running sums.
     if name == "Cumsum" and layer.axis in [1, 1 - len(x.shape)]:
-        # Add in 32 bits, also if x has 16: there, a count of steps would stop at 2048.
+        # Add in Keras's usual floats, of 32 bits. In 16 bits, a count of steps would stop at 2048.
         x = keras.ops.cast(x, keras.config.floatx())
         (earlier,) = states.take_earlier([keras.ops.zeros_like(x[:1])])
         total = earlier + x
         states.new.append(total)
         return keras.ops.cast(total, layer.output.dtype)
     # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
-    # many new ones, return one step. Give states as many axes as x has, so that they broadcast: if
-    # x is (batch, 1, features), a count of steps is (1, 1, 1). If x may have a mask, use it and
-    # hand it on, as _call_cell does. (For layers of yours, _call_layer has returned before.)
+    # many new ones, return one step. The examples for take_earlier are of one sample, and have as
+    # many axes as x: if x is (batch, 1, features), that of a count of steps is (1, 1, 1). If x may
+    # have a mask, use it and hand it on, as _call_cell does. (For layers of yours, _call_layer has
+    # returned before.)
 
     # All others keep no state.
     # A Reshape of (batch, 24, 2) to (batch, 24, 1, 2) keeps the axis of time steps, but asks for 24
@@ -717,11 +718,10 @@ def _compare_on_windows(network, reader, sequences, steps):
     # A layer may mix the rows of a batch: its answer to a window depends on the other windows. The
     # reader has the same layer, so both may give the same wrong answers. To find such a layer, take
     # the network's answers to the first and to the last window from other batches: each is a batch
-    # of copies of this one window. (There are as many copies as there were windows in a batch: for
-    # another number, TensorFlow would compile again.)
-    n_copies = network.inputs[0].shape[0] or len(X)
+    # of copies of this one window. It is as large as before, so that nothing is compiled again.
+    batch_size = network.inputs[0].shape[0] or len(X)
     for row in 0, -1:
-        copies = np.repeat(X[[row]], n_copies, axis=0)
+        copies = np.repeat(X[[row]], batch_size, axis=0)
         network_answers[row] = _answers(network, copies)[row]
     reader_answers = _answers_of_reader(reader, X)
     # Refuse a reader, built by hand, that answers only after the last step.
@@ -860,7 +860,7 @@ def _fail_if_it_reads_ahead(reader, sequences, steps, typical):
 # Some layers are often the cause, such as one that pools time steps. They are named only after a
 # _Failure, as many are harmless where they stand. So a cause refuses nothing by itself.
 #
-# Two comments begin with "Add": the places for new causes.
+# New causes stand in _cause_in_other or _cause_in, after the comments that begin with "Add".
 
 
 def _sees_several_steps(layer):
@@ -893,7 +893,7 @@ def _cause_in_other(node, shape):
         return "flattens time steps"
     if name == "GetItem":
         # In x - x[:, -1:], for example, earlier time steps use a later one. Two kinds of key are
-        # harmless: x[:, -1], as no time steps are left that could use it, and keys that take all.
+        # taken as harmless: x[:, -1], which leaves one time step alone, and keys that take all.
         harmless = [-1, slice(None)]
         if _steps_taken(node.arguments.args[1]) not in harmless:
             return "takes time steps by their numbers (x[:, -1] is for the last one)"
@@ -936,8 +936,8 @@ def _cause_in(node, network, steps, sequences):
         if are_numbers and (ids.min() < 0 or ids.max() >= layer.input_dim):
             found = f"values have ids from {ids.min()} to {ids.max()}"
             return f"takes ids from 0 to {layer.input_dim - 1}, but {found}"
-    # Add cases here for layers of yours, as the next `if` returns for all of them, and for layers
-    # that get ids, (batch, steps). For other layers of Keras, see _cause_in_other.
+    # Add cases here for two kinds of layer: those of yours, as the next `if` returns for all of
+    # them, and those that get ids, (batch, steps). For all others, see _cause_in_other.
     if _is_yours(layer):
         what = "code of yours"
         try:

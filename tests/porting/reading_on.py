@@ -195,7 +195,11 @@ class _States:
     """The states of the layers of a network, in the order in which the layers are called.
 
     Each layer that keeps states takes its earlier ones, and appends as many new ones. All of them
-    are zeros before the first time step. (For an example, see "running sums" in _call_layer.)
+    are zeros before the first time step. For a running sum, for example (see _call_layer):
+
+        example              (1, 1, features)       of one sample
+        before the 1st step  (batch, 1, features)   zeros
+        after it             (batch, 1, features)   the values of this step
 
     earlier: the states that the previous time step has left, or None. It is None while a cell is
         being built: the cell is then called once, with symbols, to learn the shapes of states, and
@@ -345,8 +349,8 @@ def _call_get_item(states, get_item, x, key):
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
     start = taken.start if isinstance(taken, slice) else None
     if start is not None and start < -1:
-        # In a window of 2 steps, the network would find only 2 steps, where the reader has a zero
-        # and 2 steps. Comparisons would not show this, as they take longer windows. So refuse a
+        # In a window of 2 steps, x[:, -3:] takes 2 in the network, and a zero and 2 in the reader.
+        # Comparisons would not show this difference, as they take longer windows. So refuse a
         # network that may read windows as short as that.
         length = get_item.input.shape[1]
         if length is None or length < -start:
@@ -549,6 +553,9 @@ def _with_open(to_open, network):
         has_mask = any(getattr(x, "_keras_mask", None) is not None for x in given)
         if has_mask and getattr(layer, "_call_has_mask_arg", False):
             raise _StaysClosed("asks for a mask")
+        # Keras would give it `training`, too.
+        if getattr(layer, "_call_has_training_arg", False):
+            kwargs["training"] = False
         # Let `call` run with symbols, and change no variable.
         with keras.StatelessScope():
             return layer.call(*args, **kwargs)
@@ -645,7 +652,7 @@ def _answers_of_reader(reader, X):
 
 
 def _answers_in_batches(network, X, call=None):
-    """Return the answers of a network that may have a fixed batch size, as _answers does."""
+    """Return answers as _answers does, also of a network with a fixed batch size."""
     batch_size = network.inputs[0].shape[0] or len(X)
     answers = []
     for start in range(0, len(X), batch_size):
@@ -757,8 +764,9 @@ def _call_layers(network, X):
 def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if, to longer windows, a reader answers otherwise than the layers of a network.
 
-    This finds layers that are right only after windows of `steps` steps. For example, x[:, ::2]
-    takes every second step: it takes the last one of 5 steps, and leaves out the last one of 10.
+    This finds layers that are right only after windows of `steps` steps. For example, a network
+    uses the last step of x[:, ::2], every second step. Of 5 steps, this is the last one of all. Of
+    10 steps, it is the last but one.
 
     typical: the network's answers to windows, which show how much they vary.
     """

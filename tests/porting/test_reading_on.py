@@ -127,8 +127,8 @@ class Around(layers.Layer):
         super().__init__()
         self.parts, self.supports_masking = list(parts), True
 
-    def call(self, x, mask=None):
-        if mask is not None:
+    def call(self, x, mask=None, training=True):
+        if mask is not None or training:
             x = 2 * x
         for part in self.parts:
             x = part(x)

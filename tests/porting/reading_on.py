@@ -765,8 +765,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
     """Fail if, to longer windows, a reader answers otherwise than the layers of a network.
 
     This finds layers that are right only after windows of `steps` steps. For example, a network
-    uses the last step of x[:, ::2], every second step. Of 5 steps, this is the last one of all. Of
-    10 steps, it is the last but one.
+    uses the last step of x[:, ::2], every second step. In a window of 5 steps, this is the fifth,
+    the last one. In a window of 10 steps, it is the ninth.
 
     typical: the network's answers to windows, which show how much they vary.
     """

@@ -870,8 +870,7 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
         error=lambda right, answers: np.abs(right - answers).mean(axis=-1),
     )
     each = [(VALUES, VALUES)]
-    wide_error = {"error": lambda y, yhat: y[:, 0] - yhat}
-    errors_fail(r"errors are \(7, 7\)", one, each, **wide_error)
+    errors_fail(r"errors are \(7, 7\)", one, each, error=lambda y, yhat: y[:, 0] - yhat)
     with pytest.raises(ValueError, match="^batch_size=0: "):
         live_of(model, VALUES, batch_size=0)
     with monkeypatch.context() as patch:  # What is not compared may be wrong, too.
@@ -889,7 +888,9 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(monkeypatch):
         (r"\(7, 3\), but right is \(7, 1\)", [(VALUES, IDS[:, np.newaxis] % 3)], {}),
         ("on windows: .*error: .* label value of [789]", high, {}),
     ]:
-        errors_fail(says, softmax, pairs, naive, error=SPARSE)
+        errors_fail(
+            says, softmax, pairs, naive, error="sparse_categorical_crossentropy"
+        )
     fails("nan", pairs=[(np.where(VALUES == VALUES[8], np.nan, VALUES), ONE_HOT)])
 
 

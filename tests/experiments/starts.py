@@ -39,19 +39,20 @@ def states_of(command, n_sequences=50):
     layer = build_model(options).layers[0]
     cell = getattr(layer, "layer", layer).cell  # of BurnIn, that of its layer
     sizes = keras.tree.flatten(cell.state_size)
-    n_rows = n_sequences * options.batch_size  # All sequences are read at once.
+    # All sequences are read at once. If each window starts from zeros, all batches are, too.
+    from_zeros = not options.start and (options.stateless or options.burn_in)
+    n_reads = 1 if from_zeros else options.batches
+    n_rows = n_sequences * options.batch_size * options.batches // n_reads
     zeros = [np.zeros((n_rows, size), "float32") for size in sizes]
-    ended = np.zeros((options.batches, *np.shape(zeros)))
+    ended = np.zeros((n_reads, *np.shape(zeros)))
     # With --start, what is returned is of the third sequences, which know others before them.
     for _ in range(3 if options.start else 1):
         sequences = [generate_data(options)[0] for _ in range(n_sequences)]
-        batches = [np.split(X, options.batches) for X in sequences]
+        batches = [np.split(X, n_reads) for X in sequences]
         state, before, ended, found = zeros, ended, [], []
         for number, parts in enumerate(zip(*batches)):
             if options.start:
                 state = [*state_of_start(options.start, number, before)]
-            elif options.stateless or options.burn_in:
-                state = zeros
             steps = []
             for values in np.concatenate(parts).swapaxes(0, 1):
                 steps.append(np.concatenate(state, axis=1))

@@ -410,6 +410,9 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
+    # In Keras 3.8, SpectralNormalization asks for windows of the same length, without need.
+    if isinstance(layer, layers.SpectralNormalization):
+        layer.input_spec = None
     # CategoryEncoding and lookups get ids. For those of a window, (batch, 24), they return
     # (batch, 24, n). For those of one time step, (batch, 1), they return (batch, n): put axis 1
     # back.

@@ -281,7 +281,7 @@ def own_code(x):
 
 
 def earlier_steps(x):
-    x = x - x[:, :1] / 2
+    x = layers.SpectralNormalization(Dense(1))(x - x[:, :1] / 2)
     x = x * ops.pad(x, [[0, 0], [1, 0], [0, 0]], constant_values=2)[:, :-1]
     x = layers.Conv1D(3, 2, dilation_rate=2, padding="causal", activation="tanh")(x)
     x = layers.Conv1D(2, 2)(layers.ZeroPadding1D((1, 0))(x))

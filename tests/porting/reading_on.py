@@ -349,9 +349,9 @@ def _call_get_item(states, get_item, x, key):
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
     start = taken.start if isinstance(taken, slice) else None
     if start is not None and start < -1:
-        # In a window of 2 steps, x[:, -3:] takes 2 in the network, and a zero and 2 in the reader.
-        # Comparisons would not show this difference, as they take longer windows. So refuse a
-        # network that may read windows as short as that.
+        # In a window of 2 steps, x[:, -3:] takes 2 steps in the network, but 3 in the reader: a zero
+        # comes before these 2. So refuse a network that may read windows as short as that.
+        # (Comparisons would not find all such networks: they take no windows of less than `steps`.)
         length = get_item.input.shape[1]
         if length is None or length < -start:
             needed = f"windows of a fixed length, {-start} or more"
@@ -773,8 +773,8 @@ def _compare_on_longer_windows(network, reader, sequences, steps, typical):
 
     typical: the network's answers to windows, which show how much they vary.
     """
-    # Take windows that are twice as long. In a window with one step more, x[:, -24:] would leave
-    # out only one value. The effect of that may be less than the tolerance.
+    # Take windows that are twice as long. In a window of 25 steps, x[:, -24:] would leave out only
+    # one value. The effect of that may be less than the tolerance.
     length = 2 * steps
     if length > max(map(len, sequences)):
         length = steps + 1  # All sequences have that.
@@ -904,7 +904,8 @@ def _cause_in_other(node, shape):
         return "flattens time steps"
     if name == "GetItem":
         # In x - x[:, -1:], for example, earlier time steps use a later one. Two kinds of key are
-        # taken as harmless: x[:, -1], which leaves one time step alone, and keys that take all.
+        # taken as harmless: x[:, -1], after which there is only one time step, and keys that take
+        # all of them.
         harmless = [-1, slice(None)]
         if _steps_taken(node.arguments.args[1]) not in harmless:
             return "takes time steps by their numbers (x[:, -1] is for the last one)"

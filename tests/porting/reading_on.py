@@ -349,8 +349,8 @@ def _call_get_item(states, get_item, x, key):
     # x[:, -3:], for example: keep the last 3 steps. Before the third step, zeros are among them.
     start = taken.start if isinstance(taken, slice) else None
     if start is not None and start < -1:
-        # In a window of 2 steps, x[:, -3:] takes 2 steps in the network, but 3 in the reader: a zero
-        # comes before these 2. So refuse a network that may read windows as short as that.
+        # In a window of 2 steps, x[:, -3:] takes 2 steps in the network. In the reader, it takes 3,
+        # as a zero comes first. So refuse a network that may read windows as short as that.
         # (Comparisons would not find all such networks: they take no windows of less than `steps`.)
         length = get_item.input.shape[1]
         if length is None or length < -start:
@@ -397,10 +397,11 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         total = earlier + x
         states.new.append(total)
         return keras.ops.cast(total, layer.output.dtype)
-    # Add other layers of Keras here: take earlier states (zeros, before the first step), append as
-    # many new ones, return one step. The examples for take_earlier are of one sample, and have as
-    # many axes as x: if x is (batch, 1, features), that of a count of steps is (1, 1, 1). If x may
-    # have a mask, use it and hand it on, as _call_cell does. (For layers of yours, _call_layer has
+    # Add other layers of Keras here, as Cumsum above: take earlier states (zeros, before the first
+    # step), append as many new ones, return one step. The examples for take_earlier are of one
+    # sample. Let them have as many axes as x, so that x / count is right: if x is
+    # (batch, 1, features), the example of a count of steps is zeros of (1, 1, 1). If x may have a
+    # mask, use it and hand it on, as _call_cell does. (For layers of yours, _call_layer has
     # returned before.)
 
     # All others keep no state.
@@ -410,7 +411,8 @@ def _call_layer(states, network, layer, /, *args, **kwargs):
         shape = layer.output.shape
         if shape[1:2] == layer.input.shape[1:2]:
             return keras.ops.reshape(x, (-1, 1, *shape[2:]))
-    # In Keras 3.8, SpectralNormalization asks for windows of the same length, without need.
+    # In Keras 3.8, SpectralNormalization asks for windows of the same length, without need. Later
+    # versions do not.
     if isinstance(layer, layers.SpectralNormalization):
         layer.input_spec = None
     # CategoryEncoding and lookups get ids. For those of a window, (batch, 24), they return

@@ -670,10 +670,18 @@ def test_a_reader_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     assert all(np.all(state) for state in states(network))
 
 
-@pytest.mark.parametrize("each_step", [False, True])
-def test_a_window_may_have_one_time_step(each_step):
-    model = chain(SimpleRNN(2, return_sequences=each_step), Dense(1), steps=1)
-    longer = chain(SimpleRNN(2, **MANY), Dense(1), steps=len(VALUES))
+# After an EinsumDense, Keras does not know the number of time steps.
+EINSUM = functools.partial(layers.EinsumDense, "abc,cd->abd", (None, 1))
+DENSE = functools.partial(Dense, 1)
+
+
+@pytest.mark.parametrize(
+    ("last", "each_step"),
+    [(DENSE, False), (DENSE, True), (EINSUM, True)],
+)
+def test_a_window_may_have_one_time_step(last, each_step):
+    model = chain(SimpleRNN(2, return_sequences=each_step), last(), steps=1)
+    longer = chain(SimpleRNN(2, **MANY), last(), steps=len(VALUES))
     longer.set_weights(model.get_weights())
     answers = reader_of(model, VALUES)(VALUES[np.newaxis])[0]
     assert_near(np.array(answers), np.array(longer(VALUES[np.newaxis])[0]))

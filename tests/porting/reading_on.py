@@ -7,7 +7,9 @@ The last two share the layers of your network, and run them on one time step aft
 no answer can depend on later values. They are compared with your network on up to 1,000 windows
 of your values, on longer windows, if its layers take them, and once more with other weights. If
 answers differ by more than 1 % of their standard deviation, and by more than rounding errors, there
-is a ValueError. If you train on, call them again: a smaller difference may have grown.
+is a ValueError. (If your sequences have very different levels, and answers follow them, 1 % may
+hide a wrong reader: subtract the levels first.) If you train on, call them again: a smaller
+difference may have grown.
 
 Copy this file, and stateful.py for live networks: see README.md.
 

@@ -101,7 +101,7 @@ def with_a_step_of_its_own():
 
 
 def two_layers():
-    first = SimpleRNN(3, kernel_regularizer="l2", unroll=True, **CARRIED)
+    first = LSTM(3, kernel_regularizer="l2", unroll=True, **CARRIED)
     second = SimpleRNN(3, stateful=True, unroll=True)
     model = sequential(first, second, Dense(3, trainable=False), Dense(2))
     return model, "mse", {"clipnorm": 0.1, "weight_decay": 0.1}

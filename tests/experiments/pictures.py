@@ -347,10 +347,15 @@ def draw_errors(found):
 
 
 def text_of_errors(found):
-    """Return the errors after some numbers of values."""
+    """Return the errors after some numbers of values, and the means that the guide shows."""
     text = "errors.png: mean squared errors after so many values\n"
     for name, table in found.items():
         rows = table.loc[[1, 2, 3, 12, 23, 24, 25, 26, 48, 100, 150, 200, 249]]
+        means = {
+            "1 to 5": table.loc[1:5].mean(skipna=False),
+            "137 to 249": table.loc[137:].mean(),  # the late ones
+        }
+        rows = pd.concat([rows, pd.DataFrame(means).T])
         text += f"{CHECKED[name]}\n{rows.round(5).to_string()}\n\n"
     return text
 

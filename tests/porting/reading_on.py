@@ -147,7 +147,8 @@ def _with_one_step(model, batch_size):
             return _call_recurrent(layer, *args, **kwargs)
         elif isinstance(layer, layers.Conv1D) and layer.padding == "causal":
             n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
-            return layer(LastSteps(n_seen)(x))[:, -1:]
+            seen = LastSteps(n_seen, dtype=layer.dtype_policy)(x)
+            return layer(seen)[:, -1:]
         return layer(*args, **kwargs)  # If it needs other steps, answers will differ.
 
     x = model.inputs[0]
@@ -184,8 +185,8 @@ def _call_recurrent(layer, sequences, initial_state=None, mask=None, training=Fa
 class LastSteps(layers.Layer):
     """Keeps time steps between calls: takes one, and returns the last ones, this one included."""
 
-    def __init__(self, n_steps):
-        super().__init__()
+    def __init__(self, n_steps, dtype):
+        super().__init__(dtype=dtype)
         self.n_steps = n_steps
         self.stateful = True  # for reset_states
 

@@ -20,7 +20,14 @@ import numpy as np
 import pandas as pd
 
 from sequences import generate_sequence, one_hot_encode
-from tests.experiments.networks import LAYERS, MISSING, BurnIn, hide_steps, make_reader
+from tests.experiments.networks import (
+    LAYERS,
+    MISSING,
+    BurnIn,
+    LearnedStart,
+    hide_steps,
+    make_reader,
+)
 from tests.porting.stateful import compile_training_pass, reset_states
 
 # Options that do not go together.
@@ -37,6 +44,11 @@ CONFLICTS = {
     "never-reset": ["burn-in"],
     "parts-of": ["list", "start", "never-reset"],
 }
+
+# The states that batches may start from: see `train_from_other_states`.
+TIMES = {"carried-times-2": 2, "carried-times-half": 0.5, "carried-times-minus-1": -1}
+STARTS = [*TIMES, "carried-units-reversed", "other-network", "other-sequence"]
+STARTS += ["similar", "similar-mean-0", "only-means", "shuffled", "random", "learned"]
 
 
 def from_to(least, most, kind=int):
@@ -82,8 +94,7 @@ def parse(arguments=None):
     add("--through-time", action="store_true", help="each sequence is one long sample")
     add("--stateless", action="store_true", help="start each sample from a zero state")
     add("--never-reset", action="store_true", help="keep the state between sequences")
-    choices = ["random", "similar", "other-sequence"]
-    add("--start", choices=choices, help="start each batch from such a state")
+    add("--start", choices=STARTS, help="start each batch from such a state")
     add("--list", type=FROM_1, metavar="N", help="fit all windows of one list")
     add("--parts-of", type=FROM_1, metavar="N", help="train on parts of one list")
     add("--batch-size", type=FROM_1, metavar="N", help="default: at most 5, if it fits")
@@ -186,10 +197,13 @@ def build_model(options):
     layers = [keras.Input(batch_shape=(batch_size, *options.shape))]
     if options.missing == "mask" or options.shortest:
         layers.append(keras.layers.Masking(mask_value=MISSING))
+    is_learned = options.start == "learned"
     make_layer = functools.partial(
         LAYERS[options.layer],
         options.units,
-        stateful=not (options.stateless or options.burn_in or options.list),
+        stateful=not (
+            options.stateless or options.burn_in or options.list or is_learned
+        ),
         # Unrolled, a pass is faster, but more than 15 steps take long to compile.
         unroll=not options.through_time and options.shape[0] <= 15,
     )
@@ -197,7 +211,10 @@ def build_model(options):
         layers.append(make_layer(return_sequences=True))
     many_answers = options.echo_sequence or options.through_time
     layer = make_layer(return_sequences=many_answers, return_state=options.burn_in > 0)
-    layers.append(BurnIn(layer, options.burn_in) if options.burn_in else layer)
+    if is_learned:
+        layers.append(LearnedStart(layer))
+    else:
+        layers.append(BurnIn(layer, options.burn_in) if options.burn_in else layer)
     # A Dense layer works on each time step, as the article's TimeDistributed(Dense) does.
     layers.append(keras.layers.Dense(options.unique, activation="softmax"))
     model = keras.Sequential(layers)
@@ -227,7 +244,7 @@ def train(model, options):
         X, y = map(np.concatenate, zip(*sequences))
         how = {"batch_size": options.batch_size, "steps_per_epoch": options.batches}
         fit(model, options, X, y, epochs=options.epochs, shuffle=False, **how)
-    elif options.start:
+    elif options.start and options.start != "learned":
         train_from_other_states(model, options)
     else:
         train_on_sequence = compile_training_pass(model, jit_compile=True)
@@ -272,40 +289,66 @@ def train_from_other_states(model, options):
     """Train on one new sequence per epoch; set the state before each batch."""
     h, c = model.layers[0].states
     batches = new_batches(options)
+    other = build_model(options) if options.start == "other-network" else model
     # There is no sequence before the first one.
     before = np.zeros((options.batches, 2, *h.shape))
     for epoch in range(options.epochs):
         ended, results = [], []
         for number in range(options.batches):
-            start_h, start_c = state_of_start(options.start, number, before)
+            carried = ended[-1] if ended else np.zeros_like(before[0])
+            start_h, start_c = state_of_start(options.start, number, before, carried)
             h.assign(start_h)
             c.assign(start_c)
+            X, y = next(batches)
             model.reset_metrics()
-            results.append(model.train_on_batch(*next(batches), return_dict=True))
-            ended.append([h.numpy(), c.numpy()])
+            results.append(model.train_on_batch(X, y, return_dict=True))
+            if other is not model:
+                for state, value in zip(other.layers[0].states, carried):
+                    state.assign(value)
+                other.predict_on_batch(X)
+            ended.append(np.array([state.numpy() for state in other.layers[0].states]))
         before = np.array(ended)
         print_epoch(options, epoch, pd.DataFrame(results).mean())
 
 
-def state_of_start(kind, number, before):
+def state_of_start(kind, number, before, carried):
     """Return the state, h and c, that a batch starts from.
 
-    kind: "random": new random numbers, as an LSTM could have them. "similar": new random
-        numbers, too, but each unit has the mean and the standard deviation of `before`.
+    kind: "carried-times-...": this multiple of the carried state.
+        "carried-units-reversed": the carried state of the last unit for the first one, and
+        so on. "other-network": the carried state of another network, which stays untrained.
         "other-sequence": the state with which the sequence before ended the previous batch;
-        the first batch starts from zero.
+        the first batch starts from zero. "similar": random numbers; each unit has the mean
+        and the standard deviation of `before`. "similar-mean-0": the same, but each mean is
+        0. "only-means": the means alone. "shuffled": each unit has one of its states of
+        `before`, drawn by itself. "random": random numbers, as an LSTM could have them.
     number: of the batch, from 0 on.
     before: the states with which the sequence before ended its batches, (batches, 2, batch
         size, units).
+    carried: the state with which the batch before ended, (2, batch size, units).
     """
+    if kind in TIMES:
+        return TIMES[kind] * carried
+    if kind == "carried-units-reversed":
+        return carried[..., ::-1]
+    if kind == "other-network":
+        return carried
     if kind == "other-sequence":
         return before[number - 1] if number > 0 else np.zeros_like(before[0])
+    if kind == "shuffled":
+        drawn = np.random.randint(len(before) * before.shape[2], size=carried.shape)
+        of_unit = before.swapaxes(0, 1).reshape(2, -1, before.shape[-1])
+        return np.take_along_axis(of_unit, drawn, axis=1)
+    mean, deviation = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
     noise = np.random.normal(size=before[0].shape)
-    if kind == "similar":
-        mean, deviation = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
-        return mean[:, np.newaxis] + deviation[:, np.newaxis] * noise
-    _, c = noise
-    return np.tanh(c) * np.random.random(c.shape), c
+    if kind == "random":
+        _, c = noise
+        return np.tanh(c) * np.random.random(c.shape), c
+    if kind == "similar-mean-0":
+        mean = 0 * mean
+    if kind == "only-means":
+        deviation = 0 * deviation
+    return mean[:, np.newaxis] + deviation[:, np.newaxis] * noise
 
 
 def new_batches(options):

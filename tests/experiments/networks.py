@@ -36,6 +36,28 @@ class BurnIn(keras.layers.Layer):
         return output_shape
 
 
+class LearnedStart(keras.layers.Layer):
+    """Lets a layer start each window from states that are trained, zeros at first."""
+
+    def __init__(self, layer, start=None):
+        super().__init__()
+        self.layer, self.start = layer, start
+
+    def call(self, X):
+        n_rows = keras.ops.shape(X)[0]
+        rows = [keras.ops.repeat(state, n_rows, axis=0) for state in self.start]
+        return self.layer(X, initial_state=rows)
+
+    def build(self, shape):
+        self.layer.build(shape)
+        if self.start is None:
+            sizes = keras.tree.flatten(self.layer.cell.state_size)
+            self.start = [self.add_weight((1, size), "zeros") for size in sizes]
+
+    def compute_output_shape(self, shape):
+        return self.layer.compute_output_shape(shape)
+
+
 def two_lstms(units, **options):
     """Return two LSTMs in one layer."""
     cells = [keras.layers.LSTMCell(units), keras.layers.LSTMCell(units)]
@@ -59,15 +81,17 @@ LAYERS = {
 def make_reader(model):
     """Return a network that shares the weights of another, and reads on.
 
-    It takes sequences of any length, (samples, time steps, features), each from a zero state,
-    and answers after each value what `model` answers to all values up to there.
+    It takes sequences of any length, (samples, time steps, features), each from a zero state
+    (or the learned one), and answers after each value what `model` answers to all values up to there.
     """
     inputs = outputs = keras.Input((None, model.input_shape[-1]))
     for layer in model.layers:
-        layer = getattr(layer, "layer", layer)  # that of BurnIn
+        start = getattr(layer, "start", None)
+        layer = getattr(layer, "layer", layer)  # that of BurnIn or LearnedStart
         if isinstance(layer, keras.layers.RNN):
             # A new cell would draw random numbers, which would change what a seed gives.
             layer = keras.layers.RNN(layer.cell, return_sequences=True)
+            layer = LearnedStart(layer, start) if start else layer
         outputs = layer(outputs)
     return keras.Model(inputs, outputs)
 

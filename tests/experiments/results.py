@@ -48,13 +48,14 @@ RIGHT = 0.8  # the least share of right answers after a number of values
 
 # The columns of each table, after that of its rows.
 GROUPS = ["panel", "training", "lag"]  # heads of the columns of groups
-ANSWERS = ["command", "on windows", "all runs", "right after", "stays right"]
+ANSWERS = ["command", "on windows", "right after", "stays right"]
 ERRORS = ["command", "error on windows", "as good after", "late, all runs", "reads on"]
 PRICES = ["price", "price, all runs"]
 EPOCHS = "epochs to 95 %"
 TABLES = {
-    "rules": ["panel", *ANSWERS],
-    "short burn-in": ["panel", *ANSWERS],
+    "rules": ["panel", "command", EPOCHS, "right after", "stays right"],
+    "made of its states": ["command", EPOCHS, "right after", "stays right"],
+    "short burn-in": ANSWERS,
     "a mark is not enough": ANSWERS,
     "the reset": ANSWERS,
     "usual": ["training", *ANSWERS],
@@ -64,9 +65,9 @@ TABLES = {
     "other layers": ["training", *ERRORS, *PRICES],
     "next value": ["training", *ERRORS, *PRICES],
     "more series": ["training", *ERRORS, *PRICES],
+    "eight seeds": ["training", *ERRORS],
     "layers": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
     "more lags": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
-    "scripts": ["command", "on windows", "all runs", EPOCHS],
     "part3": [*ANSWERS, "one at a time"],
     "without gradients": [*ANSWERS, "one at a time"],
     "extensions": ["command", "on windows", "right after", "stays right", EPOCHS],
@@ -256,11 +257,6 @@ def percent(share):
     return f"{100 * share:.1f} %"
 
 
-def percents(shares):
-    """Return the lowest to the highest share, such as "99.5 to 99.8 %"."""
-    return f"{100 * shares.min():.1f} to {percent(shares.max())}"
-
-
 def factors(numbers):
     """Return the lowest to the highest factor, such as "0.9 to 1,010.5"."""
     return f"{numbers.min():,.1f} to {numbers.max():,.1f}"
@@ -361,18 +357,15 @@ def as_good_after(runs):
 def price(runs, write):
     """Return, as a text, how many times the errors on windows are those of the row as it is.
 
-    Nothing if a run of either has not learned its windows: if its error is 0.1 or more.
+    Nothing if this row was not run as it is.
     """
-    if (runs[["on_windows", "plain"]] < 0.1).all(axis=None):
-        return write(runs.on_windows / runs.plain)
-    return ""
+    return "" if runs.plain.isna().any() else write(runs.on_windows / runs.plain)
 
 
 # What the columns show of a command's runs, each a function that returns a text.
 COLUMNS = {
     "command": lambda runs: f"`{runs.command.iloc[0]}`",
     "on windows": lambda runs: percent(runs.on_windows.median()),
-    "all runs": lambda runs: percents(runs.on_windows),
     "one at a time": lambda runs: percent(runs.reading_on.median()),
     "right after": right_after,
     "stays right": lambda runs: count(stays_right(runs)),
@@ -399,7 +392,8 @@ def runs_of_table(table):
     runs = read_runs().set_index("seed", drop=False).sort_index()
     by_command, none = dict([*runs.groupby("command")]), runs[:0]
     lines = EXPERIMENTS[EXPERIMENTS.table == table]
-    plain = EXPERIMENTS[EXPERIMENTS.group == PLAIN].set_index("row").command
+    plain = EXPERIMENTS[EXPERIMENTS.group == PLAIN].drop_duplicates("row")
+    plain = plain.set_index("row").command
     for line in lines.itertuples():
         # The index is the seed, and .loc includes the last one.
         of_line = by_command.get(line.command, none).loc[: int(line.seeds)]

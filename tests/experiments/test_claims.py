@@ -10,30 +10,13 @@ import re
 import numpy as np
 import pytest
 
-from tests.experiments import real_values, results, starts
-from tests.scripts import SCRIPTS
+from tests.experiments import real_values, results
 from tests.shared import table_of
 
 RUNS = dict(list(results.read_runs().groupby("command")))
 TABLES = {table: [*results.runs_of_table(table)] for table in results.TABLES}
 
 ONES = "--context 1 --batch-size 1"  # part 3 in batches of 1
-
-
-# These are in no table, as they have more seeds than one, or none.
-ALONE = [
-    "--units 100",
-    "echo_lag.py 8 3 14 15 92 65 35 89 79",
-    "real_values.py --lag 3 --steps 20",
-    "real_values.py --next --noise 1 --test-noise 0.1 --steps 24",
-    "--layer gru --burn-in 1",
-    "real_values.py --next --noise 1 --test-noise 0.1 --steps 24 --each-step",
-]
-
-
-def test_commands_stand_in_a_table_but_for_these():
-    alone = results.EXPERIMENTS.query("table == ''").command
-    assert alone.tolist() == ALONE, "experiments.csv"
 
 
 def runs_of(command):
@@ -63,59 +46,75 @@ NOT_LEARNED = (np.inf, np.inf)
 HARDLY = (0, 0.1)  # right answers
 
 
-SAID = results.EXPERIMENTS.query("right_after != ''").drop_duplicates("command")
-
-
-@pytest.mark.parametrize(
-    ("command", "said", "known"), SAID[["command", "right_after", "known"]].to_numpy()
+SAID = results.EXPERIMENTS.query("right_after != ''").drop_duplicates(
+    ["command", "seeds"]
 )
-def test_a_network_does_what_its_line_of_experiments_csv_says(command, said, known):
-    runs = runs_of(command)
+
+
+@pytest.mark.parametrize("line", [*SAID.itertuples()], ids=lambda line: line.command)
+def test_each_run_does_what_its_line_of_experiments_csv_says(line):
+    """Not the medians alone: each run is looked at, and no edge decides."""
+    command, said, known = line.command, line.right_after, line.known
+    runs = runs_of(command).query(f"seed <= {line.seeds}")
+    where = f"results.csv: {command}"
     if command.startswith("real_values.py"):
-        n = results.count(results.reads_on(runs))
-        assert said == f"{n} read on", f"results.csv: {command}"
-        return expect(command, on_windows=(0, float(known)))
-    stay = results.stays_right(runs)
-    if "stay right" in said:
-        n = results.count(stay)
-        assert said == f"{n} stay right", f"results.csv: {command}"
-    else:
-        assert results.right_after(runs) == said, f"results.csv: {command}"
-        assert stay.tolist() == [said.endswith("to 25")] * len(stay), command
-        medians = by_number(command).median()
-        right = medians >= results.RIGHT
-        assert not medians[right].min() < 0.84 and not medians[~right].max() > 0.7
-        if known and not stay.any():
-            later = medians[~right].loc[results.end_of_window(command) + 1 :]
-            assert later.max() < 0.45, f"results.csv: {command}: {later.to_dict()}"
-    if stay.all():  # No edge decides.
-        expect(command, reading_on=(0.88, 1), late=(0.88, 1))
+        good = results.reads_on(runs)
+        assert said == f"{results.count(good)} read on", where
+        assert runs.on_windows.max() < float(known), where
+        if good.all():
+            assert results.as_good_after(runs).endswith(" to 50"), where
+            assert times_from_the_end_on(runs).max(axis=None) < 3, where
+        return
+    stay, shares = results.stays_right(runs), results.by_number(runs)
+    if stay.all():
+        assert min(runs.reading_on.min(), runs.late.min()) > 0.88, where
     elif not stay.any():
-        expect(command, reading_on=(0, 0.65), late=(0, 0.65))
+        assert max(runs.reading_on.max(), runs.late.max()) < 0.65, where
     if known:  # in %
         most = float(known) / 100
-        expect(command, on_windows=(most - 0.04, most + 0.005))
+        assert runs.on_windows.between(most - 0.04, most + 0.005).all(), where
+    if "stay right" in said:
+        assert said == f"{results.count(stay)} stay right", where
+        return
+    assert results.right_after(runs) == said, where
+    assert stay.tolist() == [said.endswith("to 25")] * len(stay), where
+    right = shares.median() >= results.RIGHT
+    assert not shares.median()[right].min() < 0.84, where
+    assert not shares.median()[~right].max() > 0.7, where
+    if not stay.any():
+        later = shares.loc[:, ~right].loc[:, results.end_of_window(command) + 1 :]
+        assert later.max(axis=None) < (0.5 if known else 0.7), where
+        assert runs.late.max() < (0.4 if known else 0.65), where
+
+
+def times_from_the_end_on(runs):
+    """Return how many times the errors on windows those after them are, up to 50 values."""
+    errors = results.by_number(runs).loc[
+        :, results.end_of_window(runs.command.iloc[0]) :
+    ]
+    return errors.div(runs.on_windows, axis=0)
 
 
 def test_each_network_of_these_tables_has_a_conclusion():
     networks = results.EXPERIMENTS.query(
-        "table not in ['', 'scripts', 'part3', 'without gradients', 'exercise 5']"
+        "table not in ['', 'part3', 'without gradients', 'exercise 5']"
     )
     none = networks.command[networks.right_after == ""].tolist()
     assert none == [], "experiments.csv: right_after is empty"
-    of_each = networks.groupby("command")[["right_after", "known"]].nunique()
-    two = of_each.index[(of_each > 1).any(axis=1)].tolist()
-    assert two == [], "experiments.csv has two conclusions"
 
 
 # What the sections say of their tables: how many rows they have; of these rows, no run stays
 # right; of all others, all do, but for the rows of SOME.
-SHOWS, LIKE, BETWEEN = starts.SORTED
+OWN, OTHER, BETWEEN = results.EXPERIMENTS.query("table == 'rules'").group.unique()
 NO_RUN = {
-    ("rules", SHOWS): (6, ".*"),
-    ("rules", LIKE): (7, ""),
+    ("rules", OWN): (6, ""),
+    ("rules", OTHER): (8, ".*"),
     ("rules", BETWEEN): (5, "(two|three|four) values of burn-in|.*windows of 10"),
-    ("short burn-in", BETWEEN): (6, "one.*GRU|three.*200.*|two.*forget bias -1"),
+    ("made of its states", ""): (
+        8,
+        ".*reverse order|.* times (-1|0.5)|the deviations.*",
+    ),
+    ("short burn-in", ""): (6, "one.*GRU|three.*200.*|two.*forget bias -1"),
     ("a mark is not enough", ""): (8, "a GRU|.*lag 3|windows of 4 and 5.*"),
     ("the reset", ""): (7, "two batches of 10, five times the rate|lag 3.*"),
     ("layers", "lag 1"): (4, ""),
@@ -126,10 +125,7 @@ NO_RUN = {
     ("more lags", "lag 2"): (1, ""),
     ("more lags", "lag 3"): (3, "LSTM.*"),
     ("more lags", "lag 4"): (3, "LSTM.*"),
-    ("extensions", ""): (
-        15,
-        "Ignore.*|.*-1, zero.*|.*masked, zero state|Echo Different.*",
-    ),
+    ("extensions", ""): (12, ".*-1, zero.*|.*masked, zero state|Echo Different.*"),
     ("part3", ""): (6, "part 3|batches of 1|.*ten times the epochs|.*gradients cut"),
     ("without gradients", ""): (
         7,
@@ -155,52 +151,22 @@ def test_a_table_shows_what_its_section_says(table, group):
         assert results.stays_right(runs).sum() == expected, f"{group}: {line.row}"
 
 
-def test_these_tables_have_no_other_groups_and_the_scripts_no_other_rows():
+def test_these_tables_have_no_other_groups():
     tables = {table for table, _ in NO_RUN}
     lines = results.EXPERIMENTS[results.EXPERIMENTS.table.isin(tables)]
     assert {*zip(lines.table, lines.group)} == {*NO_RUN}
-    scripts = results.EXPERIMENTS.query("table == 'scripts'").command
-    assert [*scripts] == [f"{script}.py" for script in SCRIPTS]
 
 
-IN_RULES = results.EXPERIMENTS.query("table == 'rules'")
-SORTED = IN_RULES[IN_RULES.group != BETWEEN].command
-BY_STATE = SORTED[
-    ~SORTED.str.contains("--mark first")
-]  # There, the input shows the start.
+def test_where_the_means_are_lost_each_run_counts():
+    for line, runs in TABLES["made of its states"]:
+        shares, looks_back = results.by_number(runs), results.stays_right(runs)
+        assert shares[5].min() >= results.RIGHT, line.row
+        if not looks_back.all():
+            assert shares[[2, 3, 7, 8]].max(axis=None) < 0.5 > runs.late.max(), line.row
+            # It has learned its windows.
+            assert np.isfinite(runs.epochs_to_95).all(), line.row
 
 
-@pytest.mark.parametrize("command", BY_STATE)
-def test_before_any_training_starts_are_like_the_inside_or_show(command, seed):
-    """Like it: in their mean length, in deviations of that inside, and in their spread.
-
-    (A short burn-in has shorter states: for five values, -0.3.)
-    """
-    (group,) = IN_RULES.group[IN_RULES.command == command]
-    zeros, length, spread = starts.compare(starts.states_of(command))
-    found = f"zeros {zeros:.2f}, length {length:.2f}, spread {spread:.2f}"
-    if group == LIKE:
-        is_like = -0.25 < length < 0.5 and abs(spread - 1) < 0.06 and zeros < 0.3
-        assert is_like, found
-    else:
-        assert abs(length) > 3 or spread < 0.01, found
-
-
-# What the pages say of these is that they count.
-COUNTS = [
-    "--stateless",
-    "--stateless --lead 5",
-    "--burn-in 10 --same",
-    "--mark first",
-    "--burn-in 10 --mark first",
-    "--burn-in 2",
-    "--burn-in 3",
-    "--burn-in 2 --forget-bias -1",
-    "--layer gru --stateless",
-    "--lag 4 --stateless",
-    "--lag 3 --stateless",
-    "--missing mark --stateless",
-]
 # These count in fives, up to so many values.
 IN_FIVES = {
     "--start random": 15,
@@ -208,63 +174,6 @@ IN_FIVES = {
     "--lag 3 --learning-rate 0.005 --epochs 6000": 25,
     "--lag 4 --layer gru --units 100 --epochs 20000": 25,
 }
-
-
-# And of these, that they look back.
-LOOK_BACK = [
-    "--lag 1",
-    "--burn-in 5",
-    "--burn-in 10",
-    "--burn-in 10 --context 10 --length 30",
-    "--burn-in 7 --context 10 --length 30",
-    "--layer gru --burn-in 2",
-    "--start similar",
-    "--start other-sequence",
-    "--mark random",
-    "--learning-rate 0.005",
-    "--batch-size 10 --learning-rate 0.005 --never-reset",
-    "--context 10 --length 30 --never-reset",
-    "--echo-sequence --stateless",
-    "--stateless --shortest 2 --epochs 5000",
-    "--stateless --context 25 --length 45",
-    "--layer gru --stateless --lead 5",
-    "--layer simple-rnn --stateless",
-    "--missing mark",
-    "--missing mask",
-    "--missing mask --stateless --context 10 --length 30",
-    "--context 25 --missing mask",
-    "--unique 2",
-    "--unique 2 --stateless",
-    "--layer simple-rnn",
-    "--lag 2 --layer simple-rnn",
-    "--lag 3 --layer simple-rnn --epochs 6000",
-    "--lag 4 --layer simple-rnn --epochs 20000",
-    "--units 100",
-    "--forget-bias 0",
-    "--layer gru",
-    "--parts-of 5000",
-    "--layer gru --units 100",
-    "--lag 2 --layer gru --units 100",
-    "--lag 3 --layer gru --units 100 --epochs 6000",
-    "--list 20000 --epochs 14 --layer gru --context 20 --length 50",
-]
-
-
-@pytest.mark.parametrize("command", LOOK_BACK)
-def test_a_network_that_looks_back_stays_right(command):
-    assert results.stays_right(runs_of(command)).all(), f"results.csv: {command}"
-    if "--echo-sequence" not in command:  # There, the first answers are guesses.
-        expect(command, on_windows=(0.97, 1))
-
-
-@pytest.mark.parametrize("command", COUNTS)
-def test_a_network_that_counts_is_right_on_windows_and_where_one_ends(command):
-    expect(command, on_windows=(0.97, 1), epochs_to_95=LEARNED)
-    expect(command, reading_on=(0, 0.4), late=(0, 0.4))
-    shares, end = by_number(command), results.end_of_window(command)
-    assert shares[end].min() >= results.RIGHT
-    assert shares.drop(columns=end).max().max() < 0.7
-    assert shares.loc[:, end + 1 :].max().max() < 0.5
 
 
 @pytest.mark.parametrize(("command", "last"), IN_FIVES.items())
@@ -287,6 +196,11 @@ def test_short_burn_in_with_windows_of_10_or_a_gru_and_a_simple_rnn_at_lag_3():
     assert len(runs) == 10 and not results.stays_right(runs).any()
     expect("--layer gru --burn-in 1", late=(0, 0.5))
     assert shares[6].min() >= results.RIGHT and shares.loc[:, 7:].median().max() < 0.65
+    # These do neither.
+    reset = runs_of("--context 10 --length 30")
+    neither = results.by_number(reset[~results.stays_right(reset)])
+    assert len(neither) == 3 and neither[[10, 20]].min(axis=None) >= results.RIGHT
+    assert neither[[5, 15]].max(axis=None) < 0.6
     in_tens = by_number("--burn-in 5 --context 10 --length 30")
     assert in_tens.loc[:, 5:10].max().max() < 0.5 < in_tens[15].min()
     assert in_tens.loc[:, 20:].max().max() < 0.4
@@ -556,47 +470,16 @@ def test_so_many_runs_with_real_values_read_on(group, long, short):
     assert count("real values", group, among=lambda row: not is_long(row)) == short
 
 
-def test_in_view_so_many_runs_with_a_remedy_read_on():
-    good = {True: [], False: []}
-    for line, runs in TABLES["real values"]:
-        if line.group != PLAIN:
-            good[line.row in LONG].extend(results.reads_on(runs))
-    assert [(sum(runs), len(runs)) for runs in good.values()] == [(9, 9), (3, 12)]
-    each = [runs for line, runs in TABLES["next value"] if line.group == EACH]
-    assert [results.reads_on(runs).all() for runs in each] == 4 * [True]
-
-
-def test_as_they_are_one_of_nine_networks_with_real_values_reads_on():
-    assert count("real values", PLAIN, "mean of 11 values, 40 steps") == (3, 3)
-    assert count("real values", PLAIN, "(?!mean of 11 values, 40).*") == (1, 24)
-
-
-def test_with_burn_in_this_is_about_half_of_a_window():
+def test_burn_in_with_real_values_is_about_half_of_a_window_and_no_help():
+    rows = [line.row for line, _ in ERRORS["real values"] if line.group == BURN_IN]
+    with_it, n = count("real values", BURN_IN)
+    without, _ = count("real values", PLAIN, among=rows.__contains__)
+    assert n == 21 and abs(with_it - without) <= 1
     for line, _ in ERRORS["real values"]:
         if line.group == BURN_IN:
             options = real_values.parse(line.command.split()[1:])
             share = options.burn_in / (options.burn_in + options.steps)
             assert 0.4 < share <= 0.5, line.command
-
-
-def test_in_view_no_run_with_real_values_reads_on_as_it_is():
-    plain = [pair for pair in TABLES["real values"] if pair[0].group == PLAIN]
-    assert [results.count(results.reads_on(runs)) for _, runs in plain] == 4 * [
-        "0 of 3"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("options", "n"),
-    [
-        ("--lag 3 --steps 20", 2),
-        ("--next --noise 1 --test-noise 0.1 --steps 24", 3),
-        ("--next --noise 1 --test-noise 0.1 --steps 24 --each-step", 6),
-    ],
-)
-def test_of_eight_runs_so_many_read_on(options, n):
-    good = results.reads_on(runs_of(f"real_values.py {options}"))
-    assert (good.sum(), len(good)) == (n, 8)
 
 
 def test_after_four_values_of_burn_in_it_counts():
@@ -617,10 +500,10 @@ def test_as_it_is_a_network_that_counts_is_right_at_the_end_and_hardly_elsewhere
     early, _ = usual(PLAIN)
     for line, runs in TABLES["usual"] + TABLES["more networks"]:
         if line.group == PLAIN and not early[line.row].any():
-            medians = results.by_number(runs).median()
-            end = results.end_of_window(line.command)
-            assert medians[end] >= 0.8 and (medians >= 0.8).sum() <= 2, line.row
-            assert max(medians.drop(end).loc[3:].max(), runs.late.max()) < 0.4, line.row
+            shares, end = results.by_number(runs), results.end_of_window(line.command)
+            others = shares.drop(columns=end).loc[:, 3:].max(axis=None)
+            assert shares[end].min() >= 0.8, line.row
+            assert max(others, runs.late.max()) < 0.5, line.row
 
 
 def test_few_values_and_windows_of_30():
@@ -643,26 +526,24 @@ def test_the_rows_that_sentences_name():
     first = ["an answer at each step", "windows of 2 to 5 values"]
     first += ["windows of 4 and 5 values", "windows of 25 values", "a GRU"]
     assert rows("a mark is not enough")[:5] == first
-    assert "tested" in rows("next value")[1]
-    assert [row.split(" steps")[0] for row in rows("real values")] == [
-        "value 3 back, 10",
-        "value 3 back, 20",
-        "value 10 back, 20",
-        "value 10 back, 40",
-    ]
-    assert [*IN_RULES.group.unique()] == [SHOWS, LIKE, BETWEEN]
     at_one_step = [line.command for line, _ in TABLES["a mark is not enough"]][3:]
-    assert not re.search("--shortest|--echo-sequence", " ".join(at_one_step))
+    assert at_one_step == [
+        "--stateless --context 25 --length 45",
+        "--layer gru --stateless",
+        "--layer gru --stateless --lead 5",
+        "--layer simple-rnn --stateless",
+        "--layer simple-rnn --stateless --lag 3",
+    ]
     of_the_reset = [line.command for line, _ in TABLES["the reset"]]
     assert sum("--never-reset" in command for command in of_the_reset) == 2
-    commands = [line.command for line, _ in TABLES["rules"]]
-    assert "--same" in commands[2]
-    assert all("--mark first" in command for command in commands[4:6])
 
 
 @pytest.mark.parametrize(
     ("table", "group", "rows", "n", "m"),
     [
+        ("real values", PLAIN, "value.*", 0, 15),
+        ("real values", PLAIN, "mean of 11 values, 40 steps", 3, 3),
+        ("real values", PLAIN, "(?!mean of 11 values, 40).*", 1, 24),
         ("real values", f"{LENGTHS}|{EACH}", "value 3 back, 20.*", 6, 6),
         ("real values", f"{LENGTHS}|{EACH}", "value 3 back, 10 steps", 3, 6),
         ("real values", f"{LENGTHS}|{EACH}", "value 10 back, 40.*", 3, 3),
@@ -709,37 +590,38 @@ def test_so_many_runs_read_on(table, group, rows, n, m):
     assert count(table, group, rows) == (n, m)
 
 
-def test_the_first_answers_are_as_good_in_eleven_of_seventeen_rows_with_a_remedy():
+def test_with_a_remedy_the_first_answers_are_as_good_in_most_rows():
     at_once = []
     for line, runs in ERRORS["real values"]:
         if line.group in (LENGTHS, EACH):
             first = int(re.match(r"\d+", results.as_good_after(runs))[0])
             known = results.by_number(runs).notna().all().idxmax()
             at_once.append(first == known)
-    assert (sum(at_once), len(at_once)) == (11, 17)
+    assert 0.6 < np.mean(at_once) < 0.9
 
 
-def test_prices():
-    prices = {}
-    for table, lines in ERRORS.items():
-        for line, runs in lines:
-            if results.COLUMNS["price"](runs) and line.group != PLAIN:
-                price = (runs.on_windows / runs.plain).median()
-                prices[table, line.row, line.group] = price
-    gru = [prices[key] for key in prices if "GRU" in key[1] and key[2] == EACH]
-    assert 8 <= max(gru) < 8.5
-    lstm = {key: prices[key] for key in prices if key[0] == "real values"}
-    long = [lstm[key] for key in lstm if key[1] in LONG]
-    assert (len(lstm), len(long)) == (23, 10)
-    assert (round(min(long), 1), round(max(long), 1)) == (0.7, 2.1)
-    assert round(max(lstm.values()), 1) == 17.5
-    each = {
-        key: prices[key] for key in prices if key[0] == "next value" and key[2] == EACH
+# The price of a remedy, as a median: of so many rows, it is at least and at most so much.
+@pytest.mark.parametrize(
+    ("table", "group", "rows", "n", "least", "most"),
+    [
+        ("real values", ".*", "|".join(LONG), 10, 0.6, 2.2),
+        ("real values", f"{LENGTHS}|{EACH}", "value 3 back, 10 steps", 2, 1.3, 2.5),
+        ("real values", f"{LENGTHS}|{EACH}", "value 10 back, 20.*", 2, 10, 20),
+        ("other layers", EACH, ".*GRU.*", 4, 1.3, 8.5),
+        ("next value", EACH, "noise.*", 8, 0.8, 1.34),
+    ],
+)
+def test_prices(table, group, rows, n, least, most):
+    prices = {
+        (line.row, line.group): (runs.on_windows / runs.plain).median()
+        for line, runs in ERRORS[table]
+        if line.group != PLAIN and runs.plain.notna().all()
+        if re.fullmatch(rows, line.row) and re.fullmatch(group, line.group)
     }
-    rows = {line.row for line, _ in TABLES["next value"]}
-    in_view = [each[key] for key in each if key[1] in rows]
-    for found in each.values(), in_view:
-        assert (round(min(found), 1), round(max(found), 1)) == (0.9, 1.3)
+    assert len(prices) == n, prices
+    assert least < min(prices.values()) and max(prices.values()) < most, prices
+    if "GRU" in rows:  # "Up to about eight times" is said.
+        assert max(prices.values()) > 7.5
 
 
 # What pictures.py has measured, in %.

@@ -228,6 +228,7 @@ def test_a_mark_is_one_at_the_first_step_or_at_a_random_one_of_each_window():
     [
         ("", "LSTM Dense", True),
         ("--start random", "LSTM Dense", True),
+        ("--start learned", "LearnedStart Dense", False),
         ("--stateless", "LSTM Dense", False),
         ("--list 60", "LSTM Dense", False),
         ("--layer gru", "GRU Dense", True),
@@ -406,27 +407,58 @@ def states_around(options, epochs):
 START = "--units 6 --context 2 --length 17 --epochs 3 --start"
 
 
-@pytest.mark.parametrize("kind", ["other-sequence", "random", "similar"])
+OF_CARRIED = {
+    "carried-times-2": lambda h: 2 * h,
+    "carried-times-half": lambda h: h / 2,
+    "carried-times-minus-1": lambda h: -h,
+    "carried-units-reversed": lambda h: np.flip(h, axis=-1),
+}
+
+
+@pytest.mark.parametrize("kind", [*OF_CARRIED, "other-sequence", "random", "shuffled"])
 @eagerly()
-def test_a_batch_starts_from_the_state_of_another_sequence_or_a_random_one(kind):
+def test_a_batch_starts_from_a_state_that_its_name_says(kind):
     before, after = states_around(parse(f"{START} {kind}"), 3)
     assert after.any(axis=(2, 3, 4)).all()
-    if kind == "other-sequence":
+    if kind in OF_CARRIED:
         assert not before[:, 0].any()  # as after a reset
+        assert np.array_equal(before[:, 1:], OF_CARRIED[kind](after[:, :-1]))
+    elif kind == "other-sequence":
+        assert not before[:, 0].any()
         assert not before[0].any()  # There is no sequence before the first one.
         assert np.array_equal(before[1:, 1:], after[:-1, :-1])
     else:
         rows = before[1:].swapaxes(2, 3).reshape(-1, 12)
         assert len(np.unique(rows, axis=0)) == len(rows) == 30
-        assert not np.isin(rows, after).any()
-    if kind == "random":  # One that an LSTM can have: h is less than its tanh of c.
-        h, c = before.swapaxes(0, 2)
-        assert (np.abs(h) < np.abs(np.tanh(c))).all()
+        assert np.isin(rows, after).all() == (kind == "shuffled")
+
+
+@eagerly()
+def test_another_network_reads_the_windows_untrained_and_its_states_are_the_starts():
+    options = parse(f"{START} other-network")
+    others, build = [], extensions.build_model
+
+    def build_and_keep(options):
+        others.append(build(options))
+        random.seed(2)
+        return others[-1]
+
+    with mock.patch.object(extensions, "build_model", build_and_keep):
+        before, after = states_around(options, 3)
+    (other,) = others
+    random.seed(2)
+    batches = extensions.new_batches(options)
+    for starts in before:
+        extensions.reset_states(other)
+        for start in starts:
+            np.testing.assert_allclose(start, other.layers[0].states, atol=1e-6)
+            other.predict_on_batch(next(batches)[0])
+    assert not np.isin(before[:, 1:], after).any()
 
 
 def test_a_random_state_is_one_that_an_lstm_can_have():
     shape = (4, 2, 500, 6)
-    h, c = extensions.state_of_start("random", 1, np.full(shape, 7.0))
+    h, c = extensions.state_of_start("random", 1, np.full(shape, 7.0), None)
     assert c.mean() == pytest.approx(0, abs=0.1)
     assert c.std() == pytest.approx(1, abs=0.1)
     assert (np.abs(h) < np.abs(np.tanh(c))).all()
@@ -435,17 +467,40 @@ def test_a_random_state_is_one_that_an_lstm_can_have():
     assert gate.std() == pytest.approx(12**-0.5, abs=0.05)
 
 
-def test_a_similar_state_has_the_mean_and_the_deviation_of_each_unit():
+@pytest.mark.parametrize(
+    "kind", ["similar", "similar-mean-0", "only-means", "shuffled"]
+)
+def test_a_state_has_the_mean_and_the_deviation_of_each_unit_or_one_of_both(kind):
     rng = np.random.default_rng(3)
     before = rng.normal(5 * rng.normal(size=(2, 1, 6)), [1, 20] * 3, (4, 2, 500, 6))
     before[:, :, 250:] += 20  # The rows differ, but their new states do not:
-    state = extensions.state_of_start("similar", 1, before)
+    state = extensions.state_of_start(kind, 1, before, before[0])
     assert state.shape == (2, 500, 6)
-    means, deviations = before.mean(axis=(0, 2)), before.std(axis=(0, 2))
+    means = before.mean(axis=(0, 2)) * (kind != "similar-mean-0")
+    deviations = before.std(axis=(0, 2)) * (kind != "only-means")
     for rows in state[:, :250], state[:, 250:]:
         np.testing.assert_allclose(rows.mean(axis=1), means, atol=7)
-        np.testing.assert_allclose(rows.std(axis=1), deviations, rtol=0.2)
-    assert len(np.unique(state)) == state.size  # Each number is drawn by itself.
+        np.testing.assert_allclose(rows.std(axis=1), deviations, rtol=0.2, atol=1e-9)
+    if kind.startswith("similar"):  # Each number is drawn by itself.
+        assert len(np.unique(state)) == state.size
+
+
+@eagerly()
+def test_a_learned_start_is_zeros_at_first_is_trained_and_read_from():
+    options = parse("--start learned --units 6 --unique 10")
+    model = build_model(options)
+    layer = model.layers[0]
+    X, y = generate_data(options)
+    X = X[: options.batch_size]
+    from_zeros = extensions.make_reader(network("--units 6 --unique 10 --stateless"))
+    weights = [array for array in model.get_weights() if array.shape != (1, 6)]
+    from_zeros.set_weights(weights)
+    expected = from_zeros.predict_on_batch(X)[:, -1]
+    np.testing.assert_allclose(model.predict_on_batch(X), expected, atol=1e-6)
+    model.train_on_batch(X, y[: options.batch_size])
+    assert all(np.all(state) for state in layer.start)
+    expected = extensions.make_reader(model).predict_on_batch(X)[:, -1]
+    np.testing.assert_allclose(model.predict_on_batch(X), expected, atol=1e-6)
 
 
 @eagerly()

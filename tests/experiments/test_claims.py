@@ -158,6 +158,7 @@ def test_these_tables_have_no_other_groups():
 
 
 def test_where_the_means_are_lost_each_run_counts():
+    expect("--start other-network", epochs_to_95=LEARNED)
     for line, runs in TABLES["made of its states"]:
         shares, looks_back = results.by_number(runs), results.stays_right(runs)
         assert shares[5].min() >= results.RIGHT, line.row

@@ -378,7 +378,10 @@ def evaluate(model, options):
 
 
 def answers(model, options):
-    """Return the right answers to the windows of a new sequence, and those of the network."""
+    """Return the right answers to the windows of a new sequence, and those of the network.
+
+    A stateful network starts from the carried state here, after any --start, too.
+    """
     X, y = generate_data(options)
     reset_states(model)
     batches = X.reshape(-1, options.batch_size, *X.shape[1:])

@@ -5,7 +5,8 @@ per call, and keeps its state. `check` compares errors: on windows, and reading 
 
 A live network is the same network for windows of one time step, with recurrent layers that are
 stateful. So it cannot look ahead. It shares the layers of yours, and is compared with it on
-windows of your values: if answers differ, there is a ValueError.
+windows of your values: if answers differ, there is a ValueError. (We have not tried a GPU. There,
+or in 16 bits, a network may be refused for its rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -16,12 +17,15 @@ import pandas as pd
 from keras import layers
 from stateful import reset_states
 
-# One time step at a time, a network must answer as it does to windows. For each output, answers
-# may differ by the larger one of these two:
-SAME = 1e-4  # times their standard deviation within a sequence
+# Read one time step at a time, windows must get the answers that the model gives to them at once.
+# The answers of each output may differ by the larger one of two numbers:
+TOLERANCE = (
+    1e-4  # times how much answers vary: their standard deviation within a sequence
+)
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
-MOST_WINDOWS = 1000  # are compared, and answered at once
-ROWS = 100  # sequences are read at once, in the rows of a batch
+
+MOST_COMPARED = 1000  # windows
+ROWS = 100  # of a batch: as many sequences are read at once
 
 # ---- The three functions
 
@@ -50,12 +54,12 @@ def live_of(model, values, steps=None, batch_size=1):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs). Before each new sequence,
     call reset_states of stateful.py.
 
-    It shares the layers of the model. To train one is to train both, but then call live_of
-    again, as answers are compared only here. (For a shared layer, `model.summary()` may now show
-    the shape of one time step.)
+    It shares the layers of the model, so to train one is to train both. After more training,
+    call live_of again, only to compare again. (`model.summary()` may now show the shapes of one
+    time step.)
 
-    values: a sequence of your data, (time steps, ...), longer than a window. Of its windows, up
-        to 1,000 are compared.
+    values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
+        over it are compared, up to 1,000.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     batch_size: how many sequences are read at the same time.
     Raises: ValueError if the answers are not those of the model.
@@ -63,7 +67,7 @@ def live_of(model, values, steps=None, batch_size=1):
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
-    _compared(model, model, [np.asarray(values)], steps)
+    _checked_live(model, model, [np.asarray(values)], steps)  # of another batch size
     return _live(model, int(batch_size))
 
 
@@ -72,7 +76,7 @@ def check(
 ):
     """Return mean errors, early and late: on windows, reading on, and of naive answers.
 
-    model: trained. Its windows start from a zero state, also if it is stateful.
+    model: trained. Its windows start from a zero state. (A stateful model is reset.)
     stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
         (They are read side by side, step by step: one of 20,000 steps takes 10 to 20 seconds.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
@@ -81,11 +85,15 @@ def check(
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
-    reader: a network for windows of any length that reads on instead. It gets the model's weights.
-    by_number: return a row for each time step instead, up to the length of the shortest stretch.
-    Returns: DataFrame of means over the stretches: after 1 to 5 values, and late, in the
-        second half of the time steps after the first window. +/-: standard error of reading on.
-        NaN: no answer (on windows, there is none before `steps` values), or only one stretch.
+    reader: another network of as many weights, for windows of any length. It gets the model's
+        weights, and reads on in place of the model.
+    by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
+        values, up to the length of the shortest stretch.
+    Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
+        the first 5 answers. "late": those of the second half of the answers after the first
+        window. The column "+/-" is the standard error of reading on (NaN if there is one
+        stretch). Where answers are missing, such as those to windows before `steps` values,
+        the mean is NaN.
     Raises: ValueError if reading on, answers to windows differ, or if shapes do not fit.
     """
     steps = _steps(model, steps)
@@ -101,15 +109,19 @@ def check(
         for layer in reader.layers:
             if isinstance(layer, layers.Normalization):
                 layer.finalize_state()  # It computes other values from its weights.
-    live = _compared(model, model if reader is None else reader, sequences, steps)
+    live = _checked_live(model, model if reader is None else reader, sequences, steps)
     tables = []
     for (values, right), reading_on in zip(stretches, _read(live, sequences)):
+        _check_finite(reading_on, "reading on, it")
         on_windows = _answers(model, _windows(values, steps))
-        if on_windows.ndim > reading_on.ndim:  # an answer at each step
+        if _answers_each_step(model, live):
             on_windows = on_windows[:, -1]
         ways = {"on windows": on_windows, "reading on": reading_on}
         for name, function in naive.items():
             ways[name] = np.asarray(function(values.copy()))
+            if ways[name].shape[1:] != reading_on.shape[1:]:
+                found = f"{ways[name].shape}, but the model answers {reading_on.shape}"
+                raise ValueError(f"{name}: {found}")
         errors = {way: _errors(error, right, ways[way], way) for way in ways}
         tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
     if by_number:
@@ -127,20 +139,30 @@ def _live(model, batch_size):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
+    # If the model answers each time step, axis 1 of its answers has as many places as a window
+    # (or any number), and that of the live network has one. All other axes are the same in both.
     if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
-        # The model answers at each step, and so does this: with an axis of one time step.
         live = keras.Model(live.inputs[0], live.outputs[0][:, 0])
     return live
+
+
+def _answers_each_step(model, live):
+    """Return whether a network answers each time step of a window, by its live network."""
+    return len(model.outputs[0].shape) > len(live.outputs[0].shape)
 
 
 def _with_one_step(model, batch_size):
     """Return the same network with an Input of one time step and layers that keep states."""
 
     def call(layer, *args, **kwargs):
-        """Call a layer of the model, or what reads on in its place."""
+        """Call a layer of the model, or what reads on in its place.
+
+        What has an axis of time steps has the shape (batch, 1, ...) here. With another shape,
+        there are no time steps any more.
+        """
         x = keras.tree.flatten([args, kwargs])[0]
         if getattr(x, "shape", ())[1:2] != (1,):
-            return layer(*args, **kwargs)  # after the last recurrent layer
+            return layer(*args, **kwargs)
         if len(getattr(layer, "inputs", None) or []) == 1:  # a network within it
             layer = _with_one_step(layer, batch_size)
         elif isinstance(layer, layers.RNN):
@@ -169,8 +191,8 @@ def _call_recurrent(layer, sequences, initial_state=None, mask=None, training=Fa
     options = {"stateful": True, "return_state": True, "dtype": layer.dtype_policy}
     output, *states = layers.RNN(layer.cell, **options)(sequences, mask=mask)
     if mask is not None:
-        # A masked step leaves the states as they are, and its output is that of the step before.
-        # Only in Keras's three kinds is this the first state.
+        # A masked step leaves the states as they are, and repeats the output of the step before.
+        # An LSTM, a GRU and a SimpleRNN keep that output: it is their first state.
         kinds = layers.LSTM, layers.GRU, layers.SimpleRNN
         if not isinstance(layer, kinds) or layer.zero_output_for_mask:
             raise ValueError(
@@ -206,16 +228,16 @@ class LastSteps(layers.Layer):
 def _read(live, sequences):
     """Return the answers after each value of sequences, a list of arrays, (time steps, outputs).
 
-    live: a network that reads ROWS sequences, one time step per call.
+    live: a network that reads ROWS sequences, one time step per call. Its rows are the sequences
+        in reverse order, then one or more copies of the first one. No usual network minds. But
+        one that mixes rows, such as by their mean, answers otherwise than to windows.
     """
     answers = []
-    # At least one row is a copy, and the order is reversed. So if answers depended on other rows,
-    # they would differ from those to windows.
     for start in range(0, len(sequences), ROWS - 1):
         some = sequences[start : start + ROWS - 1]
         rows = [*reversed(some), *[some[0]] * (ROWS - len(some))]
         longest = max(map(len, rows))
-        # A shorter sequence is read again. Later values change no earlier answer.
+        # Let shorter ones begin again: what is read later changes no answer.
         X = np.array([np.resize(row, (longest, *row.shape[1:])) for row in rows])
         reset_states(live)
         after = [_array_of(live.predict_on_batch(X[:, [n]])) for n in range(longest)]
@@ -227,10 +249,10 @@ def _read(live, sequences):
 # ---- Comparison with the network's own answers
 
 
-def _compared(model, reader, sequences, steps):
-    """Return a live network of a reader, if it answers to windows as a model does.
+def _checked_live(model, reader, sequences, steps):
+    """Return a live network of ROWS rows, if it answers to windows as the model does.
 
-    reader: the model itself, or a network built by hand.
+    reader: what the live network is made of: the model itself, or a network built by hand.
     Raises: ValueError if it answers otherwise.
     """
     n_axes = len(model.inputs[0].shape) - 1
@@ -238,10 +260,9 @@ def _compared(model, reader, sequences, steps):
         if values.ndim != n_axes or len(values) <= steps:
             needed = f"{n_axes} axes, and more than the {steps} time steps of a window"
             raise ValueError(f"values {values.shape}: {needed} are needed")
-    # The windows of a sequence show how much answers vary within it: at least 2 of each, of at
-    # most 500 sequences.
-    sequences = _spread(sequences, MOST_WINDOWS // 2)
-    most = MOST_WINDOWS // len(sequences)
+    # At least 2 windows of each sequence show how much answers vary within it.
+    sequences = _spread(sequences, MOST_COMPARED // 2)
+    most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
     expected = [_answers(model, np.array(X)) for X in windows]
     try:
@@ -252,19 +273,19 @@ def _compared(model, reader, sequences, steps):
         raise ValueError(words) from error
     within = np.concatenate([answers - answers.mean(axis=0) for answers in expected])
     expected = np.concatenate(expected)
-    if expected.ndim < found.ndim:  # one answer for each window
+    if not _answers_each_step(model, live):
         found = found[:, -1]
     if expected.shape != found.shape:
         shapes = f"{found.shape}, not {expected.shape}"
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
     deviation = within.std(axis=0)
     rounding = ROUNDING * np.abs(expected).max(axis=0)
-    if (rounding > deviation / 100).all():
+    if (rounding > deviation / 100).all():  # It could hide a difference of 1 %.
         advice = "scale values to about -1 to 1, in training, too, or give other values"
         raise ValueError(f"the answers hardly vary: {advice}")
     difference = np.abs(found - expected)
-    if not (difference <= np.maximum(SAME * deviation, rounding)).all():
-        names = ", ".join(_suspects(reader)) or "or one of yours"
+    if not (difference <= np.maximum(TOLERANCE * deviation, rounding)).all():
+        names = ", ".join(_suspects(reader)) or "perhaps one of yours"
         raise ValueError(
             f"one time step at a time, answers differ by up to {difference.max():.2g}: does a "
             f"layer need several time steps ({names})? See README.md"
@@ -274,19 +295,25 @@ def _compared(model, reader, sequences, steps):
 
 def _answers(model, X):
     """Return the answers of a model to windows, each from a zero state."""
-    fixed = model.inputs[0].shape[0]  # None if it takes any batch size
-    size = fixed or MOST_WINDOWS
+    fixed_size = model.inputs[0].shape[0]  # None if it takes any batch size
+    size = fixed_size or 1000
     answers = []
     for start in range(0, len(X), size):
         batch = X[start : start + size]
-        rows = np.resize(batch, (fixed or len(batch), *X.shape[1:]))
+        # Repeat windows if the last batch must be full.
+        rows = np.resize(batch, (fixed_size or len(batch), *X.shape[1:]))
         reset_states(model)
         answers.append(_array_of(model.predict_on_batch(rows))[: len(batch)])
     answers = np.concatenate(answers)
-    if not np.isfinite(answers).all():
-        ask = "are values missing, or weights nan?"
-        raise ValueError(f"answers to {X.shape} are nan or infinity: {ask}")
+    _check_finite(answers, "the model")
     return answers
+
+
+def _check_finite(answers, who):
+    """Raise ValueError if answers are nan or infinity."""
+    if not np.isfinite(answers).all():
+        ask = "does it grow without end, are values missing, or weights nan?"
+        raise ValueError(f"{who} answers nan or infinity: {ask}")
 
 
 def _suspects(network):
@@ -383,11 +410,11 @@ def _error_function(model, error):
             raise ValueError("the loss leaves out a class, and so steps: give error=")
         loss = loss.call  # an error per time step, where the loss itself is one mean
 
-    def errors(right, answers):
+    def error_of_arrays(right, answers):
         tensors = [keras.ops.cast(a, keras.config.floatx()) for a in (right, answers)]
         return keras.ops.convert_to_numpy(loss(*tensors))
 
-    return errors
+    return error_of_arrays
 
 
 def _errors(error, right, answers, name):
@@ -395,18 +422,17 @@ def _errors(error, right, answers, name):
 
     error: as _error_function returns it. name: of the answers, for messages.
     """
-    answers = np.atleast_1d(answers)
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
     if len(answers) == 0:  # A naive answer may need more values than there are.
         return missing
     right = right[n_missing:]
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
-    # Right answers have the shape of the answers, or are class ids. With another shape, such as
-    # (n, 1) for (n, c), mse would go on, by broadcasting.
+    # With another shape, such as (n, 1) for (n, c), mse would go on, by broadcasting.
     are_ids = right.shape == answers.shape[:-1] and answers.shape[-1] > 1
     if right.shape != answers.shape and not are_ids:
-        raise ValueError(shapes)
+        needed = "the same shape is needed, or ids of classes, without the last axis"
+        raise ValueError(f"{shapes}: {needed}")
     errors = np.asarray(error(right.copy(), answers.copy()))
     # In NumPy, for example, (9,) minus (9, 1) has the shape (9, 9).
     if errors.shape[:1] != right.shape[:1] or errors.size > answers.size:

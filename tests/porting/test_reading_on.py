@@ -235,7 +235,7 @@ REFUSED = {
     "causal one": (causal_after_pooling, r"\(average_pooling1d(_\d+)?\)"),
     "all steps": (lambda x: Dense(2)(layers.Flatten()(many(x))), "cannot .*: Input 0"),
     "step by number": (lambda x: many(x)[:, STEPS - 1], "cannot read"),
-    "first step": (lambda x: rnn(x - x[:, :1]), "of yours"),
+    "first step": (lambda x: rnn(x - x[:, :1]), "perhaps one of yours"),
     "a step less": (lambda x: rnn(x[:, 1:] - x[:, :-1]), "cannot read"),
     "each second step": (lambda x: many(x)[:, ::2], r"\(10, 3, 2\), not \(10, 2, 2\)"),
     "each answer": (
@@ -267,9 +267,9 @@ REFUSED = {
     "own call of a layer": (lambda x: rnn(Halves(2, **MANY)(x)), "answers differ"),
     "own call of a network": (
         OwnCall([keras.Input((STEPS, 1)), LSTM(2)]),
-        "of yours",
+        "perhaps one of yours",
     ),
-    "a layer around": (Around(SimpleRNN(2)), "of yours"),
+    "a layer around": (Around(SimpleRNN(2)), "perhaps one of yours"),
     "hardly varies": (lambda x: rnn(x) / 1e6 + 1, "hardly vary: scale"),
     "nan": (lambda x: ops.log(rnn(x)), "nan or infinity"),
     "one step": (chain(SimpleRNN(2), steps=1), "steps=1: .* at least 2"),
@@ -289,7 +289,7 @@ def test_a_network_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
 
 
 def test_windows_from_the_whole_sequence_are_compared(monkeypatch):
-    monkeypatch.setattr(reading_on, "MOST_WINDOWS", 10)
+    monkeypatch.setattr(reading_on, "MOST_COMPARED", 10)
     ahead = layers.Conv1D(1, 3, padding="same", activation="relu")
     model = functional(lambda x: SimpleRNN(1)(x) + ahead(x)[:, -1])
     ahead.set_weights([np.ones((3, 1, 1)), np.full(1, -9)])
@@ -300,7 +300,7 @@ def test_windows_from_the_whole_sequence_are_compared(monkeypatch):
 
 
 def test_differences_count_beside_how_answers_vary_within_a_sequence(monkeypatch):
-    monkeypatch.setattr(reading_on, "MOST_WINDOWS", 4)  # two of each of two sequences
+    monkeypatch.setattr(reading_on, "MOST_COMPARED", 4)  # two of each of two sequences
     pool = layers.GlobalAveragePooling1D()
     model = functional(lambda x: x[:, -1] + pool(x) / 500)
     levels = [(100 * n + VALUES, VALUES) for n in range(3)]
@@ -357,7 +357,7 @@ def test_a_reader_by_hand_gets_the_weights_and_is_compared():
 def test_errors_are_those_of_each_answer_at_the_same_time_steps(
     each_step, batch_size, monkeypatch
 ):
-    monkeypatch.setattr(reading_on, "MOST_WINDOWS", 5)  # All are read all the same.
+    monkeypatch.setattr(reading_on, "MOST_COMPARED", 5)  # All are read all the same.
     monkeypatch.setattr(reading_on, "ROWS", 3)
     layer = SimpleRNN(1, "linear", use_bias=False, return_sequences=each_step)
     model = chain(layer, steps=None if each_step else STEPS, batch_size=batch_size)
@@ -449,8 +449,11 @@ MISTAKES = {
     ),
     "naive function": ({"naive": np.copy}, "naive: a dict"),
     "taken name": ({"naive": {"reading on": np.copy}}, "naive: a dict"),
-    "naive shape": ({"naive": {"last": np.copy}}, r"last: \(12, 1\).*\(12, 3\)"),
-    "nothing naive": ({"naive": {"last": lambda values: None}}, r"last: \(1,\), "),
+    "naive ids": (
+        {"stretches": [(VALUES, IDS)], "naive": {"last": lambda values: IDS}},
+        r"last: \(12,\), but the model answers \(12, 3\)",
+    ),
+    "nothing naive": ({"naive": {"last": lambda values: None}}, r"last: \(\), "),
     "more naive answers": (
         {"naive": {"more": lambda values: np.ones((13, 3))}},
         r"more: \(13, 3\)",
@@ -478,6 +481,14 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(kind):
     given = {"stretches": [(VALUES, ONE_HOT)], "naive": {}, **mistake}
     with pytest.raises(ValueError, match=f"^.*{says}.*$"):
         check(model, **given)
+
+
+def test_a_model_that_grows_without_end_does_not_read_on():
+    layer = SimpleRNN(
+        1, "linear", recurrent_initializer=keras.initializers.Constant(1e4)
+    )
+    with pytest.raises(ValueError, match="^reading on, it answers nan or infinity"):
+        check(chain(layer), [(VALUES, VALUES)], {}, error="mse")
 
 
 def test_a_model_without_a_loss_or_a_length_needs_them():

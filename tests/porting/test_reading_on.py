@@ -131,6 +131,9 @@ RIGHT = {
     "last answer": lambda steps: chain(LSTM(3), Dense(2), Dense(1), steps=steps),
     "each answer": lambda steps: chain(ADAPTED, GRU(2, **MANY), Dense(2), steps=steps),
     "any length": lambda steps: chain(OfThree(), layers.Reshape((3,)), steps=None),
+    "constant answer": lambda steps: functional(
+        lambda x: ops.concatenate([LSTM(2)(x), 0 * x[:, -1] + 1], axis=-1), (steps, 1)
+    ),
     "one number": lambda steps: functional(lambda x: LSTM(2)(x)[:, 0], (steps, 1)),
     "branches": branches,
     "ids": ids,
@@ -221,7 +224,7 @@ def a_little_ahead(x):
 
 
 def faint_output(x):
-    return ops.concatenate([rnn(x), x[:, 0] / 1000 + 1], axis=-1)
+    return ops.concatenate([rnn(x), x[:, 0] / 1e5 + 1], axis=-1)
 
 
 # Of each network, its function of the Input, or the network itself, and what the message says.
@@ -243,7 +246,7 @@ REFUSED = {
         r"\(conv1d",
     ),
     "a little ahead": (a_little_ahead, r"\(conv1d"),
-    "faint output": (faint_output, "differ by up to 0.00"),
+    "faint output": (faint_output, r"differ by up to \S+e-05"),
     "rows, of all": (lambda x: rnn(x - ops.mean(x, 0)), "answers differ"),
     "rows, of the first one": (
         lambda x: rnn(layers.Lambda(lambda x: x - x[:1])(x)),
@@ -271,6 +274,10 @@ REFUSED = {
     ),
     "a layer around": (Around(SimpleRNN(2)), "perhaps one of yours"),
     "hardly varies": (lambda x: rnn(x) / 1e6 + 1, "hardly vary: scale"),
+    "nan of one step": (
+        lambda x: rnn(x / ops.std(x, axis=1, keepdims=True)),
+        "differ by up to nan",
+    ),
     "nan": (lambda x: ops.log(rnn(x)), "nan or infinity"),
     "one step": (chain(SimpleRNN(2), steps=1), "steps=1: .* at least 2"),
     "subclassed": (keras.Model(), "one keras.Input"),
@@ -436,7 +443,10 @@ def mean_of_all(right, answers):
 MISTAKES = {
     "no list of pairs": ({"stretches": (VALUES, ONE_HOT)}, "list of pairs"),
     "no pairs": ({"stretches": []}, "list of pairs"),
-    "fewer answers": ({"stretches": [(VALUES, ONE_HOT[1:])]}, r"\(12, 1\).*\(11, 3\)"),
+    "fewer answers": (
+        {"stretches": [(VALUES, ONE_HOT), (VALUES, ONE_HOT[1:])]},
+        r"\(12, 1\).*\(11, 3\)",
+    ),
     "short": ({"stretches": [(VALUES[:3], ONE_HOT[:3])]}, r"\(3, 1\): .* 3 time"),
     "no features": ({"stretches": [(VALUES[:, 0], ONE_HOT)]}, r"\(12,\): 2 axes"),
     "other outputs": (
@@ -461,6 +471,10 @@ MISTAKES = {
     "other steps": ({"steps": 9}, "steps=9: 3 "),
     "no number": ({"steps": "3"}, "steps='3'"),
     "errors of all": ({"error": mean_of_all}, "give another error="),
+    "errors of all pairs": (
+        {"error": lambda y, yhat: y[:, 0] - yhat[:, :1]},
+        r"errors are \(10, 10\): give another error=",
+    ),
     "two losses": ({"error": {"a": "mse"}}, "one loss"),
     "a class left out": (
         {"error": losses.SparseCategoricalCrossentropy(ignore_class=0)},

@@ -310,9 +310,9 @@ def test_differences_count_beside_how_answers_vary_within_a_sequence(monkeypatch
     monkeypatch.setattr(reading_on, "MOST_COMPARED", 4)  # two of each of two sequences
     pool = layers.GlobalAveragePooling1D()
     model = functional(lambda x: x[:, -1] + pool(x) / 500)
-    levels = [(100 * n + VALUES, VALUES) for n in range(3)]
+    levels = [np.full_like(VALUES, 100), np.full_like(VALUES, 200), VALUES]
     with pytest.raises(ValueError, match="global_average_pooling1d"):
-        check(model, levels, {}, error="mse")
+        check(model, [(values, VALUES) for values in levels], {}, error="mse")
     # These begin alike.
     zeros = np.zeros((STEPS, 1))
     pairs = [
@@ -505,7 +505,11 @@ def test_a_model_that_grows_without_end_does_not_read_on():
         check(chain(layer), [(VALUES, VALUES)], {}, error="mse")
 
 
-def test_a_model_without_a_loss_or_a_length_needs_them():
+def test_what_a_model_cannot_tell_is_asked_for():
+    with pytest.raises(
+        ValueError, match=r"^on windows: \(10, 1\), but right is \(10,\)"
+    ):
+        check(chain(SimpleRNN(1)), [(VALUES, VALUES[:, 0])], {}, error="mse")
     with pytest.raises(ValueError, match="^loss=None: .* error="):
         check(chain(SimpleRNN(1)), [(VALUES, VALUES)], {})
     with pytest.raises(ValueError, match="^steps=None: a whole number"):

@@ -273,6 +273,7 @@ REFUSED = {
         "perhaps one of yours",
     ),
     "a layer around": (Around(SimpleRNN(2)), "perhaps one of yours"),
+    "never varies": (lambda x: ops.relu(rnn(x) - 9), "hardly vary"),
     "hardly varies": (lambda x: rnn(x) / 1e6 + 1, "hardly vary: scale"),
     "nan of one step": (
         lambda x: rnn((x - x[:, :1]) / ops.std(x, axis=1, keepdims=True)),

@@ -10,9 +10,10 @@ For a model that predicts the next value of a series, for example:
 
 It reads on if, in the row "late", the error "reading on" is near that "on windows".
 
-A live network is the same network for windows of one time step, with recurrent layers that are
-stateful. So it cannot look ahead. It shares the layers of yours, and is compared with it on
-windows of your values: if answers differ, there is a ValueError. (We have not tried a GPU. There,
+A live network is the same network for windows of one time step. Its recurrent layers are stateful,
+and what a causal convolution sees of earlier steps is kept. So it cannot look ahead. It shares the
+weights of yours, and is compared with it on windows of your values: if answers differ, there is a
+ValueError. (We have not tried a GPU. There,
 or in 16 bits, a network may be refused for its rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
@@ -74,7 +75,7 @@ def live_of(model, values, steps=None, batch_size=1):
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
-    _checked_live(model, model, [np.asarray(values)], steps)  # of another batch size
+    _checked_live(model, model, [np.asarray(values)], steps)  # only to compare
     return _live(model, int(batch_size))
 
 
@@ -101,7 +102,8 @@ def check(
         window. The column "+/-" is the standard error of reading on (NaN if there is one
         stretch). Where answers are missing, such as those to windows before `steps` values,
         the mean is NaN.
-    Raises: ValueError if reading on, answers to windows differ, or if shapes do not fit.
+    Raises: ValueError if windows get other answers when they are read one time step at a time, or
+        if shapes do not fit.
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
@@ -173,7 +175,7 @@ def _with_one_step(model, batch_size):
         if len(getattr(layer, "inputs", None) or []) == 1:  # a network within it
             layer = _with_one_step(layer, batch_size)
         elif isinstance(layer, layers.RNN):
-            return _call_recurrent(layer, *args, **kwargs)
+            layer = OneStep(layer)
         elif isinstance(layer, layers.Conv1D) and layer.padding == "causal":
             n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
             seen = LastSteps(n_seen, dtype=layer.dtype_policy)(x)
@@ -190,28 +192,40 @@ def _with_one_step(model, batch_size):
     )
 
 
-def _call_recurrent(layer, sequences, initial_state=None, mask=None, training=False):
-    """Call a stateful layer with the cell of a recurrent layer, on one time step.
+class OneStep(layers.RNN):
+    """A stateful layer that reads one time step with the cell of a recurrent layer."""
 
-    The arguments are those that Keras calls the layer with.
-    """
-    starts = keras.tree.flatten(layer.get_initial_state(1))
-    if initial_state is not None or any(map(np.any, starts)):
-        raise ValueError(f"{layer.name} starts from other states than zeros")
-    options = {"stateful": True, "return_state": True, "dtype": layer.dtype_policy}
-    output, *states = layers.RNN(layer.cell, **options)(sequences, mask=mask)
-    if mask is not None:
-        # A masked step leaves the states as they are, and repeats the output of the step before.
-        # An LSTM, a GRU and a SimpleRNN keep that output: it is their first state.
+    def __init__(self, layer):
+        if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
+            raise ValueError(f"{layer.name} starts from other states than zeros")
+        super().__init__(
+            layer.cell,
+            return_sequences=layer.return_sequences,
+            return_state=layer.return_state,
+            stateful=True,
+            dtype=layer.dtype_policy,
+        )
         kinds = layers.LSTM, layers.GRU, layers.SimpleRNN
-        if not isinstance(layer, kinds) or layer.zero_output_for_mask:
-            raise ValueError(
-                f"{layer.name} has a mask, and is no plain LSTM, GRU or SimpleRNN"
-            )
-        output = states[0]
-    if layer.return_sequences:
-        output = output[:, np.newaxis]
-    return (output, *states) if layer.return_state else output
+        self.keeps_output = isinstance(layer, kinds) and not layer.zero_output_for_mask
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        if initial_state is not None:
+            raise ValueError("a layer starts from states of other layers")
+        return super().call(sequences, None, mask, training)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        output, outputs, states = super().inner_loop(
+            sequences, initial_state, mask, training
+        )
+        if mask is not None:
+            # A masked step leaves the states as they are, and repeats the output of the step
+            # before. An LSTM, a GRU and a SimpleRNN keep that output: it is their first state.
+            if not self.keeps_output:
+                raise ValueError(
+                    "a layer with a mask is no plain LSTM, GRU or SimpleRNN"
+                )
+            output, outputs = states[0], states[0][:, np.newaxis]
+        return output, outputs, states
 
 
 class LastSteps(layers.Layer):

@@ -13,8 +13,7 @@ It reads on if, in the row "late", the error "reading on" is near that "on windo
 A live network is the same network for windows of one time step. Its recurrent layers are stateful,
 and what a causal convolution sees of earlier steps is kept. So it cannot look ahead. It shares the
 weights of yours, and is compared with it on windows of your values: if answers differ, there is a
-ValueError. (We have not tried a GPU. There,
-or in 16 bits, a network may be refused for its rounding alone.)
+ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding alone may be too much.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -27,9 +26,7 @@ from stateful import reset_states
 
 # Read one time step at a time, windows must get the answers that the model gives to them at once.
 # The answers of each output may differ by the larger one of two numbers:
-TOLERANCE = (
-    1e-4  # times how much answers vary: their standard deviation within a sequence
-)
+TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
 MOST_COMPARED = 1000  # windows
@@ -166,8 +163,9 @@ def _with_one_step(model, batch_size):
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or what reads on in its place.
 
-        What has an axis of time steps has the shape (batch, 1, ...) here. With another shape,
-        there are no time steps any more.
+        As the Input has one time step, what has an axis of time steps has the shape (batch, 1,
+        ...). With another shape, there are no time steps any more. (The shape may be (batch, 1)
+        for another reason. Then a layer that reads it as time steps makes answers differ.)
         """
         x = keras.tree.flatten([args, kwargs])[0]
         if getattr(x, "shape", ())[1:2] != (1,):
@@ -252,9 +250,11 @@ class LastSteps(layers.Layer):
 def _read(live, sequences):
     """Return the answers after each value of sequences, a list of arrays, (time steps, outputs).
 
-    live: a network that reads ROWS sequences, one time step per call. Its rows are the sequences
-        in reverse order, then one or more copies of the first one. No usual network minds. But
-        one that mixes rows, such as by their mean, answers otherwise than to windows.
+    live: a network that reads ROWS sequences, one time step per call.
+
+    To find networks that mix the rows of a batch, such as by their mean, the order of the rows is
+    reversed, and at least one row is a copy. The answers of such a network then differ from those
+    to windows.
     """
     answers = []
     for start in range(0, len(sequences), ROWS - 1):
@@ -284,7 +284,8 @@ def _checked_live(model, reader, sequences, steps):
         if values.ndim != n_axes or len(values) <= steps:
             needed = f"{n_axes} axes, and more than the {steps} time steps of a window"
             raise ValueError(f"values {values.shape}: {needed} are needed")
-    # At least 2 windows of each sequence show how much answers vary within it.
+    # At least 2 windows of each sequence are needed, as they show how much answers vary within it.
+    # So of very many sequences, only half as many as windows are compared.
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]

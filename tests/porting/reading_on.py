@@ -59,9 +59,9 @@ def live_of(model, values, steps=None, batch_size=1):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs). Before each new sequence,
     call reset_states of stateful.py.
 
-    It shares the layers of the model, so to train one is to train both. After more training,
-    call live_of again, only to compare again. (`model.summary()` may now show the shapes of one
-    time step.)
+    It shares the weights of the model, so to train one is to train both. After more training, you
+    need no new one: call live_of again if you want to compare again. (`model.summary()` may now
+    show the shapes of one time step.)
 
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
@@ -145,8 +145,9 @@ def _live(model, batch_size):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
-    # If the model answers each time step, axis 1 of its answers has as many places as a window
-    # (or any number), and that of the live network has one. All other axes are the same in both.
+    # Only an axis of time steps differs between the two: in the model, it has as many places as a
+    # window, or any number, and here it has one. So axis 1 differs if there is an answer to each
+    # time step.
     if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
         live = keras.Model(live.inputs[0], live.outputs[0][:, 0])
     return live
@@ -164,8 +165,8 @@ def _with_one_step(model, batch_size):
         """Call a layer of the model, or what reads on in its place.
 
         As the Input has one time step, what has an axis of time steps has the shape (batch, 1,
-        ...). With another shape, there are no time steps any more. (The shape may be (batch, 1)
-        for another reason. Then a layer that reads it as time steps makes answers differ.)
+        ...). With another shape, there are no time steps any more. (An axis 1 of another kind
+        may have one place, too. If a recurrent layer reads it, the network is refused.)
         """
         x = keras.tree.flatten([args, kwargs])[0]
         if getattr(x, "shape", ())[1:2] != (1,):
@@ -253,8 +254,8 @@ def _read(live, sequences):
     live: a network that reads ROWS sequences, one time step per call.
 
     To find networks that mix the rows of a batch, such as by their mean, the order of the rows is
-    reversed, and at least one row is a copy. The answers of such a network then differ from those
-    to windows.
+    reversed (for one that looks at the first or the last row), and at least one row is a copy
+    (which changes a mean). The answers of such a network then differ from those to windows.
     """
     answers = []
     for start in range(0, len(sequences), ROWS - 1):
@@ -284,8 +285,8 @@ def _checked_live(model, reader, sequences, steps):
         if values.ndim != n_axes or len(values) <= steps:
             needed = f"{n_axes} axes, and more than the {steps} time steps of a window"
             raise ValueError(f"values {values.shape}: {needed} are needed")
-    # At least 2 windows of each sequence are needed, as they show how much answers vary within it.
-    # So of very many sequences, only half as many as windows are compared.
+    # Take at most 500 sequences, so that each has 2 windows or more: they show how much answers
+    # vary within it.
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
@@ -305,7 +306,8 @@ def _checked_live(model, reader, sequences, steps):
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
     deviation = within.std(axis=0)
     rounding = ROUNDING * np.abs(expected).max(axis=0)
-    if (rounding >= deviation / 100).all():  # It could hide a difference of 1 %.
+    # Refuse if rounding could hide, in all outputs, a difference of 1 % of how much they vary.
+    if (rounding >= deviation / 100).all():
         advice = "scale values to about -1 to 1, in training, too, or give other values"
         raise ValueError(f"the answers hardly vary: {advice}")
     difference = np.abs(found - expected)

@@ -1,19 +1,25 @@
 """May a recurrent network of Keras read on, past the length of its windows?
 
-`windows_and_answers` makes training data. `live_of` returns a network that reads one time step
-per call, and keeps its state. `check` compares errors: on windows, and reading on.
+`windows_and_answers` makes training data. `check` compares errors: on windows, and reading on.
+`live_of` returns a network that reads one time step per call, and keeps its state.
 
 For a model that predicts the next value of a series, for example:
 
     stretches = [(series[:-1], series[1:]) for series in new_series]
     print(check(model, stretches, {"last value": lambda values: values}))
 
-It reads on if, in the row "late", the error "reading on" is near that "on windows".
+It reads on, up to the length of the stretches, if in the row "late" the error "reading on" is near
+that "on windows", and below the naive ones. Then:
 
-A live network is the same network for windows of one time step. Its recurrent layers are stateful,
-and what a causal convolution sees of earlier steps is kept. So it cannot look ahead. It shares the
-weights of yours, and is compared with it on windows of your values: if answers differ, there is a
-ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding alone may be too much.)
+    live = live_of(model, new_series[0])
+    for value in new_series[1]:
+        answer = live.predict_on_batch(value[np.newaxis, np.newaxis])[0]
+    reset_states(live)  # before the next series
+
+A live network is the same network for windows of one time step. So it cannot look ahead. Its
+recurrent layers are stateful, and what a causal convolution sees of earlier steps is kept. It shares
+the weights of yours, and is compared with it on windows of your values: if answers differ, there is
+a ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding alone may be too much.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -24,13 +30,13 @@ import pandas as pd
 from keras import layers
 from stateful import reset_states
 
-# Read one time step at a time, windows must get the answers that the model gives to them at once.
-# The answers of each output may differ by the larger one of two numbers:
+# When windows are read one time step at a time, the answers must be those that the model gives to
+# whole windows. In each output, they may differ by the larger one of two numbers:
 TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
 MOST_COMPARED = 1000  # windows
-ROWS = 100  # of a batch: as many sequences are read at once
+ROWS = 100  # of a batch in which sequences are read side by side
 
 # ---- The three functions
 
@@ -59,9 +65,8 @@ def live_of(model, values, steps=None, batch_size=1):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs). Before each new sequence,
     call reset_states of stateful.py.
 
-    It shares the weights of the model, so to train one is to train both. After more training, you
-    need no new one: call live_of again if you want to compare again. (`model.summary()` may now
-    show the shapes of one time step.)
+    It shares the weights of the model, so to train one is to train both: after more training, you
+    need no new one. (`model.summary()` may now show the shapes of one time step.)
 
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
@@ -82,7 +87,7 @@ def check(
     """Return mean errors, early and late: on windows, reading on, and of naive answers.
 
     model: trained. Its windows start from a zero state. (A stateful model is reset.)
-    stretches: pairs as those of windows_and_answers, new to the model, longer than a window.
+    stretches: pairs as those of windows_and_answers, new to the model, several windows long.
         (They are read side by side, step by step: one of 20,000 steps takes 10 to 20 seconds.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs). It may return fewer: those to the last time steps. If the model
@@ -90,15 +95,15 @@ def check(
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
-    reader: another network of as many weights, for windows of any length. It gets the model's
-        weights, and reads on in place of the model.
+    reader: another network with the model's weights (shared layers, or by set_weights), for
+        windows of any length. It reads on in place of a model that cannot: see README.md.
     by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
         values, up to the length of the shortest stretch.
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
-        the first 5 answers. "late": those of the second half of the answers after the first
-        window. The column "+/-" is the standard error of reading on (NaN if there is one
-        stretch). Where answers are missing, such as those to windows before `steps` values,
-        the mean is NaN.
+        the first 5 answers (on windows, they are missing: NaN). "late": those of the second half
+        of the answers after the first window. "+/-" is the standard error of the difference of
+        the two columns before it (NaN if there is one stretch). If answers grow without end, the
+        error is inf.
     Raises: ValueError if windows get other answers when they are read one time step at a time, or
         if shapes do not fit.
     """
@@ -109,16 +114,11 @@ def check(
         raise ValueError(f"naive: a dict is needed, with other names than {taken}")
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    if reader is not None:
-        _check_input(reader)
-        reader.set_weights(model.get_weights())
-        for layer in reader.layers:
-            if isinstance(layer, layers.Normalization):
-                layer.finalize_state()  # It computes other values from its weights.
-    live = _checked_live(model, model if reader is None else reader, sequences, steps)
+    reader = model if reader is None else reader
+    _check_input(reader)
+    live = _checked_live(model, reader, sequences, steps)
     tables = []
     for (values, right), reading_on in zip(stretches, _read(live, sequences)):
-        _check_finite(reading_on, "reading on, it")
         on_windows = _answers(model, _windows(values, steps))
         if _answers_each_step(model, live):
             on_windows = on_windows[:, -1]
@@ -129,7 +129,11 @@ def check(
                 found = f"{ways[name].shape}, but the model answers {reading_on.shape}"
                 raise ValueError(f"{name}: {found}")
         errors = {way: _errors(error, right, ways[way], way) for way in ways}
-        tables.append(pd.DataFrame(errors, index=np.arange(1, len(right) + 1)))
+        table = pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
+        # An answer of inf or nan, after growth without end, is as wrong as can be.
+        finite = np.isfinite(reading_on).reshape(len(right), -1).all(axis=1)
+        table.loc[~finite, "reading on"] = np.inf
+        tables.append(table)
     if by_number:
         shortest = min(map(len, tables))
         return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
@@ -145,9 +149,8 @@ def _live(model, batch_size):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
-    # Only an axis of time steps differs between the two: in the model, it has as many places as a
-    # window, or any number, and here it has one. So axis 1 differs if there is an answer to each
-    # time step.
+    # If axis 1 is the time steps of a window, there is an answer to each. It has one place here,
+    # and more in the model. Any other axis is the same in both.
     if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
         live = keras.Model(live.inputs[0], live.outputs[0][:, 0])
     return live
@@ -162,20 +165,19 @@ def _with_one_step(model, batch_size):
     """Return the same network with an Input of one time step and layers that keep states."""
 
     def call(layer, *args, **kwargs):
-        """Call a layer of the model, or what reads on in its place.
-
-        As the Input has one time step, what has an axis of time steps has the shape (batch, 1,
-        ...). With another shape, there are no time steps any more. (An axis 1 of another kind
-        may have one place, too. If a recurrent layer reads it, the network is refused.)
-        """
+        """Call a layer of the model, or what reads on in its place."""
         x = keras.tree.flatten([args, kwargs])[0]
-        if getattr(x, "shape", ())[1:2] != (1,):
-            return layer(*args, **kwargs)
-        if len(getattr(layer, "inputs", None) or []) == 1:  # a network within it
+        # Time steps are axis 1, and there is one of them. (RepeatVector(1) makes such an axis,
+        # too. If a recurrent layer reads that one, answers will differ.)
+        has_steps = getattr(x, "shape", ())[1:2] == (1,)
+        is_network = len(getattr(layer, "inputs", None) or []) == 1
+        if has_steps and is_network:
             layer = _with_one_step(layer, batch_size)
-        elif isinstance(layer, layers.RNN):
+        elif has_steps and isinstance(layer, layers.RNN):
             layer = OneStep(layer)
-        elif isinstance(layer, layers.Conv1D) and layer.padding == "causal":
+        elif (
+            has_steps and isinstance(layer, layers.Conv1D) and layer.padding == "causal"
+        ):
             n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
             seen = LastSteps(n_seen, dtype=layer.dtype_policy)(x)
             return layer(seen)[:, -1:]
@@ -249,25 +251,27 @@ class LastSteps(layers.Layer):
 
 
 def _read(live, sequences):
-    """Return the answers after each value of sequences, a list of arrays, (time steps, outputs).
+    """Return the answers after each value of sequences: a list of arrays, (time steps, outputs).
 
-    live: a network that reads ROWS sequences, one time step per call.
+    live: a network for ROWS rows, one time step per call. sequences: (time steps, ...) each.
 
-    To find networks that mix the rows of a batch, such as by their mean, the order of the rows is
-    reversed (for one that looks at the first or the last row), and at least one row is a copy
-    (which changes a mean). The answers of such a network then differ from those to windows.
+    Some networks mix the rows of a batch, so their answers would be wrong here. To let these differ
+    from answers to windows, the order of the rows is reversed (for a network that looks at the
+    first or the last row), and at least one row is a copy (for one that takes a mean over rows).
     """
     answers = []
     for start in range(0, len(sequences), ROWS - 1):
-        some = sequences[start : start + ROWS - 1]
-        rows = [*reversed(some), *[some[0]] * (ROWS - len(some))]
+        some = [*sequences[start : start + ROWS - 1]]
+        copies = [some[0]] * (ROWS - len(some))
+        rows = some[::-1] + copies
         longest = max(map(len, rows))
         # Let shorter ones begin again: what is read later changes no answer.
         X = np.array([np.resize(row, (longest, *row.shape[1:])) for row in rows])
         reset_states(live)
         after = [_array_of(live.predict_on_batch(X[:, [n]])) for n in range(longest)]
-        found = np.stack(after, axis=1)[: len(some)]
-        answers += [row[: len(values)] for row, values in zip(found[::-1], some)]
+        of_rows = np.stack(after, axis=1)
+        in_order = of_rows[: len(some)][::-1]
+        answers += [row[: len(values)] for row, values in zip(in_order, some)]
     return answers
 
 
@@ -306,16 +310,19 @@ def _checked_live(model, reader, sequences, steps):
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
     deviation = within.std(axis=0)
     rounding = ROUNDING * np.abs(expected).max(axis=0)
-    # Refuse if rounding could hide, in all outputs, a difference of 1 % of how much they vary.
+    # Beside answers that vary so little, rounding could hide a difference of 1 %. (One output may
+    # be constant, but not all.)
     if (rounding >= deviation / 100).all():
-        advice = "scale values to about -1 to 1, in training, too, or give other values"
+        advice = (
+            "scale values to about -1 to 1, in training, too, or give longer sequences"
+        )
         raise ValueError(f"the answers hardly vary: {advice}")
     difference = np.abs(found - expected)
     if not (difference <= np.maximum(TOLERANCE * deviation, rounding)).all():
         names = ", ".join(_suspects(reader)) or "perhaps one of yours"
         raise ValueError(
             f"one time step at a time, answers differ by up to {difference.max():.2g}: does a "
-            f"layer need several time steps ({names})? See README.md"
+            f"layer need several time steps ({names}), or has a reader other weights? See README.md"
         )
     return live
 
@@ -323,7 +330,7 @@ def _checked_live(model, reader, sequences, steps):
 def _answers(model, X):
     """Return the answers of a model to windows, each from a zero state."""
     fixed_size = model.inputs[0].shape[0]  # None if it takes any batch size
-    size = fixed_size or 1000
+    size = fixed_size or MOST_COMPARED
     answers = []
     for start in range(0, len(X), size):
         batch = X[start : start + size]
@@ -332,15 +339,10 @@ def _answers(model, X):
         reset_states(model)
         answers.append(_array_of(model.predict_on_batch(rows))[: len(batch)])
     answers = np.concatenate(answers)
-    _check_finite(answers, "the model")
-    return answers
-
-
-def _check_finite(answers, who):
-    """Raise ValueError if answers are nan or infinity."""
     if not np.isfinite(answers).all():
-        ask = "does it grow without end, are values missing, or weights nan?"
-        raise ValueError(f"{who} answers nan or infinity: {ask}")
+        ask = "are values missing, or weights nan?"
+        raise ValueError(f"the model answers nan or infinity to windows: {ask}")
+    return answers
 
 
 def _suspects(network):
@@ -454,10 +456,11 @@ def _errors(error, right, answers, name):
     if len(answers) == 0:  # A naive answer may need more values than there are.
         return missing
     right = right[n_missing:]
+    if answers.shape[1:] == (1,) and right.ndim == 1:
+        right = right[:, np.newaxis]
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
     # With another shape, such as (n, 1) for (n, c), mse would go on, by broadcasting.
-    are_ids = right.shape == answers.shape[:-1] and answers.shape[-1] > 1
-    if right.shape != answers.shape and not are_ids:
+    if right.shape not in (answers.shape, answers.shape[:-1]):
         needed = "the same shape is needed, or ids of classes, without the last axis"
         raise ValueError(f"{shapes}: {needed}")
     errors = np.asarray(error(right.copy(), answers.copy()))
@@ -478,7 +481,9 @@ def _early_and_late(tables, steps):
     for name, part in parts.items():
         means = pd.DataFrame([errors.mean(skipna=False) for errors in part])
         rows[name] = means.mean(skipna=False)
-        rows[name]["+/-"] = means["reading on"].sem(skipna=False)
+        difference = means["reading on"] - means["on windows"]
+        with np.errstate(invalid="ignore"):  # of inf, it is NaN
+            rows[name]["+/-"] = difference.sem(skipna=False)
     result = pd.DataFrame(rows).T
     result.insert(2, "+/-", result.pop("+/-"))  # after "reading on"
     return result

@@ -271,8 +271,8 @@ def median_epochs(epochs):
 def by_number(runs):
     """Return the shares or errors after 1, 2, ... values, a row for each run."""
     rows = [str(text).replace("-", "nan").split() for text in runs.by_number]
-    answers = pd.DataFrame(rows, runs.index, dtype=float)
-    return answers.rename(columns=lambda number: number + 1)
+    answers = np.array(rows, float)
+    return pd.DataFrame(answers, runs.index, range(1, answers.shape[-1] + 1))
 
 
 def median_after(number, runs):

@@ -1,4 +1,4 @@
-"""May a recurrent network of Keras read on, past the length of its windows?
+"""May a recurrent network of Keras (with TensorFlow) read on, past the length of its windows?
 
 `windows_and_answers` makes training data. `check` compares errors: on windows, and reading on.
 `live_of` returns a network that reads one time step per call, and keeps its state.
@@ -8,18 +8,19 @@ For a model that predicts the next value of a series, for example:
     stretches = [(series[:-1], series[1:]) for series in new_series]
     print(check(model, stretches, {"last value": lambda values: values}))
 
-It reads on, up to the length of the stretches, if in the row "late" the error "reading on" is near
-that "on windows", and below the naive ones. Then:
+In stretches of this length, it reads on if, in the row "late", the error "reading on" is near that
+"on windows", and below the naive ones. Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
         answer = live.predict_on_batch(value[np.newaxis, np.newaxis])[0]
     reset_states(live)  # before the next series
 
-A live network is the same network for windows of one time step. So it cannot look ahead. Its
-recurrent layers are stateful, and what a causal convolution sees of earlier steps is kept. It shares
-the weights of yours, and is compared with it on windows of your values: if answers differ, there is
-a ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding alone may be too much.)
+A live network is the same network for windows of one time step: it gets one at a time, so it cannot
+look ahead. Its recurrent layers are stateful, and what a causal convolution sees of earlier steps is
+kept. It shares the weights of yours, and is compared with it on windows of your values: if answers
+differ, there is a ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding alone may
+be too much.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -36,7 +37,7 @@ TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
 MOST_COMPARED = 1000  # windows
-ROWS = 100  # of a batch in which sequences are read side by side
+ROWS = 100  # of a batch: as many sequences are read side by side
 
 # ---- The three functions
 
@@ -77,7 +78,7 @@ def live_of(model, values, steps=None, batch_size=1):
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
-    _checked_live(model, model, [np.asarray(values)], steps)  # only to compare
+    _checked_live(model, [np.asarray(values)], steps)  # This one has ROWS rows.
     return _live(model, int(batch_size))
 
 
@@ -114,9 +115,9 @@ def check(
         raise ValueError(f"naive: a dict is needed, with other names than {taken}")
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
-    reader = model if reader is None else reader
-    _check_input(reader)
-    live = _checked_live(model, reader, sequences, steps)
+    if reader is not None:
+        _check_input(reader)
+    live = _checked_live(model, sequences, steps, reader)
     tables = []
     for (values, right), reading_on in zip(stretches, _read(live, sequences)):
         on_windows = _answers(model, _windows(values, steps))
@@ -126,8 +127,8 @@ def check(
         for name, function in naive.items():
             ways[name] = np.asarray(function(values.copy()))
             if ways[name].shape[1:] != reading_on.shape[1:]:
-                found = f"{ways[name].shape}, but the model answers {reading_on.shape}"
-                raise ValueError(f"{name}: {found}")
+                shapes = f"{ways[name].shape}, but the model answers {reading_on.shape}"
+                raise ValueError(f"{name}: {shapes}")
         errors = {way: _errors(error, right, ways[way], way) for way in ways}
         table = pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
         # An answer of inf or nan, after growth without end, is as wrong as can be.
@@ -149,8 +150,8 @@ def _live(model, batch_size):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
-    # If axis 1 is the time steps of a window, there is an answer to each. It has one place here,
-    # and more in the model. Any other axis is the same in both.
+    # Of all axes, only that of time steps has another length here: 1. If this is axis 1 of the
+    # answers, the model answers each time step.
     if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
         live = keras.Model(live.inputs[0], live.outputs[0][:, 0])
     return live
@@ -220,7 +221,7 @@ class OneStep(layers.RNN):
         )
         if mask is not None:
             # A masked step leaves the states as they are, and repeats the output of the step
-            # before. An LSTM, a GRU and a SimpleRNN keep that output: it is their first state.
+            # before. In an LSTM, a GRU and a SimpleRNN, the first state is always the last output.
             if not self.keeps_output:
                 raise ValueError(
                     "a layer with a mask is no plain LSTM, GRU or SimpleRNN"
@@ -254,34 +255,28 @@ def _read(live, sequences):
     """Return the answers after each value of sequences: a list of arrays, (time steps, outputs).
 
     live: a network for ROWS rows, one time step per call. sequences: (time steps, ...) each.
-
-    Some networks mix the rows of a batch, so their answers would be wrong here. To let these differ
-    from answers to windows, the order of the rows is reversed (for a network that looks at the
-    first or the last row), and at least one row is a copy (for one that takes a mean over rows).
     """
     answers = []
-    for start in range(0, len(sequences), ROWS - 1):
-        some = [*sequences[start : start + ROWS - 1]]
-        copies = [some[0]] * (ROWS - len(some))
-        rows = some[::-1] + copies
-        longest = max(map(len, rows))
+    for start in range(0, len(sequences), ROWS):
+        some = sequences[start : start + ROWS]
+        longest = max(map(len, some))
         # Let shorter ones begin again: what is read later changes no answer.
-        X = np.array([np.resize(row, (longest, *row.shape[1:])) for row in rows])
+        rows = [np.resize(row, (longest, *row.shape[1:])) for row in some]
+        X = np.resize(rows, (ROWS, *rows[0].shape))  # Rows may be missing: repeat some.
         reset_states(live)
         after = [_array_of(live.predict_on_batch(X[:, [n]])) for n in range(longest)]
         of_rows = np.stack(after, axis=1)
-        in_order = of_rows[: len(some)][::-1]
-        answers += [row[: len(values)] for row, values in zip(in_order, some)]
+        answers += [row[: len(values)] for row, values in zip(of_rows, some)]
     return answers
 
 
 # ---- Comparison with the network's own answers
 
 
-def _checked_live(model, reader, sequences, steps):
+def _checked_live(model, sequences, steps, reader=None):
     """Return a live network of ROWS rows, if it answers to windows as the model does.
 
-    reader: what the live network is made of: the model itself, or a network built by hand.
+    reader: what the live network is made of; None: of the model itself.
     Raises: ValueError if it answers otherwise.
     """
     n_axes = len(model.inputs[0].shape) - 1
@@ -294,13 +289,15 @@ def _checked_live(model, reader, sequences, steps):
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
-    expected = [_answers(model, np.array(X)) for X in windows]
+    # A network may mix the rows of a batch. Then its answers to 10 and to ROWS rows differ.
+    expected = [_answers(model, np.array(X), at_once=10) for X in windows]
     try:
-        live = _live(reader, ROWS)
+        live = _live(model if reader is None else reader, ROWS)
         found = np.array(_read(live, np.concatenate(windows)))
     except Exception as error:
         words = f"the network cannot read one time step at a time: {_words_of(error)}"
         raise ValueError(words) from error
+    # Sequences may have very different levels, so look at how answers vary within each.
     within = np.concatenate([answers - answers.mean(axis=0) for answers in expected])
     expected = np.concatenate(expected)
     if not _answers_each_step(model, live):
@@ -310,8 +307,8 @@ def _checked_live(model, reader, sequences, steps):
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
     deviation = within.std(axis=0)
     rounding = ROUNDING * np.abs(expected).max(axis=0)
-    # Beside answers that vary so little, rounding could hide a difference of 1 %. (One output may
-    # be constant, but not all.)
+    # If rounding is 1 % of that or more, equal answers prove little. (Some outputs may be
+    # constant, but not all.)
     if (rounding >= deviation / 100).all():
         advice = (
             "scale values to about -1 to 1, in training, too, or give longer sequences"
@@ -319,22 +316,22 @@ def _checked_live(model, reader, sequences, steps):
         raise ValueError(f"the answers hardly vary: {advice}")
     difference = np.abs(found - expected)
     if not (difference <= np.maximum(TOLERANCE * deviation, rounding)).all():
-        names = ", ".join(_suspects(reader)) or "perhaps one of yours"
         raise ValueError(
             f"one time step at a time, answers differ by up to {difference.max():.2g}: does a "
-            f"layer need several time steps ({names}), or has a reader other weights? See README.md"
+            "layer need several time steps, such as Bidirectional, pooling, Flatten, Attention or "
+            "Conv1D, or has a reader other weights? See README.md"
         )
     return live
 
 
-def _answers(model, X):
+def _answers(model, X, at_once=1000):
     """Return the answers of a model to windows, each from a zero state."""
     fixed_size = model.inputs[0].shape[0]  # None if it takes any batch size
-    size = fixed_size or MOST_COMPARED
+    at_once = min(at_once, fixed_size or at_once)
     answers = []
-    for start in range(0, len(X), size):
-        batch = X[start : start + size]
-        # Repeat windows if the last batch must be full.
+    for start in range(0, len(X), at_once):
+        batch = X[start : start + at_once]
+        # Repeat windows if the batch must have a fixed size.
         rows = np.resize(batch, (fixed_size or len(batch), *X.shape[1:]))
         reset_states(model)
         answers.append(_array_of(model.predict_on_batch(rows))[: len(batch)])
@@ -343,17 +340,6 @@ def _answers(model, X):
         ask = "are values missing, or weights nan?"
         raise ValueError(f"the model answers nan or infinity to windows: {ask}")
     return answers
-
-
-def _suspects(network):
-    """Return the names of layers of kinds that often need several time steps."""
-    kinds = "Bidirectional", "Flatten", "Pooling", "Conv", "Attention"
-    return [
-        layer.name
-        for layer in network.layers
-        if any(kind in type(layer).__name__ for kind in kinds)
-        and getattr(layer, "padding", None) != "causal"
-    ]
 
 
 def _array_of(answers):

@@ -237,31 +237,31 @@ def faint_output(x):
 
 # Of each network, its function of the Input, or the network itself, and what the message says.
 REFUSED = {
-    "both directions": (layers.Bidirectional(LSTM(2)), r"\(bidirectional"),
+    "both directions": (layers.Bidirectional(LSTM(2)), "answers differ"),
     "backwards": (GRU(2, go_backwards=True), "answers differ"),
     "convolution": (
         lambda x: rnn(layers.Conv1D(2, 2, padding="same")(x)),
-        r"\(conv1d",
+        "answers differ",
     ),
-    "causal one": (causal_after_pooling, r"\(average_pooling1d(_\d+)?\)"),
+    "causal one": (causal_after_pooling, "answers differ"),
     "all steps": (lambda x: Dense(2)(layers.Flatten()(many(x))), "cannot .*: Input 0"),
     "step by number": (lambda x: many(x)[:, STEPS - 1], "cannot read"),
-    "first step": (lambda x: rnn(x - x[:, :1]), "perhaps one of yours"),
+    "first step": (lambda x: rnn(x - x[:, :1]), "answers differ"),
     "a step less": (lambda x: rnn(x[:, 1:] - x[:, :-1]), "cannot read"),
     "each second step": (lambda x: many(x)[:, ::2], r"\(10, 3, 2\), not \(10, 2, 2\)"),
     "each answer": (
         lambda x: layers.Conv1D(2, 2, padding="same")(many(x)),
-        r"\(conv1d",
+        "answers differ",
     ),
-    "a little ahead": (a_little_ahead, r"\(conv1d"),
+    "a little ahead": (a_little_ahead, "answers differ"),
     "faint output": (faint_output, r"differ by up to \S+e-05"),
     "rows, of all": (lambda x: rnn(x - ops.mean(x, 0)), "answers differ"),
     "rows, of the first one": (
         lambda x: rnn(layers.Lambda(lambda x: x - x[:1])(x)),
         "answers differ",
     ),
-    "rows, of the last one": (
-        lambda x: rnn(layers.Lambda(lambda x: x - x[-1:])(x)),
+    "rows, of the largest one": (
+        lambda x: rnn(x / ops.max(ops.abs(x), axis=0)),
         "answers differ",
     ),
     "from a state": (
@@ -282,9 +282,9 @@ REFUSED = {
     "own call of a layer": (lambda x: rnn(Halves(2, **MANY)(x)), "answers differ"),
     "own call of a network": (
         OwnCall([keras.Input((STEPS, 1)), LSTM(2)]),
-        "perhaps one of yours",
+        "answers differ",
     ),
-    "a layer around": (Around(SimpleRNN(2)), "perhaps one of yours"),
+    "a layer around": (Around(SimpleRNN(2)), "answers differ"),
     "never varies": (lambda x: ops.relu(rnn(x) - 9), "hardly vary"),
     "hardly varies": (lambda x: rnn(x) / 1e6 + 1, "hardly vary: scale"),
     "nan of one step": (
@@ -303,8 +303,9 @@ def test_a_network_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     given, reason = REFUSED[kind]
     model = given if isinstance(given, keras.Model) else functional(given)
     before = model.get_weights()
+    values = MASKED if kind.startswith("masked") else VALUES
     with pytest.raises(ValueError, match=f"^.*{reason}.*$"):
-        live_of(model, MASKED if kind.startswith("masked") else VALUES)
+        live_of(model, RNG.normal(size=(25, 1)) if "rows" in kind else values)
     assert all(map(np.array_equal, model.get_weights(), before))
 
 
@@ -315,7 +316,7 @@ def test_windows_from_the_whole_sequence_are_compared(monkeypatch):
     ahead.set_weights([np.ones((3, 1, 1)), np.full(1, -9)])
     values = RNG.normal(size=(30, 1))
     values[24:28] = 9  # Only these values show it.
-    with pytest.raises(ValueError, match="conv1d"):
+    with pytest.raises(ValueError, match="answers differ"):
         live_of(model, values)
 
 
@@ -324,7 +325,7 @@ def test_differences_count_beside_how_answers_vary_within_a_sequence(monkeypatch
     pool = layers.GlobalAveragePooling1D()
     model = functional(lambda x: x[:, -1] + pool(x) / 500)
     levels = [np.full_like(VALUES, 100), np.full_like(VALUES, 200), VALUES]
-    with pytest.raises(ValueError, match="global_average_pooling1d"):
+    with pytest.raises(ValueError, match="answers differ"):
         check(model, [(values, VALUES) for values in levels], {}, error="mse")
     # These begin alike.
     zeros = np.zeros((STEPS, 1))

@@ -153,7 +153,10 @@ def _live(model, batch_size):
     # Of all axes, only that of time steps has another length here: 1. If this is axis 1 of the
     # answers, the model answers each time step.
     if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
-        live = keras.Model(live.inputs[0], live.outputs[0][:, 0])
+        answers = live.outputs[0]
+        # It has a name, as `[:, 0]` may get one that a loaded model has already.
+        without = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
+        live = keras.Model(live.inputs[0], without(answers))
     return live
 
 
@@ -402,7 +405,10 @@ def _steps(model, steps):
     if fixed not in (None, steps):
         raise ValueError(f"steps={steps!r}: {fixed} is needed")
     if not isinstance(steps, (int, np.integer)) or steps < 2:
-        raise ValueError(f"steps={steps!r}: a whole number of at least 2 is needed")
+        needed = (
+            "the number of time steps of the training's windows is needed, 2 or more"
+        )
+        raise ValueError(f"steps={steps!r}: {needed}")
     return steps
 
 

@@ -183,7 +183,7 @@ def _with_one_step(model, batch_size):
             has_steps and isinstance(layer, layers.Conv1D) and layer.padding == "causal"
         ):
             n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
-            seen = LastSteps(n_seen, dtype=layer.dtype_policy)(x)
+            seen = LastSteps(n_seen)(x)
             return layer(seen)[:, -1:]
         return layer(*args, **kwargs)  # If it needs other steps, answers will differ.
 
@@ -208,7 +208,6 @@ class OneStep(layers.RNN):
             return_sequences=layer.return_sequences,
             return_state=layer.return_state,
             stateful=True,
-            dtype=layer.dtype_policy,
         )
         kinds = layers.LSTM, layers.GRU, layers.SimpleRNN
         self.keeps_output = isinstance(layer, kinds) and not layer.zero_output_for_mask
@@ -236,8 +235,8 @@ class OneStep(layers.RNN):
 class LastSteps(layers.Layer):
     """Keeps time steps between calls: takes one, and returns the last ones, this one included."""
 
-    def __init__(self, n_steps, dtype):
-        super().__init__(dtype=dtype)
+    def __init__(self, n_steps):
+        super().__init__()
         self.n_steps = n_steps
         self.stateful = True  # for reset_states
 

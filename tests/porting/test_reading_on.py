@@ -119,6 +119,12 @@ def convolutions(steps):
     return chain(first, layers.Conv1D(2, 3, dilation_rate=2, **CAUSAL), steps=steps)
 
 
+def in_16_bits(steps):
+    half = {"dtype": "mixed_float16"}
+    parts = layers.Conv1D(3, 2, **CAUSAL, **half), GRU(3, **half), Dense(2)
+    return chain(*parts, steps=steps)
+
+
 def stateful(steps):
     layer = SimpleRNN(3, stateful=True)
     model = chain(SimpleRNN(3, stateful=True, **MANY), layer, batch_size=2, steps=steps)
@@ -151,6 +157,7 @@ RIGHT = {
     "decoder": decoder,
     "decoders": decoders,
     "convolutions": convolutions,
+    "in 16 bits": in_16_bits,
     "stateful": stateful,
     "cells": cells,
 }
@@ -181,6 +188,7 @@ def test_a_live_network_answers_as_the_network_does_to_as_many_values(kind):
 def test_a_live_network_shares_the_weights():
     model = chain(SimpleRNN(2))
     live = live_of(model, VALUES)
+    assert len(model.trainable_variables) == 3  # It can still be trained.
     model.set_weights([array + 1 for array in model.get_weights()])
     for value in VALUES[:STEPS]:
         answers = live.predict_on_batch(value[np.newaxis, np.newaxis])
@@ -197,9 +205,10 @@ def test_a_network_that_was_saved_and_loaded_is_read(tmp_path):
 # ---- Networks that are refused
 
 
-class FromOnes(layers.SimpleRNNCell):
+class FromOnes(layers.LSTMCell):
     def get_initial_state(self, batch_size=None):
-        return [ops.ones((batch_size, self.units))]
+        h, c = super().get_initial_state(batch_size)
+        return [h, c + 1]
 
 
 class Halves(SimpleRNN):
@@ -239,7 +248,7 @@ def a_little_ahead(x):
 
 
 def faint_output(x):
-    return ops.concatenate([rnn(x), x[:, 0] / 1e5 + 1], axis=-1)
+    return ops.concatenate([1e5 * rnn(x), x[:, 0] / 1e5 + 1], axis=-1)
 
 
 # Of each network, its function of the Input, or the network itself, and what the message says.
@@ -261,7 +270,7 @@ REFUSED = {
         "answers differ",
     ),
     "a little ahead": (a_little_ahead, "answers differ"),
-    "faint output": (faint_output, r"differ by up to \S+e-05"),
+    "faint output": (faint_output, "answers differ"),
     "rows, of all": (lambda x: rnn(x - ops.mean(x, 0)), "answers differ"),
     "rows, of the first one": (
         lambda x: rnn(layers.Lambda(lambda x: x - x[:1])(x)),
@@ -384,13 +393,14 @@ def test_a_reader_by_hand_is_compared():
 
 
 @pytest.mark.parametrize("each_step", [False, True])
-@pytest.mark.parametrize("batch_size", [None, 4])
+@pytest.mark.parametrize("batch_size", [None, 12])
 def test_errors_are_those_of_each_answer_at_the_same_time_steps(
     each_step, batch_size, monkeypatch
 ):
     monkeypatch.setattr(reading_on, "MOST_COMPARED", 5)  # All are read all the same.
     monkeypatch.setattr(reading_on, "ROWS", 3)
-    layer = SimpleRNN(1, "linear", use_bias=False, return_sequences=each_step)
+    how = {"return_sequences": each_step, "stateful": batch_size is not None}
+    layer = SimpleRNN(1, "linear", use_bias=False, **how)
     model = chain(layer, steps=None if each_step else STEPS, batch_size=batch_size)
     model.set_weights([np.ones((1, 1)), np.ones((1, 1))])  # It answers with the sum.
     model.compile("adam", "mse")
@@ -532,7 +542,9 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(kind):
 
 def test_a_model_that_grows_without_end_does_not_read_on():
     growth = keras.initializers.Constant(1e9)
-    model = chain(SimpleRNN(2, "linear", recurrent_initializer=growth))
+    growing = SimpleRNN(1, "linear", recurrent_initializer=growth)
+    both = layers.Concatenate()
+    model = functional(lambda x: both([growing(x), 0.1 * GRU(1)(x)]))
     pairs = [(VALUES, IDS % 2)] * 2
     for number in losses.sparse_categorical_crossentropy, mean_of_each:
         late = check(model, pairs, {}, error=number).loc["late"]

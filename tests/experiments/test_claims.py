@@ -51,6 +51,15 @@ SAID = results.EXPERIMENTS.query("right_after != ''").drop_duplicates(
 )
 
 
+OFTEN_RIGHT = [
+    "--lag 4 --forget-bias -1 --epochs 20000",
+    "--layer gru --burn-in 1",
+    "--stateless --shortest 4",
+    "--start similar-mean-0",
+    "--burn-in 5 --context 10 --length 30",
+]
+
+
 @pytest.mark.parametrize("line", [*SAID.itertuples()], ids=lambda line: line.command)
 def test_each_run_does_what_its_line_of_experiments_csv_says(line):
     """Not the medians alone: each run is looked at, and no edge decides."""
@@ -76,6 +85,8 @@ def test_each_run_does_what_its_line_of_experiments_csv_says(line):
         later = shares.loc[:, results.end_of_window(command) + 1 :]
         assert (later >= 0.7).sum(axis=1).max() <= 4, where  # as in fives: 10 to 25
         assert not later.mean(axis=1).max() > 0.62, where
+        if command not in OFTEN_RIGHT:  # It is pale at nearly all cells.
+            assert (shares >= 0.5).sum(axis=1).max() <= 7, where
     if known:  # in %
         most = float(known) / 100
         assert runs.on_windows.between(most - 0.04, most + 0.005).all(), where
@@ -91,6 +102,8 @@ def test_each_run_does_what_its_line_of_experiments_csv_says(line):
         later = later.loc[:, ~right]
         assert later.max(axis=None) < (0.5 if known else 0.7), where
         assert runs.late.max() < (0.4 if known else 0.65), where
+        if known:  # pale at nearly all other cells, and before the window's end
+            assert (shares.loc[:, ~right] >= 0.5).sum(axis=1).max() <= 1, where
 
 
 def times_from_the_end_on(runs):
@@ -171,6 +184,7 @@ def test_where_the_means_are_lost_each_run_counts():
         shares, looks_back = results.by_number(runs), results.stays_right(runs)
         assert shares[5].min() >= results.RIGHT, line.row
         if not looks_back.all():
+            assert shares.drop(columns=5).mean(axis=1).max() < 0.42, line.row
             assert shares[[2, 3, 7, 8]].max(axis=None) < 0.5 > runs.late.max(), line.row
             # It has learned its windows.
             assert np.isfinite(runs.epochs_to_95).all(), line.row
@@ -195,7 +209,7 @@ def test_these_networks_count_in_fives(command, last):
     shares = shares[~results.stays_right(runs_of(command))]
     after, others = shares[range(5, last + 1, 5)], shares[[n for n in shares if n % 5]]
     assert len(shares) >= 2 and after.min().min() >= results.RIGHT
-    assert others.max().max() < 0.7 and others.median(axis=1).max() < 0.5
+    assert others.max().max() < 0.7 and others.mean(axis=1).max() < 0.3
     if command == "--start random":
         expect(command, on_windows=(0.8, 0.99), reading_on=(0, 0.4))
         assert others.max().max() < 0.5
@@ -219,6 +233,7 @@ def test_short_burn_in_with_windows_of_10_or_a_gru_and_a_simple_rnn_at_lag_3():
     in_tens = by_number("--burn-in 5 --context 10 --length 30")
     assert in_tens.loc[:, 5:10].max().max() < 0.5 < in_tens[15].min()
     assert in_tens.loc[:, 20:].max().max() < 0.4
+    assert in_tens[2].min() >= results.RIGHT <= in_tens[[14, 16]].median().min()
     small = "--layer simple-rnn --stateless --lag 3"
     for command in small, "--lag 3 --layer simple-rnn --units 100 --stateless":
         shares = by_number(command)
@@ -515,12 +530,14 @@ def test_after_four_values_of_burn_in_it_counts():
     shares = by_number("--burn-in 4")
     assert shares[9].min() >= results.RIGHT
     assert shares.drop(columns=[2, 9]).max().max() < 0.7
+    assert shares.drop(columns=9).mean(axis=1).max() < 0.5
 
 
 def test_windows_of_4_and_5_values():
     shares = by_number("--stateless --shortest 4")
     assert shares[[4, 5]].min().min() > 0.9
     assert shares.drop(columns=[4, 5]).max().max() < results.RIGHT
+    assert shares[[2, 3]].max(axis=None) < 0.5 > shares.loc[:, 6:].mean(axis=1).max()
     expect("--stateless --shortest 4", late=(0.4, 0.5))
 
 

@@ -8,8 +8,8 @@ For a model that predicts the next value of a series, for example:
     stretches = [(series[:-1], series[1:]) for series in new_series]
     print(check(model, stretches, {"last value": lambda values: values}))
 
-In stretches of this length, it reads on if, in the row "late", the error "reading on" is near that
-"on windows", and below the naive ones. Then:
+In the row "late", compare the columns: the model may read on, in stretches of this length, if its
+error "reading on" is less than about twice that "on windows", and below the naive ones. Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -103,8 +103,8 @@ def check(
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
         the first 5 answers (on windows, they are missing: NaN). "late": those of the second half
         of the answers after the first window. "+/-" is the standard error of the difference of
-        the two columns before it (NaN if there is one stretch). If answers grow without end, the
-        error is inf.
+        the two columns before it (NaN where it is not known: of one stretch, in the first row). If
+        answers grow without end, the error is inf.
     Raises: ValueError if windows get other answers when they are read one time step at a time, or
         if shapes do not fit.
     """
@@ -150,13 +150,13 @@ def _live(model, batch_size):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
-    # Of all axes, only that of time steps has another length here: 1. If this is axis 1 of the
-    # answers, the model answers each time step.
+    # Both networks are the same but for the number of time steps, which is 1 here. So if axis 1 of
+    # the answers differs, it is that of time steps: the model answers each of them.
     if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
         answers = live.outputs[0]
-        # It has a name, as `[:, 0]` may get one that a loaded model has already.
-        without = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
-        live = keras.Model(live.inputs[0], without(answers))
+        # No `[:, 0]`: its name may be one that a loaded model has already.
+        of_the_step = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
+        live = keras.Model(live.inputs[0], of_the_step(answers))
     return live
 
 
@@ -171,20 +171,19 @@ def _with_one_step(model, batch_size):
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or what reads on in its place."""
         x = keras.tree.flatten([args, kwargs])[0]
-        # Time steps are axis 1, and there is one of them. (RepeatVector(1) makes such an axis,
-        # too. If a recurrent layer reads that one, answers will differ.)
-        has_steps = getattr(x, "shape", ())[1:2] == (1,)
+        # The axis of time steps is axis 1, and has the length 1. (So has one of RepeatVector(1).
+        # A recurrent layer would keep a state there from call to call: answers would differ.)
+        is_one_step = getattr(x, "shape", ())[1:2] == (1,)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
-        if has_steps and is_network:
+        is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
+        if is_one_step and is_network:
             layer = _with_one_step(layer, batch_size)
-        elif has_steps and isinstance(layer, layers.RNN):
+        elif is_one_step and isinstance(layer, layers.RNN):
             layer = OneStep(layer)
-        elif (
-            has_steps and isinstance(layer, layers.Conv1D) and layer.padding == "causal"
-        ):
+        elif is_one_step and is_causal:
             n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
             seen = LastSteps(n_seen)(x)
-            return layer(seen)[:, -1:]
+            return layers.Cropping1D((n_seen - 1, 0))(layer(seen))
         return layer(*args, **kwargs)  # If it needs other steps, answers will differ.
 
     x = model.inputs[0]
@@ -222,12 +221,12 @@ class OneStep(layers.RNN):
             sequences, initial_state, mask, training
         )
         if mask is not None:
-            # A masked step leaves the states as they are, and repeats the output of the step
-            # before. In an LSTM, a GRU and a SimpleRNN, the first state is always the last output.
+            # A masked step must repeat the output of the step before, which was in another call.
+            # In an LSTM, a GRU and a SimpleRNN, that output is kept: with a mask or without one,
+            # the first state is the output.
             if not self.keeps_output:
-                raise ValueError(
-                    "a layer with a mask is no plain LSTM, GRU or SimpleRNN"
-                )
+                kinds = "LSTM, GRU or SimpleRNN without zero_output_for_mask"
+                raise ValueError(f"a layer with a mask is no {kinds}")
             output, outputs = states[0], states[0][:, np.newaxis]
         return output, outputs, states
 
@@ -263,12 +262,15 @@ def _read(live, sequences):
         some = sequences[start : start + ROWS]
         longest = max(map(len, some))
         # Let shorter ones begin again: what is read later changes no answer.
-        rows = [np.resize(row, (longest, *row.shape[1:])) for row in some]
-        X = np.resize(rows, (ROWS, *rows[0].shape))  # Rows may be missing: repeat some.
+        X = np.array([np.resize(row, (longest, *row.shape[1:])) for row in some])
         reset_states(live)
-        after = [_array_of(live.predict_on_batch(X[:, [n]])) for n in range(longest)]
-        of_rows = np.stack(after, axis=1)
-        answers += [row[: len(values)] for row, values in zip(of_rows, some)]
+        after = []
+        for n in range(longest):
+            rows = np.resize(X[:, [n]], (ROWS, 1, *X.shape[2:]))  # if some are missing
+            after.append(_array_of(live.predict_on_batch(rows))[: len(some)])
+        answers += [
+            row[: len(values)] for row, values in zip(np.stack(after, axis=1), some)
+        ]
     return answers
 
 
@@ -291,7 +293,8 @@ def _checked_live(model, sequences, steps, reader=None):
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
-    # A network may mix the rows of a batch. Then its answers to 10 and to ROWS rows differ.
+    # A network may mix the rows of a batch. Then its answers differ between batches of 10, as
+    # here, and of ROWS, as in the live network.
     expected = [_answers(model, np.array(X), at_once=10) for X in windows]
     try:
         live = _live(model if reader is None else reader, ROWS)
@@ -299,18 +302,26 @@ def _checked_live(model, sequences, steps, reader=None):
     except Exception as error:
         words = f"the network cannot read one time step at a time: {_words_of(error)}"
         raise ValueError(words) from error
-    # Sequences may have very different levels, so look at how answers vary within each.
-    within = np.concatenate([answers - answers.mean(axis=0) for answers in expected])
+    _compare(found if _answers_each_step(model, live) else found[:, -1], expected)
+    return live
+
+
+def _compare(found, expected):
+    """Raise ValueError if answers to windows differ.
+
+    found: one time step at a time, (windows, ...).
+    expected: those of the model, a list: of each sequence an array, (windows, ...).
+    """
+    # Sequences may have very different levels. What counts is how answers vary within each.
+    from_means = [answers - answers.mean(axis=0) for answers in expected]
+    deviation = np.concatenate(from_means).std(axis=0)
     expected = np.concatenate(expected)
-    if not _answers_each_step(model, live):
-        found = found[:, -1]
     if expected.shape != found.shape:
         shapes = f"{found.shape}, not {expected.shape}"
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
-    deviation = within.std(axis=0)
     rounding = ROUNDING * np.abs(expected).max(axis=0)
-    # If rounding is 1 % of that or more, equal answers prove little. (Some outputs may be
-    # constant, but not all.)
+    # If rounding is 1 % of the deviation or more, equal answers prove little. (Some outputs may
+    # be constant, but not all.)
     if (rounding >= deviation / 100).all():
         advice = (
             "scale values to about -1 to 1, in training, too, or give longer sequences"
@@ -321,9 +332,8 @@ def _checked_live(model, sequences, steps, reader=None):
         raise ValueError(
             f"one time step at a time, answers differ by up to {difference.max():.2g}: does a "
             "layer need several time steps, such as Bidirectional, pooling, Flatten, Attention or "
-            "Conv1D, or has a reader other weights? See README.md"
+            "a Conv1D that is not causal, or has a reader other weights? See README.md"
         )
-    return live
 
 
 def _answers(model, X, at_once=1000):
@@ -419,7 +429,7 @@ def _error_function(model, error):
 
     It takes two arrays, the right answers and the answers, and returns an error per time step.
     """
-    if callable(error) and not isinstance(error, keras.losses.Loss):
+    if callable(error) and not isinstance(error, (keras.losses.Loss, type)):
         return error
     given = error or getattr(model, "loss", None)
     if given is None or isinstance(given, (list, tuple, dict)):

@@ -197,7 +197,14 @@ def test_a_live_network_shares_the_weights():
 
 def test_a_network_that_was_saved_and_loaded_is_read(tmp_path):
     file = tmp_path / "model.keras"
-    functional(lambda x: SimpleRNN(2, **MANY)(x[:, :, :1])).save(file)
+    inner, head = chain(SimpleRNN(2, **MANY)), functional(Dense(2), (3,))
+    causal = layers.Conv1D(2, 2, **CAUSAL)
+
+    def graph(x):
+        answers = inner(causal(x)[:, :, :1])
+        return layers.TimeDistributed(head)(ops.concatenate([answers, x], axis=-1))
+
+    functional(graph).save(file)
     keras.utils.clear_session()  # New parts get the names of a new process.
     assert live_of(keras.models.load_model(file), VALUES).outputs[0].shape == (1, 2)
 
@@ -460,6 +467,7 @@ LOSSES = {
     "logits": (LOGITS, ONE_HOT),
     "ids": ("sparse_categorical_crossentropy", IDS % 3),
     "partial": (functools.partial(SPARSE, axis=-1), IDS % 3),
+    "class": (losses.CategoricalCrossentropy, ONE_HOT),
 }
 
 

@@ -206,7 +206,10 @@ def test_a_network_that_was_saved_and_loaded_is_read(tmp_path):
 
     functional(graph).save(file)
     keras.utils.clear_session()  # New parts get the names of a new process.
-    assert live_of(keras.models.load_model(file), VALUES).outputs[0].shape == (1, 2)
+    live = live_of(keras.models.load_model(file), VALUES)
+    assert live.outputs[0].shape == (1, 2)
+    with pytest.raises(Exception):  # It takes one step, not two.
+        live.predict_on_batch(VALUES[np.newaxis, :2])
 
 
 # ---- Networks that are refused
@@ -316,6 +319,7 @@ REFUSED = {
     ),
     "nan": (lambda x: ops.log(rnn(x)), "nan or infinity"),
     "one step": (chain(SimpleRNN(2), steps=1), "steps=1: .* 2 or more"),
+    "two outputs": (lambda x: [rnn(x), x[:, 0]], "one output"),
     "subclassed": (keras.Model(), "one keras.Input"),
 }
 
@@ -577,3 +581,7 @@ def test_recordings_give_windows_of_their_own():
     assert each.shape == (7, 4, 1) and each[:, 0, 0].tolist() == [0, 0, 1, 0, 1, 2, 3]
     with pytest.raises(ValueError, match=r"^.*\(4, 1\).* 5 .*$"):
         windows_and_answers(pairs, 5)
+    frames = RNG.normal(size=(5, 2, 2))
+    X, y = windows_and_answers([(frames, frames)], 4)
+    assert np.array_equal(X, [frames[:4], frames[1:]])
+    assert np.array_equal(y, frames[3:])

@@ -208,7 +208,7 @@ def test_a_network_that_was_saved_and_loaded_is_read(tmp_path):
     keras.utils.clear_session()  # New parts get the names of a new process.
     live = live_of(keras.models.load_model(file), VALUES)
     assert live.outputs[0].shape == (1, 2)
-    with pytest.raises(Exception):  # It takes one step, not two.
+    with pytest.raises(ValueError):  # It takes one step, not two.
         live.predict_on_batch(VALUES[np.newaxis, :2])
 
 

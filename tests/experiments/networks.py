@@ -81,8 +81,8 @@ LAYERS = {
 def make_reader(model):
     """Return a network that shares the weights of another, and reads on.
 
-    It takes sequences of any length, (samples, time steps, features), each from a zero state
-    (or the learned one), and answers after each value what `model` answers to all values up to there.
+    It takes sequences of any length, (samples, time steps, features), each from a zero state (or
+    the learned one), and answers after each value what `model` answers to all values up to there.
     """
     inputs = outputs = keras.Input((None, model.input_shape[-1]))
     for layer in model.layers:

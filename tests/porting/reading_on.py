@@ -17,10 +17,10 @@ error "reading on" is less than about twice that "on windows", and below the nai
     reset_states(live)  # before the next series
 
 A live network is the same network for windows of one time step: it gets one at a time, so it cannot
-look ahead. Its recurrent layers are stateful, and what a causal convolution sees of earlier steps is
-kept. It shares the weights of yours, and is compared with it on windows of your values: if answers
-differ, there is a ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding alone may
-be too much.)
+look ahead. Its recurrent layers are stateful, and what a causal convolution sees of earlier steps
+is kept. It shares the weights of yours, and is compared with it on windows of your values: if
+answers differ, there is a ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding
+alone may be too much.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -171,8 +171,8 @@ def _with_one_step(model, batch_size):
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or what reads on in its place."""
         x = keras.tree.flatten([args, kwargs])[0]
-        # The axis of time steps is axis 1, and has the length 1. (So has one of RepeatVector(1).
-        # A recurrent layer would keep a state there from call to call: answers would differ.)
+        # The axis of time steps is axis 1, of length 1. (RepeatVector(1) makes such an axis, too.
+        # A recurrent layer that reads it would keep its state from call to call: answers differ.)
         is_one_step = getattr(x, "shape", ())[1:2] == (1,)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
@@ -181,9 +181,7 @@ def _with_one_step(model, batch_size):
         elif is_one_step and isinstance(layer, layers.RNN):
             layer = OneStep(layer)
         elif is_one_step and is_causal:
-            n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
-            seen = LastSteps(n_seen)(x)
-            return layers.Cropping1D((n_seen - 1, 0))(layer(seen))
+            layer = CausalStep(layer)
         return layer(*args, **kwargs)  # If it needs other steps, answers will differ.
 
     x = model.inputs[0]
@@ -225,18 +223,19 @@ class OneStep(layers.RNN):
             # In an LSTM, a GRU and a SimpleRNN, that output is kept: with a mask or without one,
             # the first state is the output.
             if not self.keeps_output:
-                kinds = "LSTM, GRU or SimpleRNN without zero_output_for_mask"
-                raise ValueError(f"a layer with a mask is no {kinds}")
+                needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
+                raise ValueError(f"a layer with a mask: {needed} is needed")
             output, outputs = states[0], states[0][:, np.newaxis]
         return output, outputs, states
 
 
-class LastSteps(layers.Layer):
-    """Keeps time steps between calls: takes one, and returns the last ones, this one included."""
+class CausalStep(layers.Layer):
+    """Calls a causal convolution for one time step, and keeps the steps that it sees again."""
 
-    def __init__(self, n_steps):
+    def __init__(self, layer):
         super().__init__()
-        self.n_steps = n_steps
+        self.layer = layer
+        self.n_steps = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
         self.stateful = True  # for reset_states
 
     def build(self, shape):
@@ -246,7 +245,7 @@ class LastSteps(layers.Layer):
     def call(self, x):
         seen = keras.ops.concatenate([self.kept[:, 1:], x], axis=1)
         self.kept.assign(seen)
-        return seen
+        return self.layer(seen)[:, -1:]
 
     def reset_states(self):
         self.kept.assign(keras.ops.zeros_like(self.kept))

@@ -151,8 +151,8 @@ def _live(model, batch_size):
     """
     live = _with_one_step(model, batch_size)
     # Both networks are the same but for the number of time steps, which is 1 here. So if axis 1 of
-    # the answers differs, it is that of time steps: the model answers each of them.
-    if live.outputs[0].shape[1:2] != model.outputs[0].shape[1:2]:
+    # the answers is 1 only here, it is that of time steps: the model answers each of them.
+    if live.outputs[0].shape[1:2] == (1,) != model.outputs[0].shape[1:2]:
         answers = live.outputs[0]
         # No `[:, 0]`: its name may be one that a loaded model has already.
         of_the_step = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
@@ -185,9 +185,11 @@ def _with_one_step(model, batch_size):
         return layer(*args, **kwargs)  # If it needs other steps, answers will differ.
 
     x = model.inputs[0]
+    # A network within the model may have several outputs.
+    outputs = model.outputs if len(model.outputs) > 1 else model.outputs[0]
     step = keras.Input(batch_shape=(batch_size, 1, *x.shape[2:]), dtype=x.dtype)
     return keras.models.clone_model(
-        keras.Model(x, model.outputs[0]),
+        keras.Model(x, outputs),
         input_tensors=step,
         clone_function=lambda layer: layer,  # no clone: weights are shared
         call_function=call,

@@ -12,7 +12,7 @@ from keras.layers import GRU, LSTM, RNN, Dense, Embedding, LSTMCell, SimpleRNN
 
 from tests.porting import stateful
 from tests.porting.stateful import compile_training_pass, reset_states
-from tests.shared import eagerly, fit_and_reset, sequential, states, weights
+from tests.shared import JOBS, eagerly, fit_and_reset, sequential, states, weights
 
 pytestmark = pytest.mark.usefixtures("seed")
 
@@ -178,10 +178,14 @@ NETWORKS = {
 }
 
 
+for build, (lengths, *_) in NETWORKS.items():
+    JOBS[f"pass {build.__name__}"] = train_both_ways, build, lengths
+
+
 @pytest.mark.parametrize("build", NETWORKS)
-def test_training_pass_is_fit_and_a_reset(build):
+def test_training_pass_is_fit_and_a_reset(build, result_of):
     lengths, *expected_counts = NETWORKS[build]
-    by_pass, (expected, fitted) = train_both_ways(build, lengths)
+    by_pass, (expected, fitted) = result_of(f"pass {build.__name__}")
     results, trained, left, *counts = by_pass
     assert len(results) == len(lengths)
     for got, of_fit in zip(results, expected, strict=True):

@@ -9,7 +9,8 @@ For a model that predicts the next value of a series, for example:
     print(check(model, stretches, {"last value": lambda values: values}))
 
 In the row "late", compare the columns: the model may read on, in stretches of this length, if its
-error "reading on" is less than about twice that "on windows", and below the naive ones. Then:
+error "reading on" is less than about twice that "on windows", and below the naive ones. If "+/-",
+the standard error of their difference, leaves this open, give more stretches. Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -166,7 +167,10 @@ def _answers_each_step(model, live):
 
 
 def _with_one_step(model, batch_size):
-    """Return the same network with an Input of one time step and layers that keep states."""
+    """Return the same network with an Input of one time step and layers that keep states.
+
+    It may be wrong for layers that this function does not know: _compare finds that.
+    """
 
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or what reads on in its place."""
@@ -182,7 +186,7 @@ def _with_one_step(model, batch_size):
             layer = OneStep(layer)
         elif is_one_step and is_causal:
             layer = CausalStep(layer)
-        return layer(*args, **kwargs)  # If it needs other steps, answers will differ.
+        return layer(*args, **kwargs)
 
     x = model.inputs[0]
     # A network within the model may have several outputs.
@@ -332,8 +336,9 @@ def _compare(found, expected):
     if not (difference <= np.maximum(TOLERANCE * deviation, rounding)).all():
         raise ValueError(
             f"one time step at a time, answers differ by up to {difference.max():.2g}: does a "
-            "layer need several time steps, such as Bidirectional, pooling, Flatten, Attention or "
-            "a Conv1D that is not causal, or has a reader other weights? See README.md"
+            "layer need several time steps, such as Bidirectional, go_backwards, pooling, "
+            "Flatten, Attention or a Conv1D that is not causal, or has a reader other weights? "
+            "See README.md"
         )
 
 

@@ -9,8 +9,8 @@ For a model that predicts the next value of a series, for example:
     print(check(model, stretches, {"last value": lambda values: values}))
 
 In the row "late", compare the columns: the model may read on, in stretches of this length, if its
-error "reading on" is less than about twice that "on windows", and below the naive ones. If "+/-",
-the standard error of their difference, leaves this open, give more stretches. Then:
+error "reading on" is less than about twice that "on windows", and below the naive ones. (The
+difference of the first two is known up to about twice "+/-": with more stretches, better.) Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -68,7 +68,8 @@ def live_of(model, values, steps=None, batch_size=1):
     call reset_states of stateful.py.
 
     It shares the weights of the model, so to train one is to train both: after more training, you
-    need no new one. (`model.summary()` may now show the shapes of one time step.)
+    need no new one. (`model.summary()` may now show the shapes of one time step. The states of a
+    stateful model are reset.)
 
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
@@ -79,8 +80,8 @@ def live_of(model, values, steps=None, batch_size=1):
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
-    _checked_live(model, [np.asarray(values)], steps)  # This one has ROWS rows.
-    return _live(model, int(batch_size))
+    _checked_live(model, [np.asarray(values)], steps)  # a live network of ROWS rows
+    return _live(model, int(batch_size))  # made in the same way
 
 
 def check(
@@ -89,8 +90,8 @@ def check(
     """Return mean errors, early and late: on windows, reading on, and of naive answers.
 
     model: trained. Its windows start from a zero state. (A stateful model is reset.)
-    stretches: pairs as those of windows_and_answers, new to the model, several windows long.
-        (They are read side by side, step by step: one of 20,000 steps takes 10 to 20 seconds.)
+    stretches: pairs as those of windows_and_answers, new to the model, several windows long,
+        without values in common. (They are read side by side, step by step: one of 20,000 steps takes 10 to 20 seconds.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs). It may return fewer: those to the last time steps. If the model
         answers with logits, the function must, too: this is not checked.
@@ -111,9 +112,9 @@ def check(
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
-    taken = ["on windows", "reading on", "+/-"]  # the other columns
-    if not isinstance(naive, dict) or any(name in taken for name in naive):
-        raise ValueError(f"naive: a dict is needed, with other names than {taken}")
+    reserved = ["on windows", "reading on", "+/-"]
+    if not isinstance(naive, dict) or any(name in reserved for name in naive):
+        raise ValueError(f"naive: a dict is needed, with other names than {reserved}")
     error = _error_function(model, error)
     sequences = [values for values, _ in stretches]
     if reader is not None:
@@ -124,6 +125,9 @@ def check(
         on_windows = _answers(model, _windows(values, steps))
         if _answers_each_step(model, live):
             on_windows = on_windows[:, -1]
+        # Answers of inf or nan, after growth without end: see below.
+        finite = np.isfinite(reading_on).reshape(len(right), -1).all(axis=1)
+        reading_on = np.nan_to_num(reading_on, posinf=0, neginf=0)
         ways = {"on windows": on_windows, "reading on": reading_on}
         for name, function in naive.items():
             ways[name] = np.asarray(function(values.copy()))
@@ -132,9 +136,7 @@ def check(
                 raise ValueError(f"{name}: {shapes}")
         errors = {way: _errors(error, right, ways[way], way) for way in ways}
         table = pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
-        # An answer of inf or nan, after growth without end, is as wrong as can be.
-        finite = np.isfinite(reading_on).reshape(len(right), -1).all(axis=1)
-        table.loc[~finite, "reading on"] = np.inf
+        table.loc[~finite, "reading on"] = np.inf  # They are as wrong as can be.
         tables.append(table)
     if by_number:
         shortest = min(map(len, tables))
@@ -151,10 +153,10 @@ def _live(model, batch_size):
     It takes (batch_size, 1, ...), and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
+    answers, of_model = live.outputs[0], model.outputs[0]
     # Both networks are the same but for the number of time steps, which is 1 here. So if axis 1 of
     # the answers is 1 only here, it is that of time steps: the model answers each of them.
-    if live.outputs[0].shape[1:2] == (1,) != model.outputs[0].shape[1:2]:
-        answers = live.outputs[0]
+    if answers.shape[1:2] == (1,) and of_model.shape[1:2] != (1,):
         # No `[:, 0]`: its name may be one that a loaded model has already.
         of_the_step = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
         live = keras.Model(live.inputs[0], of_the_step(answers))
@@ -162,7 +164,10 @@ def _live(model, batch_size):
 
 
 def _answers_each_step(model, live):
-    """Return whether a network answers each time step of a window, by its live network."""
+    """Return whether a model answers each time step of a window.
+
+    Then it has one more axis of answers than a network that `_live` has made.
+    """
     return len(model.outputs[0].shape) > len(live.outputs[0].shape)
 
 
@@ -176,7 +181,8 @@ def _with_one_step(model, batch_size):
         """Call a layer of the model, or what reads on in its place."""
         x = keras.tree.flatten([args, kwargs])[0]
         # The axis of time steps is axis 1, of length 1. (RepeatVector(1) makes such an axis, too.
-        # A recurrent layer that reads it would keep its state from call to call: answers differ.)
+        # A recurrent layer that reads it would keep its state from call to call: _compare finds
+        # that, too.)
         is_one_step = getattr(x, "shape", ())[1:2] == (1,)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
@@ -226,8 +232,8 @@ class OneStep(layers.RNN):
         )
         if mask is not None:
             # A masked step must repeat the output of the step before, which was in another call.
-            # In an LSTM, a GRU and a SimpleRNN, that output is kept: with a mask or without one,
-            # the first state is the output.
+            # In an LSTM, a GRU and a SimpleRNN, the first state is always the last output. (A
+            # masked step does not change it.)
             if not self.keeps_output:
                 needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
                 raise ValueError(f"a layer with a mask: {needed} is needed")
@@ -241,11 +247,11 @@ class CausalStep(layers.Layer):
     def __init__(self, layer):
         super().__init__()
         self.layer = layer
-        self.n_steps = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
+        self.n_seen = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
         self.stateful = True  # for reset_states
 
     def build(self, shape):
-        kept = (shape[0], self.n_steps, *shape[2:])
+        kept = (shape[0], self.n_seen, *shape[2:])
         self.kept = self.add_weight(kept, initializer="zeros", trainable=False)
 
     def call(self, x):

@@ -3,14 +3,15 @@
 `windows_and_answers` makes training data. `check` compares errors: on windows, and reading on.
 `live_of` returns a network that reads one time step per call, and keeps its state.
 
-For a model that predicts the next value of a series, for example:
+For a model that predicts the next value of a series, (time steps, features), for example:
 
     stretches = [(series[:-1], series[1:]) for series in new_series]
     print(check(model, stretches, {"last value": lambda values: values}))
 
 In the row "late", compare the columns: the model may read on, in stretches of this length, if its
-error "reading on" is less than about twice that "on windows", and below the naive ones. (The
-difference of the first two is known up to about twice "+/-": with more stretches, better.) Then:
+error "reading on" is less than about twice that "on windows", and below the naive ones. (Twice is
+for squared errors. Of classes, take the share of wrong answers, by error=. "+/-" is the standard
+error of the difference: if it is too large to tell, give more stretches.) Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -57,8 +58,9 @@ def windows_and_answers(pairs, steps, each_step=False):
     """
     pairs = _arrays(pairs)
     X = np.concatenate([_windows(values, steps) for values, _ in pairs])
-    y = np.concatenate([_windows(right, steps) for _, right in pairs])
-    return X, (y if each_step else y[:, -1])
+    if each_step:
+        return X, np.concatenate([_windows(right, steps) for _, right in pairs])
+    return X, np.concatenate([right[steps - 1 :] for _, right in pairs])
 
 
 def live_of(model, values, steps=None, batch_size=1):
@@ -91,22 +93,24 @@ def check(
 
     model: trained. Its windows start from a zero state. (A stateful model is reset.)
     stretches: pairs as those of windows_and_answers, new to the model, several windows long,
-        without values in common. (They are read side by side, step by step: one of 20,000 steps takes 10 to 20 seconds.)
+        without values in common. (They are read side by side, step by step: one of 20,000 steps
+        takes 10 to 20 seconds.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs). It may return fewer: those to the last time steps. If the model
-        answers with logits, the function must, too: this is not checked.
+        (time steps, outputs). It may return fewer: those to the last time steps. Not checked: it
+        must not use later values, and must answer with logits if the model does.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
     reader: another network with the model's weights (shared layers, or by set_weights), for
-        windows of any length. It reads on in place of a model that cannot: see README.md.
+        windows of any length. It reads on in place of a model that cannot, such as one with
+        burn-in (see README.md). It is what live_of needs then, too.
     by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
-        values, up to the length of the shortest stretch.
+        values, up to the length of the shortest stretch, without "+/-".
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
         the first 5 answers (on windows, they are missing: NaN). "late": those of the second half
         of the answers after the first window. "+/-" is the standard error of the difference of
-        the two columns before it (NaN where it is not known: of one stretch, in the first row). If
-        answers grow without end, the error is inf.
+        the two columns before it (NaN in the first row, and of one stretch). If answers grow
+        without end, the error is inf.
     Raises: ValueError if windows get other answers when they are read one time step at a time, or
         if shapes do not fit.
     """
@@ -140,7 +144,7 @@ def check(
         tables.append(table)
     if by_number:
         shortest = min(map(len, tables))
-        return sum(errors.iloc[:shortest] for errors in tables) / len(tables)
+        return sum(table.iloc[:shortest] for table in tables) / len(tables)
     return _early_and_late(tables, steps)
 
 
@@ -227,6 +231,7 @@ class OneStep(layers.RNN):
         return super().call(sequences, None, mask, training)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Read the step. (`RNN.call` asks this for the last output, all outputs, and states.)"""
         output, outputs, states = super().inner_loop(
             sequences, initial_state, mask, training
         )
@@ -339,9 +344,11 @@ def _compare(found, expected):
         )
         raise ValueError(f"the answers hardly vary: {advice}")
     difference = np.abs(found - expected)
-    if not (difference <= np.maximum(TOLERANCE * deviation, rounding)).all():
+    allowed = np.maximum(TOLERANCE * deviation, rounding)
+    too_large = difference[~(difference <= allowed)]  # It may be nan.
+    if too_large.size:
         raise ValueError(
-            f"one time step at a time, answers differ by up to {difference.max():.2g}: does a "
+            f"one time step at a time, answers differ by up to {too_large.max():.2g}: does a "
             "layer need several time steps, such as Bidirectional, go_backwards, pooling, "
             "Flatten, Attention or a Conv1D that is not causal, or has a reader other weights? "
             "See README.md"

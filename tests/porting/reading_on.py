@@ -5,13 +5,16 @@
 
 For a model that predicts the next value of a series, (time steps, features), for example:
 
+    from reading_on import check, live_of
+    from stateful import reset_states
+
     stretches = [(series[:-1], series[1:]) for series in new_series]
     print(check(model, stretches, {"last value": lambda values: values}))
 
-In the row "late", compare the columns: the model may read on, in stretches of this length, if its
-error "reading on" is less than about twice that "on windows", and below the naive ones. (Twice is
-for squared errors. Of classes, take the share of wrong answers, by error=. "+/-" is the standard
-error of the difference: if it is too large to tell, give more stretches.) Then:
+Look at the row "late". The model may read on, in stretches of this length, if its error "reading
+on" is below the naive ones, and less than about twice that "on windows". (This is a rule of thumb
+for squared errors. If the answers are classes, compare shares of wrong answers: see `error`.) "+/-"
+is the standard error of the difference between the two: with more stretches, it is smaller. Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -110,7 +113,7 @@ def check(
         the first 5 answers (on windows, they are missing: NaN). "late": those of the second half
         of the answers after the first window. "+/-" is the standard error of the difference of
         the two columns before it (NaN in the first row, and of one stretch). If answers grow
-        without end, the error is inf.
+        without end, the error is inf, and "+/-" NaN.
     Raises: ValueError if windows get other answers when they are read one time step at a time, or
         if shapes do not fit.
     """
@@ -159,7 +162,8 @@ def _live(model, batch_size):
     live = _with_one_step(model, batch_size)
     answers, of_model = live.outputs[0], model.outputs[0]
     # Both networks are the same but for the number of time steps, which is 1 here. So if axis 1 of
-    # the answers is 1 only here, it is that of time steps: the model answers each of them.
+    # the answers is 1 only here, it is that of time steps, as in (100, 1, 3) and (None, 24, 3): the
+    # model answers each of them.
     if answers.shape[1:2] == (1,) and of_model.shape[1:2] != (1,):
         # No `[:, 0]`: its name may be one that a loaded model has already.
         of_the_step = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
@@ -178,7 +182,8 @@ def _answers_each_step(model, live):
 def _with_one_step(model, batch_size):
     """Return the same network with an Input of one time step and layers that keep states.
 
-    It may be wrong for layers that this function does not know: _compare finds that.
+    It may be wrong for layers that this function does not know: _compare finds that. (For another
+    one that needs earlier steps, write a layer like CausalStep, and call it here.)
     """
 
     def call(layer, *args, **kwargs):
@@ -201,9 +206,11 @@ def _with_one_step(model, batch_size):
     x = model.inputs[0]
     # A network within the model may have several outputs.
     outputs = model.outputs if len(model.outputs) > 1 else model.outputs[0]
+    # Its usual name, such as functional_1, may be one that a loaded model has already.
+    name = f"network_of_one_step_{keras.backend.get_uid('network_of_one_step')}"
     step = keras.Input(batch_shape=(batch_size, 1, *x.shape[2:]), dtype=x.dtype)
     return keras.models.clone_model(
-        keras.Model(x, outputs),
+        keras.Model(x, outputs, name=name),
         input_tensors=step,
         clone_function=lambda layer: layer,  # no clone: weights are shared
         call_function=call,

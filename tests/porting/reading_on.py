@@ -74,7 +74,7 @@ def live_of(model, values, steps=None, batch_size=1):
 
     It shares the weights of the model, so to train one is to train both: after more training, you
     need no new one. (`model.summary()` may now show the shapes of one time step. The states of a
-    stateful model are reset.)
+    stateful model are reset. Save the model, not this network, which cannot be loaded.)
 
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
@@ -99,8 +99,9 @@ def check(
         without values in common. (They are read side by side, step by step: one of 20,000 steps
         takes 10 to 20 seconds.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs). It may return fewer: those to the last time steps. Not checked: it
-        must not use later values, and must answer with logits if the model does.
+        (time steps, outputs). It may return fewer: those to the last time steps. (Where one is
+        missing, the error is NaN.) Not checked: it must not use later values, and must answer with
+        logits if the model does.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
@@ -189,9 +190,8 @@ def _with_one_step(model, batch_size):
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or what reads on in its place."""
         x = keras.tree.flatten([args, kwargs])[0]
-        # The axis of time steps is axis 1, of length 1. (RepeatVector(1) makes such an axis, too.
-        # A recurrent layer that reads it would keep its state from call to call: _compare finds
-        # that, too.)
+        # The axis of time steps is axis 1, of length 1. (So is the one that RepeatVector(1) makes.
+        # If a recurrent layer reads that, it is wrong to keep its state: _compare finds it.)
         is_one_step = getattr(x, "shape", ())[1:2] == (1,)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
@@ -244,8 +244,7 @@ class OneStep(layers.RNN):
         )
         if mask is not None:
             # A masked step must repeat the output of the step before, which was in another call.
-            # In an LSTM, a GRU and a SimpleRNN, the first state is always the last output. (A
-            # masked step does not change it.)
+            # In an LSTM, a GRU and a SimpleRNN, the output is the first state, masked or not.
             if not self.keeps_output:
                 needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
                 raise ValueError(f"a layer with a mask: {needed} is needed")
@@ -254,7 +253,7 @@ class OneStep(layers.RNN):
 
 
 class CausalStep(layers.Layer):
-    """Calls a causal convolution for one time step, and keeps the steps that it sees again."""
+    """Calls a causal convolution for one time step; keeps all that it sees, this one included."""
 
     def __init__(self, layer):
         super().__init__()
@@ -491,8 +490,8 @@ def _errors(error, right, answers, name):
         needed = "the same shape is needed, or ids of classes, without the last axis"
         raise ValueError(f"{shapes}: {needed}")
     errors = np.asarray(error(right.copy(), answers.copy()))
-    # In NumPy, for example, (9,) minus (9, 1) has the shape (9, 9).
-    if errors.shape[:1] != right.shape[:1] or errors.size > answers.size:
+    # A function of the user may get (9, 9) from (9,) and (9, 1), for example.
+    if not errors.ndim or errors.shape != answers.shape[: errors.ndim]:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
     return np.append(missing, errors.reshape(len(right), -1).mean(axis=1))
 

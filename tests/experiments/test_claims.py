@@ -179,7 +179,7 @@ def test_these_tables_have_no_other_groups():
     assert {*zip(lines.table, lines.group)} == {*NO_RUN}
 
 
-def test_where_the_means_are_lost_each_run_counts():
+def test_starts_made_of_its_states_look_back_count_or_do_neither():
     expect("--start other-network", epochs_to_95=LEARNED)
     assert by_number("--start other-network").loc[:, 6:].max(axis=None) < 0.5
     again = []
@@ -195,6 +195,9 @@ def test_where_the_means_are_lost_each_run_counts():
             assert right.max() <= 4, line.row
             again.append(right.all())
     assert 1 <= sum(again) < len(again)  # Some are right again later.
+    neither = by_number("--start similar-mean-0").median()
+    near = [9, 10, 14, 15, 19, 20]
+    assert neither[near].min() > 0.5 > neither.drop([5, *near]).loc[:23].max()
 
 
 # These count in fives, up to so many values.
@@ -347,6 +350,7 @@ def test_part_3_fails_for_two_reasons():
         expect(command, epochs_to_95=NOT_LEARNED)
     shares = by_number(ten_times)
     assert shares[2].min() >= results.RIGHT and shares.loc[:, 3:].max().max() < 0.3
+    assert shares.loc[:, 4:].max().max() < 0.15
     for share in "on_windows", "reading_on":  # They hardly help.
         medians = [runs_of(command)[share].median() for command in (ONES, ten_times)]
         assert medians[1] < 1.15 * medians[0]
@@ -467,12 +471,8 @@ def test_a_list_of_500_numbers_is_learned_by_heart_and_one_of_5000_is_not():
 
 # Real values: errors, divided by that of a naive answer.
 
-EACH, LENGTHS, BURN_IN, PLAIN = (
-    "an answer each step",
-    "several lengths",
-    "burn-in",
-    "as it is",
-)
+EACH, LENGTHS = "an answer each step", "several lengths"
+BURN_IN, PLAIN = "burn-in", "as it is"
 LONG = {  # the longer windows of each task
     "value 3 back, 20 steps",
     "value 10 back, 40 steps, 56 epochs",
@@ -537,7 +537,8 @@ def test_after_four_values_of_burn_in_it_counts():
     shares = by_number("--burn-in 4")
     assert shares[9].min() >= results.RIGHT
     assert shares.drop(columns=[2, 9]).max().max() < 0.7
-    assert shares.drop(columns=9).mean(axis=1).max() < 0.5
+    assert shares.drop(columns=[2, 9]).median().max() < 0.45
+    assert shares.drop(columns=9).mean(axis=1).max() < 0.35
 
 
 def test_windows_of_4_and_5_values():
@@ -563,12 +564,9 @@ def test_few_values_and_windows_of_30():
     commands = f"{usual} --unique 3", f"{usual} --unique 10"
     commands += f"{usual} --context 30 --length 60", "--unique 2 --stateless"
     stay = [results.stays_right(runs_of(command)) for command in commands]
-    assert [(runs.sum(), len(runs)) for runs in stay] == [
-        (5, 5),
-        (4, 5),
-        (4, 5),
-        (5, 5),
-    ]
+    assert ", ".join(map(results.count, stay)) == "5 of 5, 4 of 5, 4 of 5, 5 of 5"
+    # In windows of 30, all but one are right before the end, too.
+    assert by_number(commands[2])[stay[2]].min(axis=None) >= results.RIGHT
 
 
 def test_the_rows_that_sentences_name():

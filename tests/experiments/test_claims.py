@@ -193,8 +193,10 @@ def test_starts_made_of_its_states_look_back_count_or_do_neither():
             assert np.isfinite(runs.epochs_to_95).all(), line.row
             right = (shares.loc[:, 6:] >= results.RIGHT).sum(axis=1)
             assert right.max() <= 4, line.row
-            again.append(right.all())
-    assert 1 <= sum(again) < len(again)  # Some are right again later.
+            again.append(right.any())
+            half = (shares.drop(columns=5).median() > 0.5).sum()
+            assert (half > 4) == (line.command == "--start similar-mean-0"), line.row
+    assert again == [True, False, True, True]  # are right again later, in some runs
     neither = by_number("--start similar-mean-0").median()
     near = [9, 10, 14, 15, 19, 20]
     assert neither[near].min() > 0.5 > neither.drop([5, *near]).loc[:23].max()

@@ -13,8 +13,9 @@ For a model that predicts the next value of a series, (time steps, features), fo
 
 Look at the row "late". The model may read on, in stretches of this length, if its error "reading
 on" is below the naive ones, and less than about twice that "on windows". (This is a rule of thumb
-for squared errors. If the answers are classes, compare shares of wrong answers: see `error`.) "+/-"
-is the standard error of the difference between the two: with more stretches, it is smaller. Then:
+for squared errors. If the answers are classes, shares of wrong answers should be about the same:
+see `error`.) "+/-" is the standard error of the difference between the two: with more stretches, it
+is smaller. Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -356,8 +357,8 @@ def _compare(found, expected):
         raise ValueError(
             f"one time step at a time, answers differ by up to {too_large.max():.2g}: does a "
             "layer need several time steps, such as Bidirectional, go_backwards, pooling, "
-            "Flatten, Attention or a Conv1D that is not causal, or has a reader other weights? "
-            "See README.md"
+            "Flatten, Attention or a Conv1D that is not causal, does a layer of yours have an "
+            "LSTM in it, or a reader other weights? See README.md"
         )
 
 

@@ -25,8 +25,9 @@ is smaller. Then:
 A live network is the same network for windows of one time step: it gets one at a time, so it cannot
 look ahead. Its recurrent layers are stateful, and what a causal convolution sees of earlier steps
 is kept. It shares the weights of yours, and is compared with it on windows of your values: if
-answers differ, there is a ValueError. (On a GPU, which we have not tried, or in 16 bits, rounding
-alone may be too much.)
+answers differ, there is a ValueError. (What a layer does only after more steps than a window has
+cannot be compared. On a GPU, which we have not tried, or in 16 bits, rounding alone may be too
+much.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """

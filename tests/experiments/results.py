@@ -185,11 +185,12 @@ def versions():
     found = [f"python {platform.python_version()}"]
     for package in ("tensorflow", "keras", "numpy", "pandas"):
         found.append(f"{package} {importlib.import_module(package).__version__}")
-    # The processor, where Linux names it
+    # The processor, as Linux names it, or its kind
     file = Path("/proc/cpuinfo")
     text = file.read_text("utf-8") if file.exists() else ""
     fields = re.findall(r"(?m)^(vendor_id|cpu family|model)\s*: (.*)", text)
-    found += [f"{name} {value}" for name, value in dict(fields).items()]
+    named = dict(fields) or {"vendor_id": platform.machine()}
+    found += [f"{name} {value}" for name, value in named.items()]
     return " ".join(found)
 
 

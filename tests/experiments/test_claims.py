@@ -189,11 +189,8 @@ def test_starts_made_of_its_states_look_back_count_or_do_neither():
         if not looks_back.all():
             assert shares.drop(columns=5).mean(axis=1).max() < 0.42, line.row
             assert shares[[2, 3, 7, 8]].max(axis=None) < 0.5 > runs.late.max(), line.row
-            # It has learned its windows.
-            assert np.isfinite(runs.epochs_to_95).all(), line.row
-            right = (shares.loc[:, 6:] >= results.RIGHT).sum(axis=1)
-            assert right.max() <= 4, line.row
-            again.append(right.any())
+            assert np.isfinite(runs.epochs_to_95).all(), line.row  # It is learned.
+            again.append((shares.loc[:, 6:] >= results.RIGHT).any(axis=None))
             half = (shares.drop(columns=5).median() > 0.5).sum()
             assert (half > 4) == (line.command == "--start similar-mean-0"), line.row
     assert again == [True, False, True, True]  # are right again later, in some runs

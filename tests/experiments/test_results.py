@@ -365,13 +365,15 @@ def test_a_run_has_one_thread_and_says_why_it_fails(monkeypatch):
         results.run_python(["-c", "import absent"])
 
 
-def test_a_line_names_the_versions_and_the_processor():
+def test_a_line_names_the_versions_and_the_processor(monkeypatch):
     found = results.versions()
     for package in tf, keras, np, pd:
         assert f" {package.__name__} {package.__version__} " in f"{found} "
     cpuinfo = Path("/proc/cpuinfo")
     named = cpuinfo.exists() and "cpu family" in cpuinfo.read_text("utf-8")
     assert bool(re.search(r" cpu family \d+ model \d+$", found)) is named
+    monkeypatch.setattr(results, "Path", lambda name: Path("absent"))
+    assert re.search(r" vendor_id \S+$", results.versions())
 
 
 def test_run_is_read_from_what_it_prints():

@@ -1,7 +1,7 @@
 """How the tests run.
 
-Some things take long: the full training of each script, a script in a shell, a program of a
-page, live networks, training passes. They run once, in a second process. (A shell has a process of its
+Some things take long: the full training of each script, a script in a shell, a program of a page,
+live networks, training passes. They run once, in a second process. (A shell has a process of its
 own.) A file of tests puts such jobs into `JOBS` or `COMMANDS`, by name, and a test takes a result
 by `result_of(name)`, or `trained(name)` for a script. If one test of a session asks for a result,
 all jobs of its files run, and the tests that ask run last.

@@ -559,9 +559,9 @@ def test_as_it_is_a_network_that_counts_is_right_at_the_end_and_hardly_elsewhere
 
 
 def test_few_values_and_windows_of_30():
-    usual = "--list 20000 --epochs 14"
-    commands = f"{usual} --unique 3", f"{usual} --unique 10"
-    commands += f"{usual} --context 30 --length 60", "--unique 2 --stateless"
+    usually = "--list 20000 --epochs 14"
+    commands = f"{usually} --unique 3", f"{usually} --unique 10"
+    commands += f"{usually} --context 30 --length 60", "--unique 2 --stateless"
     stay = [results.stays_right(runs_of(command)) for command in commands]
     assert ", ".join(map(results.count, stay)) == "5 of 5, 4 of 5, 4 of 5, 5 of 5"
     # In windows of 30, all but one are right before the end, too.

@@ -24,7 +24,7 @@ PAGES = {
 README, GUIDE = PAGES["README.md"], PAGES["tests/porting/README.md"]
 KERAS_2 = PAGES["tests/porting/keras2.md"]
 REPORT = PAGES["tests/experiments/README.md"]
-REAL_VALUES = PAGES["tests/experiments/REAL_VALUES.md"]
+APPENDIX = PAGES["tests/experiments/APPENDIX.md"]
 each_page = pytest.mark.parametrize("page", PAGES)
 RUNS = dict(list(results.read_runs().groupby("command")))
 
@@ -80,8 +80,12 @@ FIGURES = [
         f"{int(LONG_SAMPLES.split()[-1]):,} {percent(LONG_SAMPLES, 'reading_on')}",
     ),
     (REPORT, "Questions from readers", percent(ONES, "on_windows")),
-    (REPORT, "The article's extensions", counts_of_shorter(f"{MASKED}, windows of 10")),
-    (REPORT, "The article's extensions", counts_of_shorter(MASKED)),
+    (
+        APPENDIX,
+        "How the extensions are done",
+        counts_of_shorter(f"{MASKED}, windows of 10"),
+    ),
+    (APPENDIX, "How the extensions are done", counts_of_shorter(MASKED)),
     (REPORT, "When does it count?", burn_in_that_is_enough()),
     (GUIDE, "Check it", factor(HIDDEN)),
 ]
@@ -214,7 +218,7 @@ def test_each_command_of_a_page_is_one(page, command, monkeypatch):
 
 OPTIONS = [
     code
-    for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT + REAL_VALUES))
+    for code in code_of(re.sub(r"(?m)^\|.*", "", REPORT + APPENDIX))
     if code.startswith(("--", "real_values.py --"))
 ]
 
@@ -293,7 +297,7 @@ def test_each_picture_is_shown_once():
     files = [file.name for file in (ROOT / ".github").iterdir() if file.is_file()]
     assert sorted(shown) == sorted(files)
     ways = r"!\[[^]]*?(\d+)[^]\d]* ways[^]]*\]\(.*/(.*)\)"
-    for n, name in re.findall(ways, REPORT + REAL_VALUES):
+    for n, name in re.findall(ways, REPORT + APPENDIX):
         assert int(n) == (results.EXPERIMENTS.table == pictures.STRIPS[name][0]).sum()
 
 

@@ -41,7 +41,7 @@ from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
-PAGES = [FILE.with_name(f"{name}.md") for name in ("README", "REAL_VALUES", "ANSWERS")]
+PAGES = [FILE.with_name(f"{name}.md") for name in ("README", "APPENDIX", "ANSWERS")]
 FIELDS = ["command", "seed", "on_windows", "reading_on", "epochs_to_95"]
 FIELDS += ["by_number", "versions", "late"]  # the columns of results.csv
 RIGHT = 0.8  # the least share of right answers after a number of values

@@ -4,14 +4,17 @@
 
 A line of experiments.csv is a command (a script, real_values.py and its options, or options
 of extensions.py alone), how many seeds it runs with (3: the seeds 1, 2 and 3), and its place:
-a table, a row and, in a table of several groups, a group. On a page, a table begins with
-"| `name`, seeds"; TABLES has its columns, and this program makes all its lines. Last stand two
-conclusions, which the tests check:
+a table, a row and, in a table of several groups, a group. (A line without a place is what
+another part of a page shows.) On a page, a table begins with "| `name`, seeds"; TABLES has its
+columns, and this program makes all its lines.
 
-- right_after: the numbers of values that all runs are right after, or how many runs stay
-  right (with real values, how many read on).
-- known: an upper limit of the right answers on windows, in %. No run is more than 4 below
-  it. (With real values, an upper limit of the error.)
+Sentences of the pages may hang on an outcome, which is a cell in one of the columns OUTCOMES.
+For each one that is not as it was on the page, this program prints a line:
+
+    OUTCOME rules, a state of zeros, Other starts: 5 -> 2 to 25
+
+Then search the pages for the name of the table: a sentence near it may be wrong now. (The
+headlines are tested: test_claims.py.)
 
 Each finished run adds a line to results.csv, so a program that was stopped goes on. To measure
 again, delete lines there. To try an experiment first, run its command by hand:
@@ -41,7 +44,7 @@ from tests.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("results.csv")
-PAGES = [FILE.with_name(f"{name}.md") for name in ("README", "APPENDIX", "ANSWERS")]
+PAGES = sorted(FILE.parent.glob("*.md"))
 FIELDS = ["command", "seed", "on_windows", "reading_on", "epochs_to_95"]
 FIELDS += ["by_number", "versions", "late"]  # the columns of results.csv
 RIGHT = 0.8  # the least share of right answers after a number of values
@@ -52,9 +55,11 @@ ANSWERS = ["command", "on windows", "right after", "stays right"]
 ERRORS = ["command", "error on windows", "as good after", "late, all runs", "reads on"]
 PRICES = ["price", "price, all runs"]
 EPOCHS = "epochs to 95 %"
+LEARNED = ["command", EPOCHS, "on windows", "right after", "stays right"]
+OUTCOMES = ["right after", "stays right", "as good after", "reads on"]
 TABLES = {
-    "rules": ["panel", "command", EPOCHS, "right after", "stays right"],
-    "made of its states": ["command", EPOCHS, "right after", "stays right"],
+    "rules": ["panel", *LEARNED],
+    "made of its states": LEARNED,
     "short burn-in": ANSWERS,
     "a mark is not enough": ANSWERS,
     "the reset": ANSWERS,
@@ -66,8 +71,8 @@ TABLES = {
     "next value": ["training", *ERRORS, *PRICES],
     "more series": ["training", *ERRORS, *PRICES],
     "eight seeds": ["training", *ERRORS],
-    "layers": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
-    "more lags": ["lag", "command", EPOCHS, "on windows", "right after", "stays right"],
+    "layers": ["lag", *LEARNED],
+    "more lags": ["lag", *LEARNED],
     "part3": [*ANSWERS, "one at a time"],
     "without gradients": [*ANSWERS, "one at a time"],
     "extensions": ["command", "on windows", "right after", "stays right", EPOCHS],
@@ -427,9 +432,32 @@ def tables_on_pages():
     return re.findall(ON_A_PAGE, "".join(file.read_text("utf-8") for file in PAGES))
 
 
+def outcomes_of(lines):
+    """Return the cells of OUTCOMES in the lines of a table, by its name, row and column."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    (table, *heads), outcomes = rows[0], {}
+    for row, *cells in rows[2:]:
+        cells = dict(zip(heads, cells))
+        group = [cells[head] for head in GROUPS if head in cells]
+        name = ", ".join([table.split("`")[1], row, *group])
+        outcomes |= {(name, head): cells[head] for head in OUTCOMES if head in cells}
+    return outcomes
+
+
+def make_anew(found):
+    """Return a table, found on a page, made of results.csv; print each changed outcome."""
+    lines = lines_of(found[1])
+    before = outcomes_of(found[0].splitlines())
+    for (name, column), cell in outcomes_of(lines).items():
+        old = before.get((name, column), cell)  # A new row has no old cell.
+        if cell != old:
+            print(f"OUTCOME {name}: {old} -> {cell}")
+    return "\n".join([*lines, ""])
+
+
 def fill_in(page):
     """Return a page with its tables and the versions made anew."""
-    page = re.sub(ON_A_PAGE, lambda found: "\n".join([*lines_of(found[1]), ""]), page)
+    page = re.sub(ON_A_PAGE, make_anew, page)
     return re.sub(r"(?m)(?<=^Versions: ).*", versions_of(read_runs()), page)
 
 

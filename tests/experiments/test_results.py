@@ -243,10 +243,9 @@ def test_tables_of_a_page_are_made_of_the_file(page):
     assert re.findall(r"(?m)^(?!\d+\. |   ).*\S.*\n\d+\. .*", text) == []
     # A line that follows a table at once would be a row of it.
     assert re.findall(r"(?m)^\|.*\n(?![|\n]).+", page) == []
-    empty = re.sub(results.ON_A_PAGE, r"| `\1`, seeds |\n", page)
-    empty = re.sub(r"(?m)^Versions: .*", "Versions: ", empty)
-    assert empty != page
-    assert results.fill_in(empty) == page
+    for table in re.finditer(results.ON_A_PAGE, page):
+        assert table[0].splitlines() == results.lines_of(table[1]), table[1]
+    assert results.fill_in(page) == page
 
 
 @pytest.mark.usefixtures("file")
@@ -271,6 +270,23 @@ def test_a_line_is_an_experiment_and_a_cell_a_number_or_a_range_of_its_seeds():
     # In brackets, seed 1, which is not the first one of the file.
     cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | - (2 of 3); 2, 3 (1 of 3) (-)"
     assert results.lines_of("exercise 5")[2:] == [f"| of 6 | {cells} | `--lag 1` |"]
+
+
+def test_each_outcome_that_has_changed_is_told(file, capsys):
+    results.fill_in(PAGE)
+    assert capsys.readouterr().out == ""  # There was no cell before.
+    page = results.fill_in(PAGE)
+    runs = RUNS.replace("- 0.5 0.7", "- 0.9 0.8").replace("3,0.0004\n", "3,0.0007\n")
+    file.write_text(runs, "utf-8")
+    changed = results.fill_in(page)
+    before, after = "- (2 of 3); 2, 3 (1 of 3)", "2, 3 (2 of 3); - (1 of 3)"
+    assert capsys.readouterr().out.splitlines() == [
+        f"OUTCOME groups, x, as it is: {before} -> {after}",
+        "OUTCOME errors, z, as it is: 1 of 3 -> 0 of 3",
+        f"OUTCOME exercise 5, of 6: {before} (-) -> {after} (2, 3)",
+    ]
+    results.fill_in(changed)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_price_is_only_of_what_was_run_as_it_is():

@@ -32,6 +32,10 @@ much.)
 Copy this file, and stateful.py beside it: see README.md.
 """
 
+# SPDX-FileCopyrightText: Copyright (c) 2026 the contributors
+# SPDX-License-Identifier: MIT
+# (The licence: the file LICENSE of the repository, or https://spdx.org/licenses/MIT.html)
+
 import keras
 import numpy as np
 import pandas as pd

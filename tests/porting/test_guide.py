@@ -12,6 +12,8 @@ FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text("utf-8")
 NAMES = "reading_on.py", "stateful.py"
 FILES = {name: (FOLDER / name).read_text("utf-8") for name in NAMES}
+# Who does not train on thousands of sequences may delete the second part of stateful.py.
+FILES["stateful.py"], _ = FILES["stateful.py"].split("\n# ---- ")
 FASTER = {  # less data, and larger steps of training
     "20_000": "1_000",
     "25_000": "240",

@@ -1,0 +1,73 @@
+"""Name the rows of keras2.md that a script for Keras 2, or a notebook, may need.
+
+    python -m tests.porting.keras2 old.py
+
+The rows are those of the tables in keras2.md, beside this file. In their first column stands what
+to look for: pieces of code, one of them or, joined by "with", both.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("keras2.md")
+
+
+def rows_of(page):
+    """Return the rows of all tables: of each, what its code looks like, and what it says."""
+    rows = re.findall(r"(?m)^\| (.*?) \| (.*) \|$", page)
+    texts = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text) for _, text in rows]  # no links
+    return [(code, text) for (code, _), text in zip(rows, texts)]
+
+
+def lines_of(file):
+    """Return the lines of code of a script or a notebook: of each, its place and its text."""
+    text = file.read_text("utf-8")
+    parts = {"": text}
+    if file.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        cells = [cell for cell in cells if cell["cell_type"] == "code"]
+        parts = {f"cell {n}:": "".join(cell["source"]) for n, cell in enumerate(cells, 1)}
+    return [
+        (f"{file}:{part}{n}", line.partition("#")[0])  # without a comment
+        for part, code in parts.items()
+        for n, line in enumerate(code.splitlines(), 1)
+    ]
+
+
+def place_of(code, lines):
+    """Return the place of the first line that has a piece of code, or None."""
+    start, end = (r"\b" if re.match(r"\w", letter) else "" for letter in (code[0], code[-1]))
+    pattern = re.compile(f"{start}{re.escape(code)}{end}", re.IGNORECASE)  # "adam", too
+    return next((place for place, line in lines if pattern.search(line)), None)
+
+
+def rows_needed(lines):
+    """Return the rows that lines may need: of each, its place, its code and what it says."""
+    needed = []
+    for codes, text in rows_of(PAGE.read_text("utf-8")):
+        for alternative in codes.split("`, `"):
+            pieces = alternative.strip("`").split("` with `")
+            places = [place_of(piece, lines) for piece in pieces]
+            if all(places):
+                needed.append(f"{places[0]}: {' with '.join(pieces)}: {text}")
+                break
+    return needed
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    for file in parser.parse_args().files:
+        try:
+            lines = lines_of(file)
+        except (OSError, ValueError, KeyError) as error:
+            parser.error(f"{file}: {error}")
+        print(*rows_needed(lines), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,8 +15,8 @@ PAGE = Path(__file__).with_name("keras2.md")
 
 
 def rows_of(page):
-    """Return the rows of all tables: of each, what its code looks like, and what it says."""
-    rows = re.findall(r"(?m)^\| (.*?) \| (.*) \|$", page)
+    """Return the rows that name code: of each, this cell, and the others."""
+    rows = re.findall(r"(?m)^\| (`[^|]*`) \| (.*) \|$", page)
     texts = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text) for _, text in rows]  # no links
     return [(code, text) for (code, _), text in zip(rows, texts)]
 
@@ -28,9 +28,11 @@ def lines_of(file):
     if file.suffix == ".ipynb":
         cells = json.loads(text)["cells"]
         cells = [cell for cell in cells if cell["cell_type"] == "code"]
-        parts = {f"cell {n}:": "".join(cell["source"]) for n, cell in enumerate(cells, 1)}
+        parts = {
+            f"cell {n}:": "".join(cell["source"]) for n, cell in enumerate(cells, 1)
+        }
     return [
-        (f"{file}:{part}{n}", line.partition("#")[0])  # without a comment
+        (f"{file}:{part}{n}", line.partition("#")[0].replace('"', "'"))  # no comment
         for part, code in parts.items()
         for n, line in enumerate(code.splitlines(), 1)
     ]
@@ -38,8 +40,10 @@ def lines_of(file):
 
 def place_of(code, lines):
     """Return the place of the first line that has a piece of code, or None."""
-    start, end = (r"\b" if re.match(r"\w", letter) else "" for letter in (code[0], code[-1]))
-    pattern = re.compile(f"{start}{re.escape(code)}{end}", re.IGNORECASE)  # "adam", too
+    # A name is not a part of a longer one. Case does not matter: "adam" is Adam.
+    start = r"\b" if code[0].isalnum() else ""
+    end = r"\b" if code[-1].isalnum() else ""
+    pattern = re.compile(start + re.escape(code) + end, re.IGNORECASE)
     return next((place for place, line in lines if pattern.search(line)), None)
 
 

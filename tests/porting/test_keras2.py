@@ -1,7 +1,10 @@
 """The code of keras2.md, and what it says of Keras."""
 
 import functools
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -12,15 +15,15 @@ from keras import layers
 from keras.layers import LSTM, Dense, Embedding
 
 from tests import shared
+from tests.porting import keras2
 from tests.porting.stateful import reset_states
 from tests.shared import eagerly, fit_and_reset, sequential, states, weights
 
 FOLDER = Path(__file__).parent
 PAGE = (FOLDER / "keras2.md").read_text(encoding="utf-8")
 PAGE = PAGE.replace("range(100)", "range(2)")
-BY_BATCH, BY_PASS, BURN_IN, STATE, EQUAL_IDS = re.findall(
-    r"(?s)```python\n(.*?)```", PAGE
-)
+BLOCKS = re.findall(r"(?s)```python\n(.*?)```", PAGE)
+LENGTH, EQUAL_IDS, COPY, STATE, BURN_IN, BY_BATCH, BY_PASS = BLOCKS
 span = functools.partial(shared.span, PAGE)
 
 pytestmark = pytest.mark.usefixtures("seed")
@@ -67,6 +70,57 @@ def test_the_diff_of_the_page_turns_the_old_network_into_a_new_one(run):
     for _ in range(2):
         fit_and_reset(reference, X, y, batch_size=8)
     np.testing.assert_allclose(weights(model), weights(reference), atol=1e-6)
+
+
+def test_a_dataset_of_unknown_length_trains_as_arrays_do_once_it_has_the_length_of_the_page(
+    run,
+):
+    (model, X, y), (fitted, _, _) = old_network(), old_network()
+    fitted.set_weights(model.get_weights())
+    batches = tf.data.Dataset.from_tensor_slices((X, y)).batch(8, drop_remainder=True)
+    names = {"dataset": batches.filter(lambda *batch: True), "tf": tf}
+    with_length = run(LENGTH, names)["dataset"]
+    found = model.fit(with_length, epochs=2, verbose=0).history
+    expected = fitted.fit(
+        X, y, batch_size=8, epochs=2, shuffle=False, verbose=0
+    ).history
+    for name in "loss", "mae":
+        assert found[name] == pytest.approx(expected[name], rel=1e-5)
+    np.testing.assert_allclose(weights(model), weights(fitted), rtol=0, atol=1e-6)
+    assert model.optimizer.iterations == fitted.optimizer.iterations == 4
+
+
+@eagerly()
+def test_the_copy_of_the_page_answers_as_the_network_does(run):
+    def build(batch_size=8):
+        shape = (batch_size, 4, 1)
+        return sequential(layers.SimpleRNN(3, stateful=True), Dense(1), shape=shape)
+
+    model, (_, X, _) = build(), old_network()
+    copy = run(COPY, {"build": build, "model": model})["copy"]
+    for _ in range(2):  # The second time, each reads on from its own state.
+        expected = model.predict_on_batch(X[:8])[:1]
+        np.testing.assert_allclose(copy.predict_on_batch(X[:1]), expected, rtol=1e-5)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.dense = layers.SimpleRNN(2), Dense(1)
+
+    def call(self, x):
+        return self.dense(self.rnn(x))
+
+
+@eagerly()
+def test_a_subclassed_model_that_was_called_on_zeros_loads_its_weights(tmp_path):
+    trained, loaded = Subclassed(), Subclassed()
+    for model in trained, loaded:
+        model(np.zeros((1, 4, 1)))
+    file = tmp_path / "network.weights.h5"
+    trained.save_weights(file)
+    loaded.load_weights(file)
+    assert np.array_equal(weights(loaded), weights(trained))
 
 
 @eagerly()
@@ -121,11 +175,13 @@ def test_validation_with_the_callback_of_the_page_starts_from_zero():
 
 
 def test_the_new_windows_are_those_of_the_old_generator():
-    code = span(r"keras\.utils\.timeseries_dataset_from_array.*")
+    code = span(r"keras\.utils\.timeseries_dataset_from_array.*").replace("8", "2")
     names = {"data": np.arange(9.0), "targets": 10 * np.arange(9.0), "length": 3}
-    ((windows, targets),) = eval(code, {"keras": keras, **names})
-    assert windows.numpy()[:, -1].tolist() == [2, 3, 4, 5, 6, 7]
-    assert targets.numpy().tolist() == [30, 40, 50, 60, 70, 80]  # of the next value
+    batches = [*eval(code, {"keras": keras, **names})]
+    last = [windows[:, -1].numpy().tolist() for windows, _ in batches]
+    assert last == [[2, 3], [4, 5], [6, 7]]
+    right = [targets.numpy().tolist() for _, targets in batches]
+    assert right == [[30, 40], [50, 60], [70, 80]]  # of the next value
 
 
 def test_the_schedule_of_the_page_is_the_decay_of_keras_2():
@@ -138,7 +194,7 @@ def test_the_schedule_of_the_page_is_the_decay_of_keras_2():
 @pytest.mark.parametrize("guided", [False, True])
 @pytest.mark.parametrize(
     ("name", "row"),
-    [("Adam", "first step of Adam .*"), ("RMSprop", "the same with RMSprop")],
+    [("Adam", "first step for .*"), ("RMSprop", "the same with RMSprop")],
 )
 @eagerly()
 def test_first_step_with_equal_ids_is_as_in_the_table(run, name, row, guided):
@@ -169,3 +225,78 @@ def test_optimizer_of_the_page_leaves_weights_without_a_gradient(run):
         run(EQUAL_IDS, {})["Adam"](0.5).apply([tf.ones(1), None], [used, unused])
     assert used.numpy() == pytest.approx([0.5], rel=1e-4)
     assert unused.numpy() == [1]
+
+
+def test_hard_sigmoid_of_the_page_is_that_of_keras_2():
+    (row,) = re.findall(r"(?m)^\| `hard_sigmoid`.*", PAGE)
+    *_, keras_2, keras_3, what_to_do, _ = row.split("|")
+    one = keras.ops.convert_to_tensor(1.0)
+    found = float(keras.activations.hard_sigmoid(one))
+    assert found == pytest.approx(float(keras_3), abs=0.001)
+    formula = re.search(r"`(keras\.ops\.clip.*?)`", what_to_do)[1]
+    old = eval(formula, {"keras": keras, "x": one})
+    assert float(old) == pytest.approx(float(keras_2))
+
+
+OLD = """\
+from keras.layers import *; layer = GRU(3)
+# model.add(CuDNNLSTM(5))
+model.add(Embedding(9, 3, batch_input_shape=(1, 5)))
+model.compile("adam", my_loss)
+logs["lr"] = any(my_lr=1, xlr=2)
+"""
+NEEDED = {  # by the piece of code that shows it: its line
+    "batch_input_shape": 3,
+    "['lr']": 5,
+    "from keras with GRU(": 1,
+    "Embedding with Adam": 3,
+}
+
+
+@pytest.mark.parametrize("kind", ["py", "ipynb"])
+def test_the_program_names_the_rows_that_a_script_needs_and_their_lines(kind, tmp_path):
+    file = tmp_path / f"old.{kind}"
+    cells = [("markdown", "`fit_generator`"), ("code", "import keras"), ("code", OLD)]
+    cells = [
+        {"cell_type": of, "source": text.splitlines(keepends=True)}
+        for of, text in cells
+    ]
+    text = OLD if kind == "py" else json.dumps({"cells": cells})
+    file.write_text(text, "utf-8")
+    where = f"{file}:cell 2:" if kind == "ipynb" else f"{file}:"
+    found = run_program(file).stdout.splitlines()
+    places = dict(line.split(": ")[1::-1] for line in found)  # by the code
+    assert places == {code: f"{where}{line}" for code, line in NEEDED.items()}
+    assert found[0].endswith("| `keras.Input(batch_shape=...)` as the first layer")
+
+
+def run_program(*files):
+    """Run the program in a shell, from another folder."""
+    command = [sys.executable, FOLDER / "keras2.py", *files]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("text", ["no notebook", "{}", None])
+def test_a_file_that_cannot_be_read_is_an_error_of_one_line(text, tmp_path):
+    file = tmp_path / "old.ipynb"
+    if text is not None:
+        file.write_text(text, "utf-8")
+    done = run_program(file)
+    *_, line = done.stderr.splitlines()
+    assert done.returncode == 2 and f"error: {file}: " in line
+
+
+def test_each_row_of_the_page_is_named_for_code_that_looks_like_it():
+    tables = re.findall(r"(?m)^\| in your code .*\n\|-.*\n((?:\|.*\n)+)", PAGE)
+    rows = "".join(tables).splitlines()
+    assert len(tables) == 3 and len(rows) > 30
+    for row in rows:
+        looks, *_, what_to_do, _ = row.removeprefix("| ").split(" |")
+        for alternative in looks.split(", "):
+            if "`" in alternative:
+                code = " ".join(re.findall(r"`(.*?)`", alternative))
+                found = keras2.rows_needed([("here", f"x = {code}")])
+                text = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", what_to_do).strip()
+                assert any(line.endswith(text) for line in found), row
+            else:
+                assert alternative == "any", row

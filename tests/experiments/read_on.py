@@ -8,6 +8,8 @@ number of values: which share of its answers is right, and which value do they n
 often (value 4: the fourth that it has read)? When had it learned its windows? After which
 numbers of values is it right, in at least 80 % of its answers? The last line names the
 scripts in this folder that are not as git has them.
+
+What is right depends on the lag: give the one that the answers in training have.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from tests.experiments.results import RIGHT, epochs_to_95, median_epochs, ranges
 
 
 def parse(arguments=None):
-    """Return the options of a list of arguments, or the shell's."""
+    """Return the options of a list of arguments, or the shell's; exit if one is wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,7 +32,20 @@ def parse(arguments=None):
     lag = from_to(1, 24)
     add("--seed", type=SEED, metavar="N", help="same seed, same output")
     add("--lag", type=lag, default=1, metavar="K", help="the value K before is right")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    trained = lag_of(echo_lag.generate_data)
+    if options.lag != trained:
+        message = f"the answers that echo_lag.py trains on have a lag of {trained}"
+        parser.error(f"--lag is {options.lag}: {message}")
+    return options
+
+
+def lag_of(generate_data):
+    """Return the lag of a framing: how far its answer lies before a window's last value."""
+    X, y = generate_data(range(25))  # Each value is its own position.
+    last_value = X[0, -1, :100].argmax()  # A further feature is no value.
+    last_answer = y[0].reshape(-1, 100)[-1].argmax()  # There may be one for each step.
+    return last_value - last_answer
 
 
 def changed_scripts():
@@ -67,7 +82,8 @@ def main(arguments=None):
     right = pd.Series(right)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     print("Epochs to 95 %:", median_epochs([epochs_to_95(history["accuracy"])]))
-    print("Right after:", ranges(right.index[right >= RIGHT]), "values")
+    numbers = right.index[right >= RIGHT]
+    print("Right after:", f"{ranges(numbers)} values" if len(numbers) else "none")
     print("Changed scripts:", changed)
 
 

@@ -140,16 +140,19 @@ def test_a_row_does_what_its_command_does(
     assert np.array_equal(y.argmax(axis=-1), right)
     assert np.array_equal(yhat.argmax(axis=-1), answers)
 
+    # What `read_on` takes as right is what training asks for: otherwise, it refuses.
+    section = SECTIONS[int(table[-1]) - 1]
+    lag = re.findall(r"read_on (--lag \d+)", section)
+    monkeypatch.setattr(read_on, "echo_lag", script)
+    assert read_on.parse(" ".join(lag).split()).lag == options.lag
+    # In its place, a section may run another script.
+    programs = re.findall(r"\.venv/bin/python (\w+)\.py", section)
+    assert programs == (["echo_lag_no_context"] if table == "exercise 5" else [])
+
     monkeypatch.setattr(script, "predict", lambda model, X: np.zeros(y.shape))
     monkeypatch.setattr(script, "generate_data", lambda sequence=None: (X, y))
     script.evaluate(model)
     assert "Accuracy over 100 new sequences: 0." in capsys.readouterr().out
-    # What `read_on` takes as right, and which script a section runs in its place.
-    section = SECTIONS[int(table[-1]) - 1]
-    lag = re.findall(r"read_on (--lag \d+)", section)
-    assert read_on.parse(" ".join(lag).split()).lag == options.lag
-    programs = re.findall(r"\.venv/bin/python (\w+)\.py", section)
-    assert programs == (["echo_lag_no_context"] if table == "exercise 5" else [])
 
 
 def test_the_row_that_is_worked_out_shows_its_run():

@@ -1,5 +1,6 @@
 """The program that trains a changed echo_lag.py, and lets its network read on."""
 
+import functools
 import os
 import re
 import runpy
@@ -45,6 +46,8 @@ def copied(trained, monkeypatch):
 
 @pytest.mark.usefixtures("copied")
 def test_it_prints_what_the_laboratory_prints(clone, monkeypatch, capsys):
+    lag_3 = functools.partial(extensions.generate_data, extensions.parse(["--lag", "3"]))
+    monkeypatch.setattr(echo_lag, "generate_data", lag_3)
     extensions.main(["--lag", "3", "--seed", "0"])
     expected = results.read(capsys.readouterr().out)
     fit = echo_lag.fit
@@ -69,7 +72,7 @@ def test_it_prints_what_the_laboratory_prints(clone, monkeypatch, capsys):
     assert min(map(int, named)) > 95
     *_, epochs, right, changed = output.splitlines()
     assert epochs == "Epochs to 95 %: 218"
-    assert right == "Right after: - values"  # for a lag of 3
+    assert right == "Right after: none"  # for a lag of 3
     assert changed == "Changed scripts: none"
 
 
@@ -108,7 +111,8 @@ def test_it_says_that_git_cannot_tell(path, tmp_path, monkeypatch):
 def test_it_trains_the_script_of_the_folder_and_not_of_the_repository(
     tmp_path, monkeypatch
 ):
-    script = "def build_model():\n    raise SystemExit('the changed one')\n"
+    script = "from sequences import generate_data_lag as generate_data\n"
+    script += "def build_model():\n    raise SystemExit('the changed one')\n"
     (tmp_path / "echo_lag.py").write_text(script)
     monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does with the folder
     monkeypatch.delitem(sys.modules, "echo_lag")
@@ -124,6 +128,10 @@ def test_it_trains_the_script_of_the_folder_and_not_of_the_repository(
     ("command", "message"),
     [
         ("--lag 0", "argument --lag: 0 is not a number from 1 to 24"),
+        (
+            "--lag 3",
+            "--lag is 3: the answers that echo_lag.py trains on have a lag of 1",
+        ),
         ("--seed -1", "argument --seed: -1 is not a number from 0 to 4294967295"),
         ("--epochs 5", "unrecognized arguments: --epochs 5"),
     ],

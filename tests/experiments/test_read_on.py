@@ -46,8 +46,9 @@ def copied(trained, monkeypatch):
 
 @pytest.mark.usefixtures("copied")
 def test_it_prints_what_the_laboratory_prints(clone, monkeypatch, capsys):
-    lag_3 = functools.partial(extensions.generate_data, extensions.parse(["--lag", "3"]))
-    monkeypatch.setattr(echo_lag, "generate_data", lag_3)
+    options = extensions.parse(["--lag", "3"])
+    framing = functools.partial(extensions.generate_data, options)
+    monkeypatch.setattr(echo_lag, "generate_data", framing)
     extensions.main(["--lag", "3", "--seed", "0"])
     expected = results.read(capsys.readouterr().out)
     fit = echo_lag.fit

@@ -3,7 +3,7 @@
     python -m tests.experiments.pictures
     python -m tests.experiments.pictures strips errors
 
-strips: what the tables of the report have, one value at a time (from results.csv, in seconds).
+strips: the tables of the report and its appendix, one value at a time (from results.csv).
 networks: learned.png, which value of a window does part 4's network return (seeds 1 to 5)?
           inside.png, which values does a linear read-out find in its output h (the same ones)?
           The sequence of README.md, what do two of these networks (seed 1) answer to it?
@@ -11,7 +11,7 @@ curves: how does the training accuracy of the scripts rise (seeds 1 to 20)?
 errors: the errors of the guide's first two networks (its program, in two minutes).
 
 The numbers of a picture stand in its file, as a description. Those of all but the strips,
-which are in the tables of the report, stand in pictures.txt, too.
+which are in tables, stand in pictures.txt, too.
 """
 
 import contextlib

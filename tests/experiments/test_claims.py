@@ -68,19 +68,22 @@ def test_a_simple_rnn_of_which_only_dense_is_trained_echoes():
     assert found["SimpleRNN(400)"] == "0 of 5"
 
 
-def test_after_random_values_all_look_back_and_from_other_starts_all_count():
+def test_after_five_random_values_all_look_back_after_fewer_or_else_all_count():
     assert {*how_many(stays_right, "rules", OWN).values()} == {"5 of 5"}
     for group in OTHER, FEWER:
         assert {*how_many(counts, "rules", group).values()} == {"5 of 5"}
-    part_4, zero_state = RUNS["--lag 1"], RUNS["--stateless"]
-    assert min(part_4.on_windows.min(), zero_state.on_windows.min()) > 0.99
-    assert results.right_after(part_4) == "2 to 25"
-    assert results.right_after(zero_state) == "5"
+    assert stays_right(RUNS["--burn-in 5"]).all() and counts(RUNS["--burn-in 4"]).all()
+    assert RUNS["--stateless"].on_windows.min() > 0.99  # as part 4 is
 
 
-def test_after_four_values_of_burn_in_it_counts_and_after_five_it_looks_back():
-    assert counts(RUNS["--burn-in 4"]).all()
-    assert stays_right(RUNS["--burn-in 5"]).all()
+RIGHT_AFTER = {"--lag 1": "2 to 25", "--stateless": "5", "--layer gru --stateless": "5"}
+RIGHT_AFTER |= {f"--lag {lag} --epochs 20000": "5" for lag in (3, 4)}
+RIGHT_AFTER["--stateless --shortest 4"] = "4, 5"
+
+
+@pytest.mark.parametrize("command", RIGHT_AFTER)
+def test_all_runs_are_right_after_so_many_values_and_no_others(command):
+    assert results.right_after(RUNS[command]) == RIGHT_AFTER[command]
 
 
 def test_from_zeros_these_count_and_the_others_of_their_table_look_back():
@@ -139,7 +142,8 @@ PART_4, LAG_2 = "--lag 1", "--lag 2 --epochs 20000"
 @pytest.mark.parametrize(
     ("change", "of"),
     [("--stateless", PART_4), ("--layer gru", PART_4), ("--layer simple-rnn", PART_4)]
-    + [("--forget-bias -1", PART_4), ("--lag 2 --forget-bias -1 --epochs 6000", LAG_2)],
+    + [("--forget-bias -1", PART_4), ("--lag 2 --forget-bias -1 --epochs 6000", LAG_2)]
+    + [(PART_4, LAG_2), (PART_4, "--unique 1000 --epochs 10000")],
 )
 def test_these_take_less_than_half_of_the_epochs(change, of):
     assert RUNS[change].epochs_to_95.median() < RUNS[of].epochs_to_95.median() / 2
@@ -170,13 +174,16 @@ def near_the_line(runs):
     """Return which runs are near a line that decides, so that another processor may differ.
 
     The worst cell decides whether a run stays right, the first one whether it is right where
-    a window ends.
+    a window ends. Where a page says what a network is right after, all cells decide.
     """
-    if runs.command.iloc[0].startswith("real_values.py"):
+    command = runs.command.iloc[0]
+    if command.startswith("real_values.py"):
         return (runs.late / runs.on_windows).between(1.8, 2.2)
     end = end_of_window(runs)
     shares = by_number(runs).loc[:, end:].assign(late=runs.late)
     deciding = shares[[end]].assign(worst=shares.min(axis=1))
+    if command in RIGHT_AFTER:
+        deciding = by_number(runs)
     return ((deciding - RIGHT).abs() < 0.03).any(axis=1)
 
 
@@ -190,7 +197,3 @@ OPEN = ["value 3 back, 10 steps", "noise 1, tested with 0.1"]
 def test_no_headline_hangs_on_a_run_near_the_line(table):
     for line, runs in results.runs_of_table(table):
         assert line.row in OPEN or not near_the_line(runs).any(), line.row
-    if table == "rules":
-        # Of this network, "right after 5" is said: all cells decide.
-        shares = by_number(RUNS["--stateless"])
-        assert not ((shares - RIGHT).abs() < 0.03).any(axis=None)

@@ -288,7 +288,7 @@ def median_after(number, runs):
 
 
 def ranges(numbers):
-    """Return ascending numbers as a text, such as "2, 9 to 11"; "-" if there are none."""
+    """Return ascending numbers as a text, such as "2, 9 to 11", or "none"."""
     blocks = []
     for number in map(int, numbers):
         if not blocks or number > blocks[-1][-1] + 1:
@@ -299,7 +299,7 @@ def ranges(numbers):
         first, last = block[0], block[-1]
         joint = " to " if last > first + 1 else ", "
         texts.append(f"{first}{joint}{last}" if last > first else f"{first}")
-    return ", ".join(texts) or "-"
+    return ", ".join(texts) or "none"
 
 
 def right_after(runs):

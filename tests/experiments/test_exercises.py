@@ -161,7 +161,7 @@ def test_the_row_that_is_worked_out_shows_its_run():
     runs = results.read_runs()
     runs = runs[runs.command == "--units 10"]
     (run,) = runs.itertuples()
-    assert results.right_after(runs) == "-"  # So the output gives nothing away.
+    assert results.right_after(runs) == "none"  # So the output gives nothing away.
     assert shown == {
         "Accuracy over 100 new sequences": f"{run.on_windows:.4f}",
         "Accuracy fed one value at a time": f"{run.reading_on:.4f}",

@@ -257,18 +257,18 @@ def test_a_line_is_an_experiment_and_a_cell_a_number_or_a_range_of_its_seeds():
         "| two | `echo_lag.py` | 70.0 % | not reached |",
     ]
     assert results.lines_of("groups")[2:] == [
-        "| x | as it is | - (2 of 3); 2, 3 (1 of 3) | 3 of 3 | 70.0 % |",
-        "| x | else | - | 0 of 3 | 0.0 % |",
-        "| y | else | - | 0 of 3 | 0.0 % |",
+        "| x | as it is | none (2 of 3); 2, 3 (1 of 3) | 3 of 3 | 70.0 % |",
+        "| x | else | none | 0 of 3 | 0.0 % |",
+        "| y | else | none | 0 of 3 | 0.0 % |",
     ]
     # A price is that of the same seeds. A late error of twice that on windows is too much.
     z, other = results.lines_of("errors")[2:]
     late = "0.01000 | 5 | 1.3 to 250.0 | 1 of 3 | 1.0 | 1.0 to 1.0"
     assert z == f"| z | as it is | `real_values.py --lag 3` | {late} |"
-    late = "0.01000 | - | 1.1 to 166.7 | 1 of 3 | 2.0 | 0.2 to 9.0"
+    late = "0.01000 | none | 1.1 to 166.7 | 1 of 3 | 2.0 | 0.2 to 9.0"
     assert other == f"| z | else | `real_values.py --lag 3 --steps 9` | {late} |"
     # In brackets, seed 1, which is not the first one of the file.
-    cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | - (2 of 3); 2, 3 (1 of 3) (-)"
+    cells = "50.0 % (25.0 %) | 50.0 % (50.0 %) | none (2 of 3); 2, 3 (1 of 3) (none)"
     assert results.lines_of("exercise 5")[2:] == [f"| of 6 | {cells} | `--lag 1` |"]
 
 
@@ -279,11 +279,11 @@ def test_each_outcome_that_has_changed_is_told(file, capsys):
     runs = RUNS.replace("- 0.5 0.7", "- 0.9 0.8").replace("3,0.0004\n", "3,0.0007\n")
     file.write_text(runs, "utf-8")
     changed = results.fill_in(page)
-    before, after = "- (2 of 3); 2, 3 (1 of 3)", "2, 3 (2 of 3); - (1 of 3)"
+    before, after = "none (2 of 3); 2, 3 (1 of 3)", "2, 3 (2 of 3); none (1 of 3)"
     assert capsys.readouterr().out.splitlines() == [
         f"OUTCOME groups, x, as it is: {before} -> {after}",
         "OUTCOME errors, z, as it is: 1 of 3 -> 0 of 3",
-        f"OUTCOME exercise 5, of 6: {before} (-) -> {after} (2, 3)",
+        f"OUTCOME exercise 5, of 6: {before} (none) -> {after} (2, 3)",
     ]
     results.fill_in(changed)
     assert capsys.readouterr().out == ""
@@ -306,7 +306,7 @@ def test_versions_stand_once_and_processors_behind_them():
 @pytest.mark.parametrize(
     ("numbers", "text"),
     [
-        ([], "-"),
+        ([], "none"),
         ([5], "5"),
         ([4, 5], "4, 5"),
         ([2, 9, 10, 11, 15], "2, 9 to 11, 15"),
@@ -369,7 +369,8 @@ def test_errors_are_as_good_as_on_windows_around_their_end():
     late = runs.assign(command="real_values.py --lag 3 --steps 4 --burn-in 4")
     assert results.as_good_after(late.assign(on_windows=[0.1, 0.1])) == "8"
     assert (
-        results.as_good_after(runs.assign(on_windows=[9, 9], by_number="1 " * 8)) == "-"
+        results.as_good_after(runs.assign(on_windows=[9, 9], by_number="1 " * 8))
+        == "none"
     )
 
 

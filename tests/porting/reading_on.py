@@ -3,31 +3,32 @@
 `windows_and_answers` makes training data. `check` compares errors: on windows, and reading on.
 `live_of` returns a network that reads one time step per call, and keeps its state.
 
-For a model that predicts the next value of a series, (time steps, features), for example:
+An example, for a model that predicts the next value of a series, (time steps, features):
 
+    import numpy as np
     from reading_on import check, live_of
     from stateful import reset_states
 
     stretches = [(series[:-1], series[1:]) for series in new_series]
     print(check(model, stretches, {"last value": lambda values: values}))
 
-Look at the row "late". The model may read on, in stretches of this length, if its error "reading
-on" is below the naive ones, and less than about twice that "on windows". (This is a rule of thumb
-for squared errors. If the answers are classes, shares of wrong answers should be about the same:
-see `error`.) "+/-" is the standard error of the difference between the two: with more stretches, it
-is smaller. Then:
+In the row "late", the error "reading on" should be below all naive errors, and less than about
+twice the error "on windows". Then the model may read on, in stretches of this length. (Twice is a
+rule of thumb for squared errors. For classes, let `error` count wrong answers: "reading on" and "on
+windows", their share should be about the same.) "+/-" is the standard error of the difference
+between "reading on" and "on windows": with more stretches, it is smaller. Then:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
         answer = live.predict_on_batch(value[np.newaxis, np.newaxis])[0]
     reset_states(live)  # before the next series
 
-A live network is the same network for windows of one time step: it gets one at a time, so it cannot
-look ahead. Its recurrent layers are stateful, and what a causal convolution sees of earlier steps
-is kept. It shares the weights of yours, and is compared with it on windows of your values: if
-answers differ, there is a ValueError. (What a layer does only after more steps than a window has
-cannot be compared. On a GPU, which we have not tried, or in 16 bits, rounding alone may be too
-much.)
+A live network calls the layers of your model, with their weights, on an Input of one time step, so
+it cannot look ahead. From call to call, a recurrent layer keeps its state, and a causal convolution
+keeps the time steps that it still needs. Before you get it, a live network is compared with your
+model on windows of your values: if answers differ, there is a ValueError. (Windows cannot show what
+a layer does only after more steps than they have. On a GPU, which we have not tried, or in 16 bits,
+answers may differ too much by rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -42,13 +43,13 @@ import pandas as pd
 from keras import layers
 from stateful import reset_states
 
-# When windows are read one time step at a time, the answers must be those that the model gives to
-# whole windows. In each output, they may differ by the larger one of two numbers:
+# A live network must answer windows as the model does. Rounding is allowed: in each output, answers
+# may differ by the larger one of these two numbers.
 TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
 MOST_COMPARED = 1000  # windows
-ROWS = 100  # of a batch: as many sequences are read side by side
+ROWS = 100  # sequences that are read side by side, in one batch
 
 # ---- The three functions
 
@@ -58,8 +59,8 @@ def windows_and_answers(pairs, steps, each_step=False):
 
     pairs: of each sequence its values, (time steps, ...), and the right answer to each value,
         (time steps, outputs), or class ids, (time steps,).
-    steps: number of time steps of a window, 1 or more. (Each window starts one step
-        later than the one before.)
+    steps: number of time steps of a window, 1 or more. (Each window starts one step later than
+        the one before.)
     each_step: return the answers to all time steps of a window, not only to its last one.
     Returns: X, (windows, steps, ...), and y, (windows, outputs) or class ids, (windows,). With
         each_step, (windows, steps, outputs) or (windows, steps).
@@ -75,13 +76,15 @@ def windows_and_answers(pairs, steps, each_step=False):
 def live_of(model, values, steps=None, batch_size=1):
     """Return a network that reads one time step per call, and keeps its state between calls.
 
-    It takes (batch_size, 1, ...), and returns (batch_size, outputs). Before each new sequence,
-    call reset_states of stateful.py.
+    It takes (batch_size, 1, ...) and returns (batch_size, outputs). Call reset_states of
+    stateful.py before each new sequence.
 
     It shares the weights of the model, so to train one is to train both: after more training, you
     need no new one. (`model.summary()` may now show the shapes of one time step. The states of a
     stateful model are reset. Save the model, not this network, which cannot be loaded.)
 
+    model: trained, or a reader (see check). A reader is compared with its own answers to windows:
+        only check compares it with the model.
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
@@ -91,8 +94,10 @@ def live_of(model, values, steps=None, batch_size=1):
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
     steps = _steps(model, steps)
-    _checked_live(model, [np.asarray(values)], steps)  # a live network of ROWS rows
-    return _live(model, int(batch_size))  # made in the same way
+    # To read windows side by side takes less time, so the live network that is compared has ROWS
+    # rows. The one that is returned is made in the same way, with batch_size rows.
+    _checked_live(model, [np.asarray(values)], steps)
+    return _live(model, int(batch_size))
 
 
 def check(
@@ -100,20 +105,21 @@ def check(
 ):
     """Return mean errors, early and late: on windows, reading on, and of naive answers.
 
-    model: trained. Its windows start from a zero state. (A stateful model is reset.)
+    model: trained. It reads each window from a zero state. (If it is stateful, it is reset.)
     stretches: pairs as those of windows_and_answers, new to the model, several windows long,
-        without values in common. (They are read side by side, step by step: one of 20,000 steps
-        takes 10 to 20 seconds.)
+        without values in common. (To read 20,000 time steps takes 10 to 20 seconds. Up to 100
+        stretches are read side by side.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs). It may return fewer: those to the last time steps. (Where one is
-        missing, the error is NaN.) Not checked: it must not use later values, and must answer with
-        logits if the model does.
+        (time steps, outputs). If these are fewer, they belong to the last time steps, and earlier
+        errors are NaN. Not checked: it must not use later values, and must answer with logits if
+        the model does.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
     reader: another network with the model's weights (shared layers, or by set_weights), for
         windows of any length. It reads on in place of a model that cannot, such as one with
-        burn-in (see README.md). It is what live_of needs then, too.
+        burn-in (see README.md). It must answer windows as the model does. Then give it to
+        live_of, too.
     by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
         values, up to the length of the shortest stretch, without "+/-".
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
@@ -133,16 +139,13 @@ def check(
     sequences = [values for values, _ in stretches]
     if reader is not None:
         _check_input(reader)
-    live = _checked_live(model, sequences, steps, reader)
+    live, each_step = _checked_live(model, sequences, steps, reader)
     tables = []
     for (values, right), reading_on in zip(stretches, _read(live, sequences)):
         on_windows = _answers(model, _windows(values, steps))
-        if _answers_each_step(model, live):
-            on_windows = on_windows[:, -1]
-        # Answers of inf or nan, after growth without end: see below.
-        finite = np.isfinite(reading_on).reshape(len(right), -1).all(axis=1)
-        reading_on = np.nan_to_num(reading_on, posinf=0, neginf=0)
-        ways = {"on windows": on_windows, "reading on": reading_on}
+        if each_step:
+            on_windows = on_windows[:, -1]  # (windows, outputs)
+        ways = {"on windows": on_windows}  # and naive ones
         for name, function in naive.items():
             ways[name] = np.asarray(function(values.copy()))
             if ways[name].shape[1:] != reading_on.shape[1:]:
@@ -150,7 +153,11 @@ def check(
                 raise ValueError(f"{name}: {shapes}")
         errors = {way: _errors(error, right, ways[way], way) for way in ways}
         table = pd.DataFrame(errors, index=np.arange(1, len(right) + 1))
-        table.loc[~finite, "reading on"] = np.inf  # They are as wrong as can be.
+        # If answers grow without end, they become inf, then nan. Their errors are inf.
+        finite = np.isfinite(reading_on).reshape(len(right), -1).all(axis=1)
+        of_finite = _errors(error, right[finite], reading_on[finite], "reading on")
+        table.insert(1, "reading on", np.inf)
+        table.loc[finite, "reading on"] = of_finite
         tables.append(table)
     if by_number:
         shortest = min(map(len, tables))
@@ -162,42 +169,34 @@ def check(
 
 
 def _live(model, batch_size):
-    """Return the network for windows of one time step whose recurrent layers keep their states.
+    """Return a live network: it reads one time step, and keeps its states from call to call.
 
-    It takes (batch_size, 1, ...), and returns (batch_size, outputs).
+    It takes (batch_size, 1, ...) and returns (batch_size, outputs).
     """
     live = _with_one_step(model, batch_size)
-    answers, of_model = live.outputs[0], model.outputs[0]
-    # Both networks are the same but for the number of time steps, which is 1 here. So if axis 1 of
-    # the answers is 1 only here, it is that of time steps, as in (100, 1, 3) and (None, 24, 3): the
-    # model answers each of them.
-    if answers.shape[1:2] == (1,) and of_model.shape[1:2] != (1,):
-        # No `[:, 0]`: its name may be one that a loaded model has already.
-        of_the_step = layers.Reshape(answers.shape[2:], name="answers_of_one_step")
-        live = keras.Model(live.inputs[0], of_the_step(answers))
+    of_step, of_window = live.outputs[0], model.outputs[0]
+    # If a model answers each step of a window, (rows, steps, outputs), this is (rows, 1, outputs):
+    # leave out axis 1. (If axis 1 is not that of time steps, it is as long in the model.)
+    if of_step.shape[1:2] == (1,) and of_window.shape[1:2] != (1,):
+        # No `[:, 0]`: a part of a loaded model may have its name already.
+        without_axis = layers.Reshape(of_step.shape[2:], name="answers_of_one_step")
+        live = keras.Model(live.inputs[0], without_axis(of_step))
     return live
 
 
-def _answers_each_step(model, live):
-    """Return whether a model answers each time step of a window.
-
-    Then it has one more axis of answers than a network that `_live` has made.
-    """
-    return len(model.outputs[0].shape) > len(live.outputs[0].shape)
-
-
 def _with_one_step(model, batch_size):
-    """Return the same network with an Input of one time step and layers that keep states.
+    """Return a network that calls the layers of a model on an Input of one time step.
 
-    It may be wrong for layers that this function does not know: _compare finds that. (For another
-    one that needs earlier steps, write a layer like CausalStep, and call it here.)
+    In place of a recurrent layer or a causal convolution, it calls one that keeps what it needs of
+    earlier steps. If other layers need earlier steps, answers are wrong, and _compare finds that.
+    (To support such a layer, write one like CausalStep, and call it here.)
     """
 
     def call(layer, *args, **kwargs):
-        """Call a layer of the model, or what reads on in its place."""
+        """Call a layer of the model, or the one in its place."""
         x = keras.tree.flatten([args, kwargs])[0]
-        # The axis of time steps is axis 1, of length 1. (So is the one that RepeatVector(1) makes.
-        # If a recurrent layer reads that, it is wrong to keep its state: _compare finds it.)
+        # Is x one time step, (rows, 1, ...)? (What RepeatVector(1) makes looks the same. If a
+        # recurrent layer reads that, it is wrong to keep its state, and _compare finds that.)
         is_one_step = getattr(x, "shape", ())[1:2] == (1,)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
@@ -212,7 +211,7 @@ def _with_one_step(model, batch_size):
     x = model.inputs[0]
     # A network within the model may have several outputs.
     outputs = model.outputs if len(model.outputs) > 1 else model.outputs[0]
-    # Its usual name, such as functional_1, may be one that a loaded model has already.
+    # A part of a loaded model may have the usual name already, such as functional_1.
     name = f"network_of_one_step_{keras.backend.get_uid('network_of_one_step')}"
     step = keras.Input(batch_shape=(batch_size, 1, *x.shape[2:]), dtype=x.dtype)
     return keras.models.clone_model(
@@ -224,9 +223,12 @@ def _with_one_step(model, batch_size):
 
 
 class OneStep(layers.RNN):
-    """A stateful layer that reads one time step with the cell of a recurrent layer."""
+    """Reads one time step with the cell of a recurrent layer, and keeps its state."""
 
     def __init__(self, layer):
+        convolutional = layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D
+        if isinstance(layer, convolutional):
+            raise NotImplementedError(f"{type(layer).__name__} is not supported")
         if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
             raise ValueError(f"{layer.name} starts from other states than zeros")
         super().__init__(
@@ -236,7 +238,7 @@ class OneStep(layers.RNN):
             stateful=True,
         )
         kinds = layers.LSTM, layers.GRU, layers.SimpleRNN
-        self.keeps_output = isinstance(layer, kinds) and not layer.zero_output_for_mask
+        self.may_be_masked = isinstance(layer, kinds) and not layer.zero_output_for_mask
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if initial_state is not None:
@@ -244,22 +246,22 @@ class OneStep(layers.RNN):
         return super().call(sequences, None, mask, training)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Read the step. (`RNN.call` asks this for the last output, all outputs, and states.)"""
-        output, outputs, states = super().inner_loop(
-            sequences, initial_state, mask, training
-        )
-        if mask is not None:
-            # A masked step must repeat the output of the step before, which was in another call.
-            # In an LSTM, a GRU and a SimpleRNN, the output is the first state, masked or not.
-            if not self.keeps_output:
-                needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
-                raise ValueError(f"a layer with a mask: {needed} is needed")
-            output, outputs = states[0], states[0][:, np.newaxis]
-        return output, outputs, states
+        """Read the step; return the last output, all outputs and states, as `RNN.call` asks."""
+        read = super().inner_loop(sequences, initial_state, mask, training)
+        if mask is None:
+            return read
+        if not self.may_be_masked:
+            needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
+            raise ValueError(f"a layer with a mask: {needed} is needed")
+        # At a masked step, the output is that of the step before, which was in another call. In
+        # these three kinds of layers, it is also the first state, which a mask leaves as it is.
+        *_, states = read
+        output = states[0]  # (rows, units)
+        return output, output[:, np.newaxis], states
 
 
 class CausalStep(layers.Layer):
-    """Calls a causal convolution for one time step; keeps all that it sees, this one included."""
+    """Reads one time step with a causal convolution, and keeps the time steps that it sees."""
 
     def __init__(self, layer):
         super().__init__()
@@ -268,13 +270,13 @@ class CausalStep(layers.Layer):
         self.stateful = True  # for reset_states
 
     def build(self, shape):
-        kept = (shape[0], self.n_seen, *shape[2:])
+        kept = (shape[0], self.n_seen, *shape[2:])  # (rows, steps seen, features)
         self.kept = self.add_weight(kept, initializer="zeros", trainable=False)
 
     def call(self, x):
         seen = keras.ops.concatenate([self.kept[:, 1:], x], axis=1)
         self.kept.assign(seen)
-        return self.layer(seen)[:, -1:]
+        return self.layer(seen)[:, -1:]  # (rows, 1, filters)
 
     def reset_states(self):
         self.kept.assign(keras.ops.zeros_like(self.kept))
@@ -283,87 +285,102 @@ class CausalStep(layers.Layer):
 def _read(live, sequences):
     """Return the answers after each value of sequences: a list of arrays, (time steps, outputs).
 
-    live: a network for ROWS rows, one time step per call. sequences: (time steps, ...) each.
+    live: a live network of ROWS rows. sequences: arrays, (time steps, ...).
     """
     answers = []
     for start in range(0, len(sequences), ROWS):
         some = sequences[start : start + ROWS]
         longest = max(map(len, some))
-        # Let shorter ones begin again: what is read later changes no answer.
-        X = np.array([np.resize(row, (longest, *row.shape[1:])) for row in some])
+        # Shorter sequences, and batches of fewer rows, are filled up: after their end, they begin
+        # again. No answer depends on what is read later, or in other rows.
+        X = np.array([_repeated(values, longest) for values in some])
         reset_states(live)
         after = []
         for n in range(longest):
-            rows = np.resize(X[:, [n]], (ROWS, 1, *X.shape[2:]))  # if some are missing
-            after.append(_array_of(live.predict_on_batch(rows))[: len(some)])
-        answers += [
-            row[: len(values)] for row, values in zip(np.stack(after, axis=1), some)
-        ]
+            step = _repeated(X[:, [n]], ROWS)  # (rows, 1, ...)
+            after.append(_array_of(live.predict_on_batch(step))[: len(some)])
+        after = np.stack(after, axis=1)  # (sequences, time steps, outputs)
+        answers += [row[: len(values)] for row, values in zip(after, some)]
     return answers
+
+
+def _repeated(array, length):
+    """Return as many items of an array. After its last item, it begins again."""
+    return np.resize(array, (length, *array.shape[1:]))
 
 
 # ---- Comparison with the network's own answers
 
 
 def _checked_live(model, sequences, steps, reader=None):
-    """Return a live network of ROWS rows, if it answers to windows as the model does.
+    """Return a live network of ROWS rows, and whether the model answers each step of a window.
 
     reader: what the live network is made of; None: of the model itself.
-    Raises: ValueError if it answers otherwise.
+    Raises: ValueError if the live network does not answer windows as the model does.
     """
     n_axes = len(model.inputs[0].shape) - 1
     for values in sequences:
         if values.ndim != n_axes or len(values) <= steps:
             needed = f"{n_axes} axes, and more than the {steps} time steps of a window"
             raise ValueError(f"values {values.shape}: {needed} are needed")
-    # Take at most 500 sequences, so that each has 2 windows or more: they show how much answers
-    # vary within it.
+    # Take 2 windows or more of each sequence, as they show how much answers vary within it. So take
+    # at most half as many sequences as windows.
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
-    # A network may mix the rows of a batch. Then its answers differ between batches of 10, as
-    # here, and of ROWS, as in the live network.
+    # Batches have 10 rows here, and ROWS in the live network. So if a network mixes the rows of a
+    # batch, answers differ.
     expected = [_answers(model, np.array(X), at_once=10) for X in windows]
+    filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()  # It would lengthen the words of errors.
     try:
         live = _live(model if reader is None else reader, ROWS)
         found = np.array(_read(live, np.concatenate(windows)))
     except Exception as error:
-        words = f"the network cannot read one time step at a time: {_words_of(error)}"
-        raise ValueError(words) from error
-    _compare(found if _answers_each_step(model, live) else found[:, -1], expected)
-    return live
+        needed = "the network cannot read one time step at a time"
+        words = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise ValueError(f"{needed}: {words}") from error
+    finally:
+        if filtering:
+            keras.config.enable_traceback_filtering()
+    # The live network has answered each step: (windows, steps, ...). Has the model, too?
+    each_step = expected[0].ndim == found.ndim
+    _compare(found if each_step else found[:, -1], expected)
+    return live, each_step
 
 
 def _compare(found, expected):
     """Raise ValueError if answers to windows differ.
 
-    found: one time step at a time, (windows, ...).
-    expected: those of the model, a list: of each sequence an array, (windows, ...).
+    found: of the live network, (windows, ...).
+    expected: of the model, a list: of each sequence an array, (windows, ...).
     """
     # Sequences may have very different levels. What counts is how answers vary within each.
     from_means = [answers - answers.mean(axis=0) for answers in expected]
-    deviation = np.concatenate(from_means).std(axis=0)
+    deviation = np.concatenate(from_means).std(axis=0)  # of each output
     expected = np.concatenate(expected)
     if expected.shape != found.shape:
         shapes = f"{found.shape}, not {expected.shape}"
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
-    rounding = ROUNDING * np.abs(expected).max(axis=0)
-    # If rounding is 1 % of the deviation or more, equal answers prove little. (Some outputs may
-    # be constant, but not all.)
-    if (rounding >= deviation / 100).all():
-        advice = (
-            "scale values to about -1 to 1, in training, too, or give longer sequences"
-        )
-        raise ValueError(f"the answers hardly vary: {advice}")
-    difference = np.abs(found - expected)
-    allowed = np.maximum(TOLERANCE * deviation, rounding)
-    too_large = difference[~(difference <= allowed)]  # It may be nan.
-    if too_large.size:
+    rounding = ROUNDING * np.abs(expected).max(axis=0)  # of each output
+    # If answers hardly vary, it proves little that they are equal. (Some outputs may be constant,
+    # but not all.)
+    if (deviation <= 100 * rounding).all():
         raise ValueError(
-            f"one time step at a time, answers differ by up to {too_large.max():.2g}: does a "
-            "layer need several time steps, such as Bidirectional, go_backwards, pooling, "
-            "Flatten, Attention or a Conv1D that is not causal, does a layer of yours have an "
-            "LSTM in it, or a reader other weights? See README.md"
+            "the answers hardly vary: scale values to about -1 to 1, in training, too, or give "
+            "longer sequences"
+        )
+    allowed = np.maximum(TOLERANCE * deviation, rounding)
+    difference, allowed = np.broadcast_arrays(np.abs(found - expected), allowed)
+    too_large = ~(difference <= allowed)  # also if it is nan
+    if too_large.any():
+        most, at_most = difference[too_large].max(), allowed[too_large].max()
+        raise ValueError(
+            f"one time step at a time, answers differ by up to {most:.2g}, and up to "
+            f"{at_most:.2g} is allowed: does a layer need several time steps, such as "
+            "Bidirectional, go_backwards, pooling, Flatten, Attention or a Conv1D that is not "
+            "causal, does a layer of yours have an LSTM in it, or a reader other weights? See "
+            "README.md (On a GPU or in 16 bits, rounding may need a larger TOLERANCE.)"
         )
 
 
@@ -374,8 +391,7 @@ def _answers(model, X, at_once=1000):
     answers = []
     for start in range(0, len(X), at_once):
         batch = X[start : start + at_once]
-        # Repeat windows if the batch must have a fixed size.
-        rows = np.resize(batch, (fixed_size or len(batch), *X.shape[1:]))
+        rows = _repeated(batch, fixed_size or len(batch))
         reset_states(model)
         answers.append(_array_of(model.predict_on_batch(rows))[: len(batch)])
     answers = np.concatenate(answers)
@@ -388,12 +404,6 @@ def _answers(model, X, at_once=1000):
 def _array_of(answers):
     """Return what a network has answered as an array. It may be in a dict or list."""
     return np.asarray(keras.tree.flatten(answers)[0], "float64")
-
-
-def _words_of(error):
-    """Return the line of an error that says what was wrong. (Keras writes it in bold.)"""
-    words = str(error).split("\033[1m")[-1].split("\033[0m")[0].strip()
-    return words.split("\n")[0][:200] or type(error).__name__
 
 
 # ---- What is given
@@ -445,10 +455,8 @@ def _steps(model, steps):
     if fixed not in (None, steps):
         raise ValueError(f"steps={steps!r}: {fixed} is needed")
     if not isinstance(steps, (int, np.integer)) or steps < 2:
-        needed = (
-            "the number of time steps of the training's windows is needed, 2 or more"
-        )
-        raise ValueError(f"steps={steps!r}: {needed}")
+        needed = "the number of time steps of the training's windows, 2 or more,"
+        raise ValueError(f"steps={steps!r}: {needed} is needed")
     return steps
 
 
@@ -460,6 +468,7 @@ def _error_function(model, error):
 
     It takes two arrays, the right answers and the answers, and returns an error per time step.
     """
+    # A function is used as it is. (Objects and classes, as losses may be, are callable, too.)
     if callable(error) and not isinstance(error, (keras.losses.Loss, type)):
         return error
     given = error or getattr(model, "loss", None)
@@ -496,8 +505,9 @@ def _errors(error, right, answers, name):
         needed = "the same shape is needed, or ids of classes, without the last axis"
         raise ValueError(f"{shapes}: {needed}")
     errors = np.asarray(error(right.copy(), answers.copy()))
-    # A function of the user may get (9, 9) from (9,) and (9, 1), for example.
-    if not errors.ndim or errors.shape != answers.shape[: errors.ndim]:
+    # One for each answer, or for each time step. (If a function subtracts (n, 1) from (n,), errors
+    # are (n, n).)
+    if errors.ndim == 0 or errors.shape != answers.shape[: errors.ndim]:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
     return np.append(missing, errors.reshape(len(right), -1).mean(axis=1))
 
@@ -506,7 +516,7 @@ def _early_and_late(tables, steps):
     """Return means over tables of errors, (time steps, ways): early and late ones."""
     parts = {
         "after 1 to 5": [errors.iloc[:5] for errors in tables],
-        # Half way between the first window and the end, the late ones begin.
+        # The late errors begin half way between the first window and the end.
         "late": [errors.iloc[(steps + len(errors)) // 2 :] for errors in tables],
     }
     rows = {}

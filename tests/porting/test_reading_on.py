@@ -70,8 +70,10 @@ class OfThree(SimpleRNN):  # Only its arguments are its own.
         super().__init__(3)
 
 
-ADAPTED = layers.Normalization()
-ADAPTED.adapt(5 + 3 * VALUES)
+def adapted():
+    layer = layers.Normalization()
+    layer.adapt(5 + 3 * VALUES)
+    return layer
 
 
 def branches(steps):
@@ -145,7 +147,9 @@ def cells(steps):
 
 RIGHT = {
     "last answer": lambda steps: chain(LSTM(3), Dense(2), Dense(1), steps=steps),
-    "each answer": lambda steps: chain(ADAPTED, GRU(2, **MANY), Dense(2), steps=steps),
+    "each answer": lambda steps: chain(
+        adapted(), GRU(2, **MANY), Dense(2), steps=steps
+    ),
     "any length": lambda steps: chain(OfThree(), layers.Reshape((3,)), steps=None),
     "constant answer": lambda steps: functional(
         lambda x: ops.concatenate([LSTM(2)(x), 0 * x[:, -1] + 1], axis=-1), (steps, 1)
@@ -258,10 +262,6 @@ def many(x):
     return SimpleRNN(2, **MANY)(x)
 
 
-def masked(layer):
-    return lambda x: layer(layers.Masking(-9)(x))
-
-
 def causal_after_pooling(x):
     pooled = layers.AveragePooling1D(2, 1, "same")(x)
     return rnn(layers.Conv1D(1, 2, **CAUSAL)(pooled))
@@ -275,15 +275,20 @@ def faint_output(x):
     return ops.concatenate([1e5 * rnn(x), x[:, 0] / 1e5 + 1], axis=-1)
 
 
-# Of each network, its function of the Input, or the network itself, and what the message says.
+# Of each network, its function of the Input (or one that returns the network itself), and what the
+# message says.
 REFUSED = {
-    "both directions": (layers.Bidirectional(LSTM(2)), "answers differ"),
-    "backwards": (GRU(2, go_backwards=True), "answers differ"),
+    "both directions": (lambda x: layers.Bidirectional(LSTM(2))(x), "answers differ"),
+    "backwards": (lambda x: GRU(2, go_backwards=True)(x), "answers differ"),
     "convolution": (
         lambda x: rnn(layers.Conv1D(2, 2, padding="same")(x)),
         "answers differ",
     ),
     "causal one": (causal_after_pooling, "answers differ"),
+    "convolutional LSTM": (
+        lambda x: layers.ConvLSTM1D(1, 1)(layers.Reshape((-1, 1, 1))(x)),
+        "ConvLSTM1D is not supported",
+    ),
     "all steps": (lambda x: Dense(2)(layers.Flatten()(many(x))), "cannot .*: Input 0"),
     "step by number": (lambda x: many(x)[:, STEPS - 1], "cannot read"),
     "first step": (lambda x: rnn(x - x[:, :1]), "answers differ"),
@@ -293,7 +298,10 @@ REFUSED = {
         lambda x: layers.Conv1D(2, 2, padding="same")(many(x)),
         "answers differ",
     ),
-    "a little ahead": (a_little_ahead, "answers differ"),
+    "a little ahead": (
+        a_little_ahead,
+        r"answers differ by up to \S+, .* [\de.-]+ is allowed.* TOLERANCE",
+    ),
     "faint output": (faint_output, "answers differ"),
     "rows, of all": (lambda x: rnn(x - ops.mean(x, 0)), "answers differ"),
     "rows, of the first one": (
@@ -308,23 +316,29 @@ REFUSED = {
         lambda x: SimpleRNN(2)(x, initial_state=rnn(0 * x)),
         "states of other layers",
     ),
-    "from ones": (layers.RNN([FromOnes(2)]), "rnn.* other states"),
+    "from ones": (lambda x: layers.RNN([FromOnes(2)])(x), "rnn.* other states"),
     "from ones, stateful": (
-        chain(layers.RNN(FromOnes(2), stateful=True), batch_size=2),
+        lambda _: chain(layers.RNN(FromOnes(2), stateful=True), batch_size=2),
         "rnn.* other states",
     ),
-    "masked cells": (masked(layers.RNN(layers.LSTMCell(2))), "with a mask"),
-    "masked cells in a network": (
-        masked(chain(layers.RNN(layers.LSTMCell(2)))),
+    "masked cells": (
+        lambda x: layers.RNN(layers.LSTMCell(2))(layers.Masking(-9)(x)),
         "with a mask",
     ),
-    "masked zeros": (masked(GRU(2, zero_output_for_mask=True)), "with a mask"),
+    "masked cells in a network": (
+        lambda x: chain(layers.RNN(layers.LSTMCell(2)))(layers.Masking(-9)(x)),
+        "with a mask",
+    ),
+    "masked zeros": (
+        lambda x: GRU(2, zero_output_for_mask=True)(layers.Masking(-9)(x)),
+        "with a mask",
+    ),
     "own call of a layer": (lambda x: rnn(Halves(2, **MANY)(x)), "answers differ"),
     "own call of a network": (
-        OwnCall([keras.Input((STEPS, 1)), LSTM(2)]),
+        lambda _: OwnCall([keras.Input((STEPS, 1)), LSTM(2)]),
         "answers differ",
     ),
-    "a layer around": (Around(SimpleRNN(2)), "answers differ"),
+    "a layer around": (lambda x: Around(SimpleRNN(2))(x), "answers differ"),
     "never varies": (lambda x: ops.relu(rnn(x) - 9), "hardly vary"),
     "hardly varies": (lambda x: rnn(x) / 1e6 + 1, "hardly vary: scale"),
     "nan of one step": (
@@ -332,22 +346,25 @@ REFUSED = {
         "differ by up to nan",
     ),
     "nan": (lambda x: ops.log(rnn(x)), "nan or infinity"),
-    "one step": (chain(SimpleRNN(2), steps=1), "steps=1: .* 2 or more"),
+    "one step": (lambda _: chain(SimpleRNN(2), steps=1), "steps=1: .* 2 or more"),
     "two outputs": (lambda x: [rnn(x), x[:, 0]], "one output"),
-    "subclassed": (keras.Model(), "one keras.Input"),
+    "subclassed": (lambda _: keras.Model(), "one keras.Input"),
 }
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.usefixtures("keras_words")
 def test_a_network_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
-    given, reason = REFUSED[kind]
-    model = given if isinstance(given, keras.Model) else functional(given)
+    graph, reason = REFUSED[kind]
+    inputs = keras.Input((STEPS, 1))
+    made = graph(inputs)
+    model = made if isinstance(made, keras.Model) else keras.Model(inputs, made)
     before = model.get_weights()
     values = MASKED if kind.startswith("masked") else VALUES
     with pytest.raises(ValueError, match=f"^.*{reason}.*$"):
-        live_of(model, RNG.normal(size=(25, 1)) if "rows" in kind else values)
+        live_of(model, np.random.normal(size=(25, 1)) if "rows" in kind else values)
     assert all(map(np.array_equal, model.get_weights(), before))
+    assert keras.config.is_traceback_filtering_enabled()  # again
 
 
 def test_windows_from_the_whole_sequence_are_compared(monkeypatch):
@@ -355,7 +372,7 @@ def test_windows_from_the_whole_sequence_are_compared(monkeypatch):
     ahead = layers.Conv1D(1, 3, padding="same", activation="relu")
     model = functional(lambda x: SimpleRNN(1)(x) + ahead(x)[:, -1])
     ahead.set_weights([np.ones((3, 1, 1)), np.full(1, -9)])
-    values = RNG.normal(size=(30, 1))
+    values = np.random.normal(size=(30, 1))
     values[24:28] = 9  # Only these values show it.
     with pytest.raises(ValueError, match="answers differ"):
         live_of(model, values)
@@ -380,13 +397,14 @@ def test_differences_count_beside_how_answers_vary_within_a_sequence(monkeypatch
 # ---- Readers by hand
 
 
-def burn_in(x):
-    layer, x = SimpleRNN(2, return_state=True), ADAPTED(x)
-    _, state = layer(x[:, :2])
-    return layer(x[:, 2:], initial_state=ops.stop_gradient(state))[0]
-
-
 def test_a_reader_by_hand_is_compared():
+    scaling = adapted()
+
+    def burn_in(x):
+        layer, x = SimpleRNN(2, return_state=True), scaling(x)
+        _, state = layer(x[:, :2])
+        return layer(x[:, 2:], initial_state=ops.stop_gradient(state))[0]
+
     model = functional(burn_in)
     model.compile("adam", "mse")
     pairs = [(VALUES, np.repeat(VALUES, 2, axis=1))] * 2
@@ -394,7 +412,7 @@ def test_a_reader_by_hand_is_compared():
 
     def by_hand(*last, **options):
         """Return the network of burn_in in one piece, with its weights."""
-        reader = chain(ADAPTED, SimpleRNN(2, **options), *last, steps=9)
+        reader = chain(scaling, SimpleRNN(2, **options), *last, steps=9)
         reader.set_weights(before)
         return reader
 
@@ -405,7 +423,7 @@ def test_a_reader_by_hand_is_compared():
     assert all(map(np.array_equal, model.get_weights(), before))
     narrow = layers.Lambda(lambda x: x[..., :1])
     for reader, reason in [
-        (chain(ADAPTED, SimpleRNN(2)), "a reader other weights"),
+        (chain(scaling, SimpleRNN(2)), "a reader other weights"),
         (by_hand(activation="relu"), "answers differ"),
         (by_hand(narrow), r"\(20, 1\), not \(20, 2\)"),
         (keras.Sequential([SimpleRNN(2)]), "one keras.Input"),
@@ -596,7 +614,7 @@ def test_recordings_give_windows_of_their_own():
     assert each.shape == (7, 4, 1) and each[:, 0, 0].tolist() == [0, 0, 1, 0, 1, 2, 3]
     with pytest.raises(ValueError, match=r"^.*\(4, 1\).* 5 .*$"):
         windows_and_answers(pairs, 5)
-    frames = RNG.normal(size=(5, 2, 2))
+    frames = np.random.normal(size=(5, 2, 2))
     X, y = windows_and_answers([(frames, frames)], 4)
     assert np.array_equal(X, [frames[:4], frames[1:]])
     assert np.array_equal(y, frames[3:])

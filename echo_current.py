@@ -15,7 +15,8 @@ from pathlib import Path
 
 os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")  # no GPU
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if find_spec("matplotlib_inline") is None:  # A notebook may ask for it all the same.
+# A notebook sets MPLBACKEND to matplotlib_inline, which may not be installed here.
+if find_spec("matplotlib_inline") is None:
     os.environ.pop("MPLBACKEND", None)
 if __name__ == "__main__":
     gc.disable()  # Only for speed: no search for garbage during the imports.

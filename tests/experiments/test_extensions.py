@@ -475,7 +475,9 @@ def test_a_random_state_is_one_that_an_lstm_can_have():
 def test_a_state_has_the_mean_and_the_deviation_of_each_unit_or_one_of_both(kind):
     rng = np.random.default_rng(3)
     before = rng.normal(5 * rng.normal(size=(2, 1, 6)), [1, 20] * 3, (4, 2, 500, 6))
-    before[:, :, 250:] += 20  # The rows differ, but their new states do not:
+    # Batches and rows differ, but the new states of rows do not:
+    before[2:] += 20
+    before[:, :, 250:] += 20
     state = extensions.state_of_start(kind, 1, before, before[0])
     assert state.shape == (2, 500, 6)
     means = before.mean(axis=(0, 2)) * (kind != "similar-mean-0")

@@ -8,9 +8,7 @@ all jobs of its files run, and the tests that ask run last.
 
 Some things are only for speed. Python's collector of garbage is off, as it would search very
 many objects for little. Each of the two processes has one thread. The second one has no
-scikit-learn, which Keras would import. In this one, nothing seeds TensorFlow itself, which would
-then compile again what it has compiled. (What Keras draws does not depend on that seed, but for
-the order in which `fit` shuffles.) And see `fast` in shared.py.
+scikit-learn, which Keras would import.
 """
 
 import functools
@@ -18,6 +16,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import random
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 gc.disable()
@@ -32,23 +31,24 @@ POOL = ProcessPoolExecutor(1, spawn, initializer=gc.disable)
 POOL.submit(exec, "import sys; sys.modules['sklearn'] = None; import keras")
 
 import keras
+import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.scripts import SCRIPTS
-from tests.shared import COMMANDS, JOBS, fast
+from tests.shared import COMMANDS, JOBS
 from tests.training import train
 
-POOL.submit(fast)
-fast()
 keras.config.set_image_data_format("channels_last")  # of Conv1D, as in the guide
-tf.random.set_seed = lambda seed: None
 
 
 @pytest.fixture
 def seed():
-    """Seed what Keras draws from."""
-    keras.utils.set_random_seed(1)
+    """Seed what tests draw from, and Keras as it makes layers.
+
+    TensorFlow is not seeded: it would then compile again what it has compiled.
+    """
+    random.seed(1)
+    np.random.seed(1)
 
 
 def pytest_collection_modifyitems(items):

@@ -23,7 +23,6 @@ from matplotlib.figure import Figure
 
 from sequences import one_hot_decode, one_hot_encode
 from tests import shared
-from tests.experiments import fit_per_epoch
 from tests.scripts import SCRIPTS
 from tests.shared import eagerly
 
@@ -42,29 +41,28 @@ each_script = pytest.mark.parametrize("name", SCRIPTS)
 each_code = pytest.mark.parametrize("name", ["echo_current", "echo_lag"])
 
 
-def fit_two_epochs(name):
-    """Train by the article's own loop; return the weights and the history."""
-    _, units, batch_shape, *_ = SCRIPTS[name]
-    # The layers, the loss and the optimizer are the same, or other weights would result.
-    keras.utils.set_random_seed(0)
-    model = fit_per_epoch.build_model(units, batch_shape)
-    model.run_eagerly = name != "echo_current"  # For a few batches, this is faster.
-    # Without these, TensorFlow would compile the training twice.
-    model.optimizer.build(model.trainable_variables)
-    model.compute_metrics(None, np.eye(100), np.eye(100))
-    generate_data = importlib.import_module(name).generate_data
-    history = fit_per_epoch.fit(model, 2, generate_data, verbose=0)
-    return model.get_weights(), history[["loss", "accuracy"]]
-
-
 @each_script
 def test_fit_is_that_of_the_article(name, trained):
-    weights, history = fit_two_epochs(name)
+    _, units, (batch_size, *shape), *_ = SCRIPTS[name]
+    # The layers, the loss and the optimizer are the same, or other weights would result.
+    keras.utils.set_random_seed(0)
+    model = shared.sequential(
+        keras.layers.LSTM(units, stateful=batch_size is not None),
+        keras.layers.Dense(100, activation="softmax"),
+        shape=(batch_size, *shape),
+    )
+    model.compile("adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    generate_data = importlib.import_module(name).generate_data
+    results = [
+        shared.fit_and_reset(model, *generate_data(), batch_size or 1) for _ in range(2)
+    ]
     ours = trained(name)
-    for got, expected in zip(ours.early_weights, weights, strict=True):
+    for got, expected in zip(ours.early_weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(ours.history[:2], history, rtol=1e-5)
     assert list(ours.history.index) == [*range(1, SCRIPTS[name].epochs + 1)]
+    for column in ours.history:
+        expected = [result[column] for result in results]
+        np.testing.assert_allclose(ours.history[column][:2], expected, rtol=1e-5)
 
 
 @each_script
@@ -131,20 +129,6 @@ def test_a_network_without_a_batch_size_trains_in_batches_of_batch_size(seed):
     assert history.loss.item() == pytest.approx(fitted["loss"], rel=1e-5)
     expected = reference.predict_on_batch(X)
     np.testing.assert_allclose(script.predict(ours, X), expected, atol=1e-6)
-
-
-@each_script
-def test_the_loop_of_the_article_shuffles_in_part_2_only(name, monkeypatch):
-    script, fit = importlib.import_module(name), mock.Mock()
-    fit.return_value.history = {"loss": [4.6], "accuracy": [0.01]}
-    monkeypatch.setattr(keras.Model, "fit", fit)
-    monkeypatch.setattr(script, "EPOCHS", 2)
-    monkeypatch.setattr(script, "evaluate", lambda model: None)
-    monkeypatch.setattr(sys, "argv", ["fit_per_epoch.py", name])
-    fit_per_epoch.main()
-    assert fit.call_count == 2
-    assert fit.call_args.kwargs["shuffle"] is (name == "echo_current")
-    assert fit.call_args.kwargs["batch_size"] == (SCRIPTS[name].batch_shape[0] or 1)
 
 
 @each_script

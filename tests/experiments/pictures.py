@@ -18,9 +18,11 @@ import contextlib
 import importlib
 import io
 import re
+import runpy
 import sys
 from argparse import ArgumentParser, RawTextHelpFormatter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -34,7 +36,6 @@ from tests.experiments import results
 from tests.experiments.extensions import build_model, feed, parse, train
 from tests.experiments.networks import make_reader
 from tests.scripts import SCRIPTS
-from tests.shared import run_program
 
 FOLDER = Path(__file__).parents[2] / ".github"
 TEXTS = Path(__file__).with_name("pictures.txt")
@@ -267,11 +268,16 @@ def save(figure, name, text):
     figure.savefig(FOLDER / name, metadata={"Description": text})
 
 
-def write_text(name, text):
-    """Put a text into pictures.txt; it begins with its name, of a picture or a page."""
+def texts():
+    """Return the parts of pictures.txt by their names, which are of pictures or pages."""
     parts = re.split(r"(?m)^(?=\w+\.(?:png|md): )", TEXTS.read_text("utf-8"))
-    others = [part for part in parts if not part.startswith(f"{name}: ")]
-    TEXTS.write_text("".join(sorted([*others, text])), "utf-8")
+    return {part.partition(":")[0]: part for part in parts if part}
+
+
+def write_text(name, text):
+    """Put a text into pictures.txt; it begins with its name."""
+    parts = {**texts(), name: text}
+    TEXTS.write_text("".join(sorted(parts.values())), "utf-8")
 
 
 def accuracies_of(script):
@@ -317,20 +323,15 @@ def errors_of_guide():
     page = (GUIDE / "README.md").read_text("utf-8")
     blocks = re.findall(r"(?s)```python\n(.*?)```", page)
     (last,) = [i for i, block in enumerate(blocks) if "each_step.fit" in block]
-    program = "\n".join(blocks[: last + 1])
-    for name in CHECKED:
-        program += f"print('{name}:')\n"
-        program += f"print(check({name}, stretches, naive, by_number=True).to_csv())\n"
-    files = {
-        name: (GUIDE / name).read_text("utf-8")
-        for name in ("reading_on.py", "stateful.py")
+    sys.path.insert(0, str(GUIDE))  # The program imports the files to copy.
+    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        program = Path(folder, "program.py")
+        program.write_text("\n".join(blocks[: last + 1]), "utf-8")
+        names = runpy.run_path(str(program))
+    check, naive, stretches = names["check"], names["naive"], names["stretches"]
+    return {
+        name: check(names[name], stretches, naive, by_number=True) for name in CHECKED
     }
-    output = run_program(program, files)
-    found = {}
-    for name in CHECKED:
-        table = output.split(f"{name}:\n")[1].split("\n\n")[0]
-        found[name] = pd.read_csv(io.StringIO(table), index_col=0)
-    return found
 
 
 def draw_errors(found):

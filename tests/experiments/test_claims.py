@@ -1,6 +1,7 @@
 """The headlines of README and the report, each as a plain predicate on the runs.
 
-If one fails after a new measurement, search the pages for what its name says.
+If one fails after a new measurement, search the pages for what its name says. (That of the
+values which networks return and store is in test_pictures.py.)
 """
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 from tests.experiments import results
 from tests.experiments.results import RIGHT, by_number, reads_on, stays_right
 from tests.scripts import SCRIPTS
-from tests.shared import table_of
 
 RUNS = dict(list(results.read_runs().groupby("command")))
 OWN, OTHER, FEWER = results.EXPERIMENTS.query("table == 'rules'").group.unique()
@@ -158,16 +158,6 @@ def test_extensions_and_questions():
     # On new sequences, after a list of so many random numbers
     assert RUNS["--parts-of 5000"].on_windows.min() > 0.9
     assert RUNS["--parts-of 500"].on_windows.max() < 0.5
-
-
-def test_the_zero_state_network_returns_and_stores_value_4_and_part_4_the_last_ones():
-    for picture in "learned.png", "inside.png":
-        zero_state = table_of(picture, "--stateless").loc[4:]
-        assert (zero_state.idxmax(axis=1) == 4).all(), picture
-    returned, stored = (table_of(p, "--lag 1") for p in ("learned.png", "inside.png"))
-    for step in range(2, 11):
-        assert returned.loc[step, step - 1] > 90
-        assert stored.loc[step, [step - 1, step]].min() > 90
 
 
 def near_the_line(runs):

@@ -15,7 +15,7 @@ from sequences import generate_data_lag_no_context, one_hot_decode
 from tests.experiments import extensions, pictures, results
 from tests.experiments.extensions import build_model, feed, parse
 from tests.scripts import SCRIPTS
-from tests.shared import eagerly, read_nothing, text_of
+from tests.shared import eagerly, read_nothing
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_strips_say_which_run_is_missing(monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["learned", "inside", "curves", "errors"])
 def test_a_picture_was_drawn_from_what_is_in_its_file(name):
-    assert description_of(f"{name}.png") == text_of(f"{name}.png")
+    assert description_of(f"{name}.png") == pictures.texts()[f"{name}.png"]
 
 
 @pytest.mark.parametrize("name", pictures.STRIPS)
@@ -278,8 +278,26 @@ def description_of(name):
         return picture.text["Description"]
 
 
+def table_of(picture, command):
+    """Return a table of medians from pictures.txt, in %, from 1 on."""
+    text = pictures.texts()[picture].split(f"{command}: median")[1].split("\n\n")[0]
+    rows = io.StringIO(text.partition("\n")[2])  # without the heading
+    return pd.read_csv(rows, sep=r"\s+").rename(columns=int)
+
+
+def test_the_zero_state_network_returns_and_stores_value_4_and_part_4_the_last_ones():
+    for picture in "learned.png", "inside.png":
+        zero_state = table_of(picture, "--stateless").loc[4:]
+        assert (zero_state.idxmax(axis=1) == 4).all(), picture
+    returned, stored = (table_of(p, "--lag 1") for p in ("learned.png", "inside.png"))
+    for step in range(2, 11):
+        assert returned.loc[step, step - 1] > 90
+        assert stored.loc[step, [step - 1, step]].min() > 90
+
+
 def test_the_picture_of_errors_shows_what_the_guide_says():
-    _, *found = re.split("|".join(pictures.CHECKED.values()), text_of("errors.png"))
+    text = pictures.texts()["errors.png"]
+    _, *found = re.split("|".join(pictures.CHECKED.values()), text)
     as_it_is, each_step = [
         pd.read_csv(io.StringIO(text.strip()), sep=r"\s\s+", engine="python")[:-2]
         for text in found

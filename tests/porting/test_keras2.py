@@ -80,10 +80,9 @@ def test_a_dataset_of_unknown_length_trains_as_arrays_do_once_it_has_the_length_
     batches = tf.data.Dataset.from_tensor_slices((X, y)).batch(8, drop_remainder=True)
     names = {"dataset": batches.filter(lambda *batch: True), "tf": tf}
     with_length = run(LENGTH, names)["dataset"]
-    found = model.fit(with_length, epochs=2, verbose=0).history
-    expected = fitted.fit(
-        X, y, batch_size=8, epochs=2, shuffle=False, verbose=0
-    ).history
+    how = {"epochs": 2, "shuffle": False, "verbose": 0}
+    found = model.fit(with_length, **how).history
+    expected = fitted.fit(X, y, batch_size=8, **how).history
     for name in "loss", "mae":
         assert found[name] == pytest.approx(expected[name], rel=1e-5)
     np.testing.assert_allclose(weights(model), weights(fitted), rtol=0, atol=1e-6)

@@ -35,14 +35,6 @@ def eager():
         yield
 
 
-@pytest.fixture
-def keras_words():
-    """Let errors of Keras have their usual words."""
-    keras.config.enable_traceback_filtering()
-    yield
-    keras.config.disable_traceback_filtering()
-
-
 def chain(*parts, batch_size=None, steps=STEPS):
     return sequential(*parts, shape=(batch_size, steps, 1))
 
@@ -353,7 +345,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-@pytest.mark.usefixtures("keras_words")
 def test_a_network_that_would_be_wrong_is_refused_in_a_line_that_says_why(kind):
     graph, reason = REFUSED[kind]
     inputs = keras.Input((STEPS, 1))

@@ -86,7 +86,6 @@ def weights(model):
 
 def fit_and_reset(model, X, y, batch_size=2):
     """Train as Keras does, and return the loss and the metrics."""
-    model.run_eagerly = True  # For so few batches, faster than compiling.
     history = model.fit(X, y, batch_size=batch_size, shuffle=False, verbose=0).history
     for state in states(model):
         state.assign(np.zeros(state.shape))

@@ -22,8 +22,9 @@ def parse(command):
 
 
 @pytest.fixture(autouse=True)
-def one_batch(monkeypatch):
-    shared.predict_in_one_batch(monkeypatch)
+def eager():
+    with shared.eagerly():
+        yield
 
 
 @pytest.mark.parametrize("command", ["--lag 1", "--lag 3", "--lag 3 --mean", "--next"])

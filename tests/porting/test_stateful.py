@@ -17,7 +17,6 @@ from tests.shared import JOBS, eagerly, fit_and_reset, sequential, states, weigh
 pytestmark = pytest.mark.usefixtures("seed")
 
 CARRIED = {"stateful": True, "return_sequences": True}
-INPUTS = keras.Input((None, 4), dtype="float64")
 
 
 class MyLSTM(LSTM):
@@ -198,9 +197,9 @@ def test_training_pass_is_fit_and_a_reset(build, result_of):
     assert counts == expected_counts
 
 
-# A loss that takes ids, too. Keras 3.8 does not have it.
+# A loss that takes ids, too. Keras 3.8 does not have it. (Keras makes a loss of its class.)
 SPARSE = keras.losses.SparseCategoricalCrossentropy
-IDS_LOSS = getattr(keras.losses, "CategoricalGeneralizedCrossEntropy", SPARSE)()
+TakesIds = getattr(keras.losses, "CategoricalGeneralizedCrossEntropy", SPARSE)
 
 
 def compiled(loss="mse"):
@@ -226,9 +225,9 @@ X, Y = np.ones((6, 3, 4)), np.ones((6, 2))
         ("mse", X, Y[:, np.newaxis], r"shape \(2, 1, 2\): \(2, 2\) is needed"),
         ("mse", X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
         ("mse", X, Y[:, 0], r"batch of y has shape \(2,\): \(2, 2\) is needed"),
-        ([keras.losses.Huber()], X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
+        ([keras.losses.Huber], X, Y[:, :1], r"shape \(2, 1\): \(2, 2\) is needed"),
         ("sparse_categorical_crossentropy", X, Y, r"\(2, 2\): \(2, 1\) is needed"),
-        (IDS_LOSS, X, Y, r"\(2, 2\): \(2, 1\) is needed"),
+        (TakesIds, X, Y, r"\(2, 2\): \(2, 1\) is needed"),
     ],
 )
 @eagerly()
@@ -244,9 +243,9 @@ def test_data_that_does_not_fit_is_an_error(loss, x, y, message):
 @pytest.mark.parametrize(
     ("loss", "each_step", "ids"),
     [
-        (IDS_LOSS, False, 1),
-        (keras.losses.Circle(), False, 1),
-        (keras.losses.CTC(), True, 1),
+        (TakesIds, False, 1),
+        (keras.losses.Circle, False, 1),
+        (keras.losses.CTC, True, 1),
         ("sparse_categorical_crossentropy", True, 3),  # one for each time step
     ],
 )
@@ -277,11 +276,12 @@ def test_floats_arrive_as_in_fit_and_xla_compiles_if_asked(monkeypatch):
 
 
 def test_model_that_cannot_be_trained_so_is_an_error(monkeypatch):
-    models = [keras.Sequential([LSTM(2)]), keras.Model(INPUTS, [INPUTS, INPUTS])]
-    for model in [*models, keras.Model([INPUTS, keras.Input((3, 4))], INPUTS)]:
+    inputs = keras.Input((None, 4), dtype="float64")
+    models = [keras.Sequential([LSTM(2)]), keras.Model(inputs, [inputs, inputs])]
+    for model in [*models, keras.Model([inputs, keras.Input((3, 4))], inputs)]:
         with pytest.raises(ValueError, match="not have one keras.Input and one output"):
             compile_training_pass(model, 2)
-    model = keras.Model(INPUTS, LSTM(2)(INPUTS))
+    model = keras.Model(inputs, LSTM(2)(inputs))
     with pytest.raises(ValueError, match="is not compiled"):
         compile_training_pass(model, 2)
     model.compile("sgd", "mse")

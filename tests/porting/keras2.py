@@ -70,7 +70,7 @@ def main():
             lines = lines_of(file)
         except (OSError, ValueError, KeyError) as error:
             parser.error(f"{file}: {error}")
-        print(*rows_needed(lines), sep="\n")
+        print(*(rows_needed(lines) or [f"{file}: no row is found"]), sep="\n")
 
 
 if __name__ == "__main__":

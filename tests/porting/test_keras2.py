@@ -102,6 +102,30 @@ def test_the_copy_of_the_page_answers_as_the_network_does(run):
         np.testing.assert_allclose(copy.predict_on_batch(X[:1]), expected, rtol=1e-5)
 
 
+@eagerly()
+def test_batch_normalization_without_time_distributed_is_over_all_time_steps():
+    X = np.arange(24.0).reshape(2, 4, 3)
+    answers = layers.BatchNormalization(epsilon=0)(X, training=True)
+    expected = (X - X.mean(axis=(0, 1))) / X.std(axis=(0, 1))
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-5)
+
+
+@eagerly()
+def test_one_fit_per_epoch_begins_with_the_first_batch_of_a_sequence():
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, number):
+            return np.zeros((2, 1)), np.full((2, 1), number)
+
+    model = sequential(Dense(1), shape=(None, 1))
+    model.compile(keras.optimizers.SGD(0.0), "mae")  # The loss is the number.
+    how = {"steps_per_epoch": 2, "shuffle": False, "verbose": 0}
+    losses = [model.fit(Batches(), **how).history["loss"] for _ in range(3)]
+    assert losses == [[0.5]] * 3
+
+
 class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()

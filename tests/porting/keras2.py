@@ -15,10 +15,21 @@ PAGE = Path(__file__).with_name("keras2.md")
 
 
 def rows_of(page):
-    """Return the rows that name code: of each, this cell, and the others."""
-    rows = re.findall(r"(?m)^\| (`[^|]*`) \| (.*) \|$", page)
-    texts = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text) for _, text in rows]  # no links
-    return [(code, text) for (code, _), text in zip(rows, texts)]
+    """Return the rows that name code: of each, this cell, and the others below their heads."""
+    rows = []
+    for line in page.splitlines():
+        code, *cells = line.strip("| ").split(" | ")
+        if code == "in your code":
+            heads = cells
+        elif re.fullmatch("`.*`", code) and cells:
+            texts = [f"    {head}: {cell}" for head, cell in zip(heads, cells)]
+            rows.append((code, "\n".join(texts)))
+    return rows
+
+
+def plain(line):
+    """Return a line of code without its comment, with one kind of quotes, and `=` alone."""
+    return re.sub(r"\s*=\s*", "=", line.partition("#")[0].replace('"', "'"))
 
 
 def lines_of(file):
@@ -32,7 +43,7 @@ def lines_of(file):
             f"cell {n}:": "".join(cell["source"]) for n, cell in enumerate(cells, 1)
         }
     return [
-        (f"{file}:{part}{n}", line.partition("#")[0].replace('"', "'"))  # no comment
+        (f"{file}:{part}{n}", plain(line))
         for part, code in parts.items()
         for n, line in enumerate(code.splitlines(), 1)
     ]
@@ -55,7 +66,7 @@ def rows_needed(lines):
             pieces = alternative.strip("`").split("` with `")
             places = [place_of(piece, lines) for piece in pieces]
             if all(places):
-                needed.append(f"{places[0]}: {' with '.join(pieces)}: {text}")
+                needed.append(f"{places[0]}: {' with '.join(pieces)}\n{text}")
                 break
     return needed
 

@@ -320,8 +320,8 @@ def end_of_window(command):
         options = real_values.parse(command.split()[1:])
         return options.burn_in + options.steps
     options = extensions.parse(command.split())
-    if options.through_time:
-        return options.length  # The window is a whole sequence.
+    if options.through_time:  # A window has all steps of a sequence that are answered.
+        return options.length - options.first
     if options.mark == "first":
         return 5 + options.window  # In the test, the sixth value has the mark.
     # With --same, the test reads the values before it counts.

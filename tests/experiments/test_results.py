@@ -358,6 +358,8 @@ def test_what_runs_are_right_after_and_whether_they_stay_right():
     for options in "--through-time", "--context 1 --batch-size 1":
         first_unknown = f"- 1 1 1 {to_25}"
         assert results.stays_right(runs_like(options, first_unknown)).all(), options
+    X, _ = extensions.generate_data(extensions.parse(["--through-time"]))
+    assert results.end_of_window("--through-time") == X.shape[1]
 
 
 def test_errors_are_as_good_as_on_windows_around_their_end():

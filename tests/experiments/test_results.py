@@ -287,6 +287,12 @@ def test_each_outcome_that_has_changed_is_told(file, capsys):
     ]
     results.fill_in(changed)
     assert capsys.readouterr().out == ""
+    file.write_text(runs.replace("- 0.4 0.6", "- 0.9 0.8"), "utf-8")
+    results.fill_in(changed)  # Now all runs agree.
+    assert capsys.readouterr().out.splitlines() == [
+        f"OUTCOME groups, x, as it is: {after} -> 2, 3",
+        f"OUTCOME exercise 5, of 6: {after} (2, 3) -> 2, 3 (2, 3)",
+    ]
 
 
 def test_a_price_is_only_of_what_was_run_as_it_is():

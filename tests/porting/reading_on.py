@@ -25,10 +25,10 @@ between "reading on" and "on windows": with more stretches, it is smaller. Then:
 
 A live network calls the layers of your model, with their weights, on an Input of one time step, so
 it cannot look ahead. From call to call, a recurrent layer keeps its state, and a causal convolution
-keeps the time steps that it still needs. Before you get it, a live network is compared with your
-model on windows of your values: if answers differ, there is a ValueError. (Windows cannot show what
-a layer does only after more steps than they have. On a GPU, which we have not tried, or in 16 bits,
-answers may differ too much by rounding alone.)
+keeps the time steps that it still needs. Before you get it, one made in the same way is compared
+with your model on windows of your values: if answers differ, there is a ValueError. (If a layer
+changes what it does only after more steps than a window has, this comparison cannot notice it. On a
+GPU, which we have not tried, or in 16 bits, answers may differ too much by rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -43,8 +43,8 @@ import pandas as pd
 from keras import layers
 from stateful import reset_states
 
-# A live network must answer windows as the model does. Rounding is allowed: in each output, answers
-# may differ by the larger one of these two numbers.
+# A live network must answer windows as the model does. Rounding is allowed: each number of an
+# answer may differ by the larger one of these two.
 TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
@@ -76,20 +76,21 @@ def windows_and_answers(pairs, steps, each_step=False):
 def live_of(model, values, steps=None, batch_size=1):
     """Return a network that reads one time step per call, and keeps its state between calls.
 
-    It takes (batch_size, 1, ...) and returns (batch_size, outputs). Call reset_states of
-    stateful.py before each new sequence.
+    It takes (batch_size, 1, ...) and returns the answer to this step, (batch_size, ...). Call
+    reset_states of stateful.py before each new sequence.
 
     It shares the weights of the model, so to train one is to train both: after more training, you
-    need no new one. (`model.summary()` may now show the shapes of one time step. The states of a
-    stateful model are reset. Save the model, not this network, which cannot be loaded.)
+    need no new one. (`model.summary()` may now show the shapes of one time step. If the model is
+    stateful, its states are lost. Save the model, not this network, which cannot be loaded.)
 
-    model: trained, or a reader (see check). A reader is compared with its own answers to windows:
-        only check compares it with the model.
+    model: trained, or a reader (see check). A reader is compared only with itself here. So give it
+        to check first, which compares it with the model.
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if the answers are not those of the model.
+    Raises: ValueError if the answers are not those of the model, or hardly vary, or if values do
+        not fit.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
@@ -105,20 +106,20 @@ def check(
 ):
     """Return mean errors, early and late: on windows, reading on, and of naive answers.
 
-    model: trained. It reads each window from a zero state. (If it is stateful, it is reset.)
+    model: trained. It reads each window from a zero state. (If stateful, its states are lost.)
     stretches: pairs as those of windows_and_answers, new to the model, several windows long,
-        without values in common. (To read 20,000 time steps takes 10 to 20 seconds. Up to 100
-        stretches are read side by side.)
+        without values in common. (Stretches of 20,000 time steps take 10 to 20 seconds. Up to 100
+        of them are read side by side.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
         (time steps, outputs). If these are fewer, they belong to the last time steps, and earlier
-        errors are NaN. Not checked: it must not use later values, and must answer with logits if
-        the model does.
+        errors are NaN. Not checked: a function must not use later values. It must answer with
+        logits if the model does.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
-    reader: another network with the model's weights (shared layers, or by set_weights), for
-        windows of any length. It reads on in place of a model that cannot, such as one with
-        burn-in (see README.md). It must answer windows as the model does. Then give it to
+    reader: another network with the model's weights (shared layers, or by set_weights). Its Input
+        may have another number of time steps. It reads on in place of a model that cannot, such as
+        one with burn-in (see README.md). It must answer windows as the model does. Then give it to
         live_of, too.
     by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
         values, up to the length of the shortest stretch, without "+/-".
@@ -127,8 +128,8 @@ def check(
         of the answers after the first window. "+/-" is the standard error of the difference of
         the two columns before it (NaN in the first row, and of one stretch). If answers grow
         without end, the error is inf, and "+/-" NaN.
-    Raises: ValueError if windows get other answers when they are read one time step at a time, or
-        if shapes do not fit.
+    Raises: ValueError if windows get other answers when they are read one time step at a time, if
+        answers hardly vary, or if shapes or lengths do not fit.
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
@@ -145,7 +146,7 @@ def check(
         on_windows = _answers(model, _windows(values, steps))
         if each_step:
             on_windows = on_windows[:, -1]  # (windows, outputs)
-        ways = {"on windows": on_windows}  # and naive ones
+        ways = {"on windows": on_windows}  # and naive ones; reading on follows
         for name, function in naive.items():
             ways[name] = np.asarray(function(values.copy()))
             if ways[name].shape[1:] != reading_on.shape[1:]:
@@ -171,14 +172,14 @@ def check(
 def _live(model, batch_size):
     """Return a live network: it reads one time step, and keeps its states from call to call.
 
-    It takes (batch_size, 1, ...) and returns (batch_size, outputs).
+    It takes (batch_size, 1, ...) and returns (batch_size, ...).
     """
     live = _with_one_step(model, batch_size)
     of_step, of_window = live.outputs[0], model.outputs[0]
     # If a model answers each step of a window, (rows, steps, outputs), this is (rows, 1, outputs):
-    # leave out axis 1. (If axis 1 is not that of time steps, it is as long in the model.)
+    # leave out axis 1. (It is that of time steps if it has another length in the model.)
     if of_step.shape[1:2] == (1,) and of_window.shape[1:2] != (1,):
-        # No `[:, 0]`: a part of a loaded model may have its name already.
+        # Not of_step[:, 0]: a part of a loaded model may have the name that Keras gives to it.
         without_axis = layers.Reshape(of_step.shape[2:], name="answers_of_one_step")
         live = keras.Model(live.inputs[0], without_axis(of_step))
     return live
@@ -194,15 +195,17 @@ def _with_one_step(model, batch_size):
 
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or the one in its place."""
-        x = keras.tree.flatten([args, kwargs])[0]
-        # Is x one time step, (rows, 1, ...)? (What RepeatVector(1) makes looks the same. If a
-        # recurrent layer reads that, it is wrong to keep its state, and _compare finds that.)
-        is_one_step = getattr(x, "shape", ())[1:2] == (1,)
+        x = keras.tree.flatten([args, kwargs])[
+            0
+        ]  # the first tensor that the layer reads
+        is_one_step = getattr(x, "shape", ())[1:2] == (1,)  # (rows, 1, ...)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
         if is_one_step and is_network:
             layer = _with_one_step(layer, batch_size)
         elif is_one_step and isinstance(layer, layers.RNN):
+            # (If it reads what RepeatVector(1) makes, it is wrong to keep its state. _compare
+            # finds that.)
             layer = OneStep(layer)
         elif is_one_step and is_causal:
             layer = CausalStep(layer)
@@ -214,6 +217,7 @@ def _with_one_step(model, batch_size):
     # A part of a loaded model may have the usual name already, such as functional_1.
     name = f"network_of_one_step_{keras.backend.get_uid('network_of_one_step')}"
     step = keras.Input(batch_shape=(batch_size, 1, *x.shape[2:]), dtype=x.dtype)
+    # (In keras.Model, as clone_model takes no call_function for a Sequential.)
     return keras.models.clone_model(
         keras.Model(x, outputs, name=name),
         input_tensors=step,
@@ -229,7 +233,8 @@ class OneStep(layers.RNN):
         convolutional = layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D
         if isinstance(layer, convolutional):
             raise NotImplementedError(f"{type(layer).__name__} is not supported")
-        if any(map(np.any, keras.tree.flatten(layer.get_initial_state(1)))):
+        first_states = keras.tree.flatten(layer.get_initial_state(1))
+        if any(np.any(state) for state in first_states):
             raise ValueError(f"{layer.name} starts from other states than zeros")
         super().__init__(
             layer.cell,
@@ -253,8 +258,9 @@ class OneStep(layers.RNN):
         if not self.may_be_masked:
             needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
             raise ValueError(f"a layer with a mask: {needed} is needed")
-        # At a masked step, the output is that of the step before, which was in another call. In
-        # these three kinds of layers, it is also the first state, which a mask leaves as it is.
+        # At a masked step, the output is that of the step before, which was in another call. But
+        # in these three kinds of layers, the first state is the last output, and a mask does not
+        # change it.
         *_, states = read
         output = states[0]  # (rows, units)
         return output, output[:, np.newaxis], states
@@ -271,6 +277,7 @@ class CausalStep(layers.Layer):
 
     def build(self, shape):
         kept = (shape[0], self.n_seen, *shape[2:])  # (rows, steps seen, features)
+        # Zeros, as those that causal padding adds.
         self.kept = self.add_weight(kept, initializer="zeros", trainable=False)
 
     def call(self, x):
@@ -306,7 +313,7 @@ def _read(live, sequences):
 
 def _repeated(array, length):
     """Return as many items of an array. After its last item, it begins again."""
-    return np.resize(array, (length, *array.shape[1:]))
+    return np.resize(array, (length, *array.shape[1:]))  # It repeats, and does not pad.
 
 
 # ---- Comparison with the network's own answers
@@ -323,27 +330,28 @@ def _checked_live(model, sequences, steps, reader=None):
         if values.ndim != n_axes or len(values) <= steps:
             needed = f"{n_axes} axes, and more than the {steps} time steps of a window"
             raise ValueError(f"values {values.shape}: {needed} are needed")
-    # Take 2 windows or more of each sequence, as they show how much answers vary within it. So take
-    # at most half as many sequences as windows.
+    # To see how much answers vary within a sequence takes 2 windows of it, or more. So take at most
+    # half as many sequences as windows.
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
-    # Batches have 10 rows here, and ROWS in the live network. So if a network mixes the rows of a
-    # batch, answers differ.
+    # Here, a batch has at most 10 different rows, and in the live network ROWS. So if a network
+    # mixes the rows of a batch, answers differ.
     expected = [_answers(model, np.array(X), at_once=10) for X in windows]
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()  # It would lengthen the words of errors.
     try:
         live = _live(model if reader is None else reader, ROWS)
-        found = np.array(_read(live, np.concatenate(windows)))
+        found = np.array(_read(live, np.concatenate(windows)))  # (windows, steps, ...)
     except Exception as error:
         needed = "the network cannot read one time step at a time"
-        words = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        first_line = str(error).strip().split("\n")[0]
+        words = first_line[:200] or type(error).__name__
         raise ValueError(f"{needed}: {words}") from error
     finally:
         if filtering:
             keras.config.enable_traceback_filtering()
-    # The live network has answered each step: (windows, steps, ...). Has the model, too?
+    # The live network has answered each step. Has the model, too?
     each_step = expected[0].ndim == found.ndim
     _compare(found if each_step else found[:, -1], expected)
     return live, each_step
@@ -357,14 +365,14 @@ def _compare(found, expected):
     """
     # Sequences may have very different levels. What counts is how answers vary within each.
     from_means = [answers - answers.mean(axis=0) for answers in expected]
-    deviation = np.concatenate(from_means).std(axis=0)  # of each output
+    deviation = np.concatenate(from_means).std(axis=0)  # of each number of an answer
     expected = np.concatenate(expected)
     if expected.shape != found.shape:
         shapes = f"{found.shape}, not {expected.shape}"
         raise ValueError(f"one time step at a time, answers to windows are {shapes}")
-    rounding = ROUNDING * np.abs(expected).max(axis=0)  # of each output
-    # If answers hardly vary, it proves little that they are equal. (Some outputs may be constant,
-    # but not all.)
+    rounding = ROUNDING * np.abs(expected).max(axis=0)  # of each number of an answer
+    # If answers vary by less than 100 times rounding (a rule of thumb), it proves little that they
+    # are equal. (Some numbers of an answer may be constant, but not all.)
     if (deviation <= 100 * rounding).all():
         raise ValueError(
             "the answers hardly vary: scale values to about -1 to 1, in training, too, or give "
@@ -468,7 +476,7 @@ def _error_function(model, error):
 
     It takes two arrays, the right answers and the answers, and returns an error per time step.
     """
-    # A function is used as it is. (Objects and classes, as losses may be, are callable, too.)
+    # A plain function is used as it is. (Losses that are objects or classes are callable, too.)
     if callable(error) and not isinstance(error, (keras.losses.Loss, type)):
         return error
     given = error or getattr(model, "loss", None)
@@ -497,7 +505,9 @@ def _errors(error, right, answers, name):
     if len(answers) == 0:  # A naive answer may need more values than there are.
         return missing
     right = right[n_missing:]
-    if answers.shape[1:] == (1,) and right.ndim == 1:
+    if (
+        answers.shape[1:] == (1,) and right.ndim == 1
+    ):  # (n,), such as ids, for one output
         right = right[:, np.newaxis]
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
     # With another shape, such as (n, 1) for (n, c), mse would go on, by broadcasting.
@@ -505,8 +515,8 @@ def _errors(error, right, answers, name):
         needed = "the same shape is needed, or ids of classes, without the last axis"
         raise ValueError(f"{shapes}: {needed}")
     errors = np.asarray(error(right.copy(), answers.copy()))
-    # One for each answer, or for each time step. (If a function subtracts (n, 1) from (n,), errors
-    # are (n, n).)
+    # One for each answer, or for each time step. (A function that mixes (n,) and (n, 1) returns
+    # (n, n).)
     if errors.ndim == 0 or errors.shape != answers.shape[: errors.ndim]:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
     return np.append(missing, errors.reshape(len(right), -1).mean(axis=1))

@@ -246,7 +246,8 @@ def test_the_old_epsilon_of_rmsprop_squared_is_about_the_same():
     # The first step with epsilon outside the root; rho is 0.9.
     old = gradient / (np.sqrt(0.1 * gradient**2) + epsilon)
     weight = keras.Variable([0.0])
-    optimizer = keras.optimizers.RMSprop(1.0, epsilon=epsilon**2)
+    given = eval(span(r"epsilon=old.*").removeprefix("epsilon="), {"old": epsilon})
+    optimizer = keras.optimizers.RMSprop(1.0, epsilon=given)
     optimizer.apply([tf.constant([gradient])], [weight])
     assert -weight.numpy() == pytest.approx([old], rel=0.05)
 

@@ -120,6 +120,16 @@ def test_batch_normalization_without_time_distributed_is_over_all_time_steps():
     np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-5)
 
 
+def test_dense_answers_at_each_time_step_of_sequences_of_several_lengths():
+    rnn, dense = layers.SimpleRNN(3, return_sequences=True), Dense(2)
+    model = sequential(rnn, dense, shape=(None, None, 1))
+    for n in 3, 6, 2:
+        X = np.random.random((1, n, 1))
+        expected = layers.TimeDistributed(dense)(rnn(X))  # called outside of predict
+        answers = model.predict(X, verbose=0)
+        np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
+
+
 @eagerly()
 def test_one_fit_per_epoch_begins_with_the_first_batch_of_a_sequence():
     class Batches(keras.utils.PyDataset):

@@ -90,7 +90,6 @@ EXTENSIONS = "How the extensions are done"
 FIGURES = [
     (README, "Why part 3 fails", lambda: percent(ONES, "reading_on")),
     (README, "Why part 3 fails", right_after_long_samples),
-    (REPORT, "Questions from readers", lambda: percent(ONES, "on_windows")),
     (APPENDIX, EXTENSIONS, lambda: counts_of_shorter(f"{MASKED}, windows of 10")),
     (APPENDIX, EXTENSIONS, lambda: counts_of_shorter(MASKED)),
     (REPORT, "When does it count?", burn_in_that_is_enough),

@@ -49,24 +49,26 @@ def lines_of(file):
     ]
 
 
-def place_of(code, lines):
-    """Return the place of the first line that has a piece of code, or None."""
+def places_of(code, lines):
+    """Return the places of the lines that have a piece of code."""
     # A name is not a part of a longer one. Case does not matter: "adam" is Adam.
     start = r"\b" if code[0].isalnum() else ""
     end = r"\b" if code[-1].isalnum() else ""
     pattern = re.compile(start + re.escape(code) + end, re.IGNORECASE)
-    return next((place for place, line in lines if pattern.search(line)), None)
+    return [place for place, line in lines if pattern.search(line)]
 
 
 def rows_needed(lines):
-    """Return the rows that lines may need: of each, its place, its code and what it says."""
+    """Return the rows that lines may need: of each, the places of its code, and its text."""
     needed = []
     for codes, text in rows_of(PAGE.read_text("utf-8")):
         for alternative in codes.split("`, `"):
             pieces = alternative.strip("`").split("` with `")
-            places = [place_of(piece, lines) for piece in pieces]
-            if all(places):
-                needed.append(f"{places[0]}: {' with '.join(pieces)}\n{text}")
+            found = {piece: places_of(piece, lines) for piece in pieces}
+            if all(found.values()):
+                for piece, places in found.items():
+                    needed += [f"{place}: {piece}" for place in places]
+                needed.append(text)
                 break
     return needed
 

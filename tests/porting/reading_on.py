@@ -25,10 +25,11 @@ between "reading on" and "on windows": with more stretches, it is smaller. Then:
 
 A live network calls the layers of your model, with their weights, on an Input of one time step, so
 it cannot look ahead. From call to call, a recurrent layer keeps its state, and a causal convolution
-keeps the time steps that it still needs. Before you get it, one made in the same way is compared
-with your model on windows of your values: if answers differ, there is a ValueError. (If a layer
-changes what it does only after more steps than a window has, this comparison cannot notice it. On a
-GPU, which we have not tried, or in 16 bits, answers may differ too much by rounding alone.)
+keeps the time steps that it still needs. Before you get a live network, another one, made in the
+same way but with more rows, is compared with your model on windows of your values: if answers
+differ, there is a ValueError. (If a layer changes what it does only after more steps than a window
+has, this comparison cannot notice it. On a GPU, which we have not tried, or in 16 bits, answers may
+differ too much by rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -43,8 +44,8 @@ import pandas as pd
 from keras import layers
 from stateful import reset_states
 
-# A live network must answer windows as the model does. Rounding is allowed: each number of an
-# answer may differ by the larger one of these two.
+# A live network must answer windows as the model does. Rounding is allowed: the larger one of these
+# two. It is computed for each component of an answer.
 TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
@@ -83,8 +84,8 @@ def live_of(model, values, steps=None, batch_size=1):
     need no new one. (`model.summary()` may now show the shapes of one time step. If the model is
     stateful, its states are lost. Save the model, not this network, which cannot be loaded.)
 
-    model: trained, or a reader (see check). A reader is compared only with itself here. So give it
-        to check first, which compares it with the model.
+    model: trained. (Or a reader, another network with its weights: see check. Here, a reader is
+        compared only with itself. So call check first, which compares it with the model.)
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
@@ -126,8 +127,8 @@ def check(
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
         the first 5 answers (on windows, they are missing: NaN). "late": those of the second half
         of the answers after the first window. "+/-" is the standard error of the difference of
-        the two columns before it (NaN in the first row, and of one stretch). If answers grow
-        without end, the error is inf, and "+/-" NaN.
+        the two columns before it (NaN in the first row, and if there is only one stretch). If
+        answers grow without end, the error is inf, and "+/-" NaN.
     Raises: ValueError if windows get other answers when they are read one time step at a time, if
         answers hardly vary, or if shapes or lengths do not fit.
     """
@@ -146,7 +147,7 @@ def check(
         on_windows = _answers(model, _windows(values, steps))
         if each_step:
             on_windows = on_windows[:, -1]  # (windows, outputs)
-        ways = {"on windows": on_windows}  # and naive ones; reading on follows
+        ways = {"on windows": on_windows}
         for name, function in naive.items():
             ways[name] = np.asarray(function(values.copy()))
             if ways[name].shape[1:] != reading_on.shape[1:]:
@@ -177,9 +178,10 @@ def _live(model, batch_size):
     live = _with_one_step(model, batch_size)
     of_step, of_window = live.outputs[0], model.outputs[0]
     # If a model answers each step of a window, (rows, steps, outputs), this is (rows, 1, outputs):
-    # leave out axis 1. (It is that of time steps if it has another length in the model.)
+    # leave out axis 1. (If it has length 1 in the model, too, axis 1 is not the time axis.)
     if of_step.shape[1:2] == (1,) and of_window.shape[1:2] != (1,):
-        # Not of_step[:, 0]: a part of a loaded model may have the name that Keras gives to it.
+        # Not of_step[:, 0]: Keras would name this operation, and a part of a loaded model may
+        # already have this name. Two equal names are an error.
         without_axis = layers.Reshape(of_step.shape[2:], name="answers_of_one_step")
         live = keras.Model(live.inputs[0], without_axis(of_step))
     return live
@@ -195,17 +197,15 @@ def _with_one_step(model, batch_size):
 
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or the one in its place."""
-        x = keras.tree.flatten([args, kwargs])[
-            0
-        ]  # the first tensor that the layer reads
-        is_one_step = getattr(x, "shape", ())[1:2] == (1,)  # (rows, 1, ...)
+        first, *_ = keras.tree.flatten([args, kwargs])  # mostly a tensor, (rows, ...)
+        is_one_step = getattr(first, "shape", ())[1:2] == (1,)  # (rows, 1, ...)
         is_network = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
         if is_one_step and is_network:
             layer = _with_one_step(layer, batch_size)
         elif is_one_step and isinstance(layer, layers.RNN):
-            # (If it reads what RepeatVector(1) makes, it is wrong to keep its state. _compare
-            # finds that.)
+            # (An axis of length 1 may also come from RepeatVector(1). Then it is wrong to keep the
+            # layer's state. _compare finds that.)
             layer = OneStep(layer)
         elif is_one_step and is_causal:
             layer = CausalStep(layer)
@@ -330,16 +330,16 @@ def _checked_live(model, sequences, steps, reader=None):
         if values.ndim != n_axes or len(values) <= steps:
             needed = f"{n_axes} axes, and more than the {steps} time steps of a window"
             raise ValueError(f"values {values.shape}: {needed} are needed")
-    # To see how much answers vary within a sequence takes 2 windows of it, or more. So take at most
-    # half as many sequences as windows.
+    # To see how much answers vary within a sequence takes 2 windows of it, or more. So compare at
+    # most MOST_COMPARED // 2 sequences.
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
-    # Here, a batch has at most 10 different rows, and in the live network ROWS. So if a network
-    # mixes the rows of a batch, answers differ.
-    expected = [_answers(model, np.array(X), at_once=10) for X in windows]
+    # On purpose, the model gets smaller batches than the live network, at most 10 rows and half of
+    # the windows. So if it mixes the rows of a batch, answers differ.
+    expected = [_answers(model, np.array(X), min(10, len(X) // 2)) for X in windows]
     filtering = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()  # It would lengthen the words of errors.
+    keras.config.disable_traceback_filtering()  # filtering would make messages longer
     try:
         live = _live(model if reader is None else reader, ROWS)
         found = np.array(_read(live, np.concatenate(windows)))  # (windows, steps, ...)
@@ -387,8 +387,8 @@ def _compare(found, expected):
             f"one time step at a time, answers differ by up to {most:.2g}, and up to "
             f"{at_most:.2g} is allowed: does a layer need several time steps, such as "
             "Bidirectional, go_backwards, pooling, Flatten, Attention or a Conv1D that is not "
-            "causal, does a layer of yours have an LSTM in it, or a reader other weights? See "
-            "README.md (On a GPU or in 16 bits, rounding may need a larger TOLERANCE.)"
+            "causal, does a layer of yours have an LSTM in it, or does a reader have other "
+            "weights? See README.md. (On a GPU or in 16 bits, rounding may need a larger TOLERANCE.)"
         )
 
 
@@ -485,7 +485,9 @@ def _error_function(model, error):
     loss = keras.losses.get(given)
     if isinstance(loss, keras.losses.Loss):
         if loss.get_config().get("ignore_class") is not None:
-            raise ValueError("the loss leaves out a class, and so steps: give error=")
+            raise ValueError(
+                "the loss leaves out a class, so some time steps have no error: give error="
+            )
         loss = loss.call  # an error per time step, where the loss itself is one mean
 
     def error_of_arrays(right, answers):
@@ -505,9 +507,8 @@ def _errors(error, right, answers, name):
     if len(answers) == 0:  # A naive answer may need more values than there are.
         return missing
     right = right[n_missing:]
-    if (
-        answers.shape[1:] == (1,) and right.ndim == 1
-    ):  # (n,), such as ids, for one output
+    # Of one output, right answers may be (n,): here, they become (n, 1).
+    if answers.shape[1:] == (1,) and right.ndim == 1:
         right = right[:, np.newaxis]
     shapes = f"{name}: {answers.shape}, but right is {right.shape}"
     # With another shape, such as (n, 1) for (n, c), mse would go on, by broadcasting.

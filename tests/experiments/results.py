@@ -50,7 +50,7 @@ FIELDS += ["by_number", "versions", "late"]  # the columns of results.csv
 RIGHT = 0.8  # the least share of right answers after a number of values
 
 # The columns of each table, after that of its rows.
-GROUPS = ["panel", "training", "lag"]  # heads of the columns of groups
+GROUPS = ["panel", "training", "lag", "state"]  # heads of the columns of groups
 ANSWERS = ["command", "on windows", "right after", "stays right"]
 ERRORS = ["command", "error on windows", "as good after", "late, all runs", "reads on"]
 PRICES = ["price", "price, all runs"]
@@ -60,7 +60,7 @@ OUTCOMES = ["right after", "stays right", "as good after", "reads on"]
 TABLES = {
     "rules": ["panel", *LEARNED],
     "made of its states": LEARNED,
-    "short burn-in": ANSWERS,
+    "short burn-in": LEARNED,
     "a mark is not enough": ANSWERS,
     "the reset": ANSWERS,
     "usual": ["training", *ANSWERS],
@@ -75,7 +75,7 @@ TABLES = {
     "more lags": ["lag", *LEARNED],
     "part3": [*ANSWERS, "one at a time"],
     "without gradients": [*ANSWERS, "one at a time"],
-    "extensions": ["command", "on windows", "right after", "stays right", EPOCHS],
+    "extensions": ["state", "command", "on windows", "right after", "stays right", EPOCHS],
     "exercise 1": ["accuracy", EPOCHS, "command"],
     "exercise 2": ["accuracy", "right after", "command"],
     "exercise 3": ["accuracy", "right after", "command"],

@@ -12,7 +12,7 @@ from tests.experiments.results import RIGHT, by_number, reads_on, stays_right
 from tests.scripts import SCRIPTS
 
 RUNS = dict(list(results.read_runs().groupby("command")))
-OWN, OTHER, FEWER = results.EXPERIMENTS.query("table == 'rules'").group.unique()
+OWN, FEWER, OTHER = results.EXPERIMENTS.query("table == 'rules'").group.unique()
 PLAIN, LENGTHS, EACH = "as it is", "several lengths", "an answer each step"
 
 
@@ -150,11 +150,13 @@ def test_these_take_less_than_half_of_the_epochs(change, of):
 
 
 def test_extensions_and_questions():
-    found = how_many(stays_right, "extensions")
+    carried = how_many(stays_right, "extensions", "the carried state")
+    assert {*carried.values()} == {"5 of 5"}
+    zeros = how_many(stays_right, "extensions", "a state of zeros")
     missing, lag_4 = "Mask Missing Data", "Echo Different Lag Value: lag 4"
     for row in f"{missing}: filled with -1", f"{missing}: masked", lag_4:
-        assert found.pop(f"{row}, zero state") == "0 of 5"
-    assert {*found.values()} == {"5 of 5"}
+        assert zeros.pop(row) == "0 of 5"
+    assert {*zeros.values()} == {"5 of 5"}
     # On new sequences, after a list of so many random numbers
     assert RUNS["--parts-of 5000"].on_windows.min() > 0.9
     assert RUNS["--parts-of 500"].on_windows.max() < 0.5

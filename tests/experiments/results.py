@@ -75,7 +75,7 @@ TABLES = {
     "more lags": ["lag", *LEARNED],
     "part3": [*ANSWERS, "one at a time"],
     "without gradients": [*ANSWERS, "one at a time"],
-    "extensions": ["state", "command", "on windows", "right after", "stays right", EPOCHS],
+    "extensions": ["state", *ANSWERS, EPOCHS],
     "exercise 1": ["accuracy", EPOCHS, "command"],
     "exercise 2": ["accuracy", "right after", "command"],
     "exercise 3": ["accuracy", "right after", "command"],

@@ -298,20 +298,19 @@ NEEDED = [  # lines, and what is found there
 ]
 
 
-@pytest.mark.parametrize("kind", ["py", "ipynb"])
-def test_the_program_names_the_rows_that_a_script_needs_and_their_lines(kind, tmp_path):
-    file = tmp_path / f"old.{kind}"
+def test_the_program_names_the_rows_that_files_need_and_their_lines(tmp_path):
+    script, notebook = tmp_path / "old.py", tmp_path / "old.ipynb"
+    script.write_text(OLD, "utf-8")
     cells = [("markdown", "`fit_generator`"), ("code", "import keras"), ("code", OLD)]
     cells = [
         {"cell_type": of, "source": text.splitlines(keepends=True)}
         for of, text in cells
     ]
-    text = OLD if kind == "py" else json.dumps({"cells": cells})
-    file.write_text(text, "utf-8")
-    where = f"{file}:cell 2:" if kind == "ipynb" else f"{file}:"
-    found = run_program(file).stdout
+    notebook.write_text(json.dumps({"cells": cells}), "utf-8")
+    found = run_program(script, notebook).stdout
     places = [line for line in found.splitlines() if not line.startswith(" ")]
-    assert places == [f"{where}{place}" for place in NEEDED]
+    wheres = f"{script}:", f"{notebook}:cell 2:"
+    assert places == [f"{where}{place}" for where in wheres for place in NEEDED]
     assert "what to do: `keras.Input(batch_shape=...)` as the first layer\n" in found
 
 

@@ -1,7 +1,8 @@
-"""May a recurrent network of Keras (with TensorFlow) read on, past the length of its windows?
+"""May a recurrent network of Keras (with TensorFlow) keep its state past the end of a window?
 
-`windows_and_answers` makes training data. `check` compares errors: on windows, and reading on.
-`live_of` returns a network that reads one time step per call, and keeps its state.
+To keep it is to *read on*. `windows_and_answers` makes training data. `check` compares errors: on
+windows, and reading on. `live_of` returns a network that reads one time step per call, and keeps its
+state.
 
 An example, for a model that predicts the next value of a series, (time steps, features):
 
@@ -14,9 +15,9 @@ An example, for a model that predicts the next value of a series, (time steps, f
 
 In the row "late", the error "reading on" should be below all naive errors, and less than about
 twice the error "on windows". Then the model may read on, in stretches of this length. (Twice is a
-rule of thumb for squared errors. For classes, let `error` count wrong answers: "reading on" and "on
-windows", their share should be about the same.) "+/-" is the standard error of the difference
-between "reading on" and "on windows": with more stretches, it is smaller. Then:
+rule of thumb for squared errors. For classes, let `error` count wrong answers: "reading on" should
+be about the same as "on windows".) "+/-" is the standard error of the difference of these two: more
+stretches make it smaller. If the model may read on:
 
     live = live_of(model, new_series[0])
     for value in new_series[1]:
@@ -25,11 +26,11 @@ between "reading on" and "on windows": with more stretches, it is smaller. Then:
 
 A live network calls the layers of your model, with their weights, on an Input of one time step, so
 it cannot look ahead. From call to call, a recurrent layer keeps its state, and a causal convolution
-keeps the time steps that it still needs. Before you get a live network, another one, made in the
-same way but with more rows, is compared with your model on windows of your values: if answers
-differ, there is a ValueError. (If a layer changes what it does only after more steps than a window
-has, this comparison cannot notice it. On a GPU, which we have not tried, or in 16 bits, answers may
-differ too much by rounding alone.)
+keeps the time steps that it still needs. Before you get a live network, one of 100 rows, made in
+the same way, is compared with your model on windows of your values: if answers differ, there is a
+ValueError. (If a layer changes what it does only after more steps than a window has, this
+comparison cannot notice it. On a GPU, which we have not tried, or in 16 bits, answers may differ
+too much by rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -44,8 +45,8 @@ import pandas as pd
 from keras import layers
 from stateful import reset_states
 
-# A live network must answer windows as the model does. Rounding is allowed: the larger one of these
-# two. It is computed for each component of an answer.
+# A live network must answer windows as the model does. For each number of an answer, the larger one
+# of these two differences is allowed.
 TOLERANCE = 1e-4  # times the standard deviation of answers within a sequence
 ROUNDING = 1e-6  # times the largest answer, as sums of 32-bit floats are not more exact
 
@@ -80,18 +81,17 @@ def live_of(model, values, steps=None, batch_size=1):
     It takes (batch_size, 1, ...) and returns the answer to this step, (batch_size, ...). Call
     reset_states of stateful.py before each new sequence.
 
-    It shares the weights of the model, so to train one is to train both: after more training, you
-    need no new one. (`model.summary()` may now show the shapes of one time step. If the model is
+    It has the weights of `model` itself, no copies: after more training, you need no new one.
+    (`model.summary()` may now show the shapes of one time step. If the model is
     stateful, its states are lost. Save the model, not this network, which cannot be loaded.)
 
-    model: trained. (Or a reader, another network with its weights: see check. Here, a reader is
-        compared only with itself. So call check first, which compares it with the model.)
+    model: trained. (Or the reader that you gave to check. Here, it is compared only with itself:
+        check compares it with the model.)
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     batch_size: how many sequences are read at the same time.
-    Raises: ValueError if the answers are not those of the model, or hardly vary, or if values do
-        not fit.
+    Raises: ValueError as check does.
     """
     if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: at least 1 is needed")
@@ -112,25 +112,25 @@ def check(
         without values in common. (Stretches of 20,000 time steps take 10 to 20 seconds. Up to 100
         of them are read side by side.)
     naive: functions by name: each takes values, (time steps, ...), and returns naive answers,
-        (time steps, outputs). If these are fewer, they belong to the last time steps, and earlier
-        errors are NaN. Not checked: a function must not use later values. It must answer with
-        logits if the model does.
+        (time steps, outputs). If there are fewer answers than values, they belong to the last
+        time steps, and earlier errors are NaN. Not checked: a function must not use later values.
+        It must answer with logits if the model does.
     steps: of the training's windows, 2 or more; needed if the model takes any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
-    reader: another network with the model's weights (shared layers, or by set_weights). Its Input
-        may have another number of time steps. It reads on in place of a model that cannot, such as
-        one with burn-in (see README.md). It must answer windows as the model does. Then give it to
-        live_of, too.
+    reader: another network with the model's weights, which reads on in place of a model that
+        cannot, such as one with burn-in (see README.md). It must answer windows as the model does.
+        Its Input takes any number of time steps: keras.Input((None, ...)). Give it to live_of,
+        too. (Weights that you copied, by set_weights, must be copied again after more training.)
     by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
         values, up to the length of the shortest stretch, without "+/-".
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
-        the first 5 answers (on windows, they are missing: NaN). "late": those of the second half
-        of the answers after the first window. "+/-" is the standard error of the difference of
-        the two columns before it (NaN in the first row, and if there is only one stretch). If
-        answers grow without end, the error is inf, and "+/-" NaN.
-    Raises: ValueError if windows get other answers when they are read one time step at a time, if
-        answers hardly vary, or if shapes or lengths do not fit.
+        the first 5 answers (on windows, NaN: some of these are missing). "late": those of the
+        second half of the answers after the first window. "+/-" is the standard error of the
+        difference of the two columns before it (NaN in the first row, and if there is only one
+        stretch). If answers grow without end, the error is inf, and "+/-" NaN.
+    Raises: ValueError if the network cannot read one time step at a time, or answers windows
+        otherwise then; if answers hardly vary, or are nan or infinite; if an argument does not fit.
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
@@ -177,8 +177,8 @@ def _live(model, batch_size):
     """
     live = _with_one_step(model, batch_size)
     of_step, of_window = live.outputs[0], model.outputs[0]
-    # If a model answers each step of a window, (rows, steps, outputs), this is (rows, 1, outputs):
-    # leave out axis 1. (If it has length 1 in the model, too, axis 1 is not the time axis.)
+    # If the model answers each step of a window, of_step is (rows, 1, outputs): leave out its axis
+    # 1. (If axis 1 of of_window has length 1, too, it is not the time axis.)
     if of_step.shape[1:2] == (1,) and of_window.shape[1:2] != (1,):
         # Not of_step[:, 0]: Keras would name this operation, and a part of a loaded model may
         # already have this name. Two equal names are an error.
@@ -199,9 +199,9 @@ def _with_one_step(model, batch_size):
         """Call a layer of the model, or the one in its place."""
         first, *_ = keras.tree.flatten([args, kwargs])  # mostly a tensor, (rows, ...)
         is_one_step = getattr(first, "shape", ())[1:2] == (1,)  # (rows, 1, ...)
-        is_network = len(getattr(layer, "inputs", None) or []) == 1
+        is_network_of_one_input = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
-        if is_one_step and is_network:
+        if is_one_step and is_network_of_one_input:
             layer = _with_one_step(layer, batch_size)
         elif is_one_step and isinstance(layer, layers.RNN):
             # (An axis of length 1 may also come from RepeatVector(1). Then it is wrong to keep the
@@ -217,7 +217,7 @@ def _with_one_step(model, batch_size):
     # A part of a loaded model may have the usual name already, such as functional_1.
     name = f"network_of_one_step_{keras.backend.get_uid('network_of_one_step')}"
     step = keras.Input(batch_shape=(batch_size, 1, *x.shape[2:]), dtype=x.dtype)
-    # (In keras.Model, as clone_model takes no call_function for a Sequential.)
+    # (A keras.Model of the model, as clone_model takes no call_function for a Sequential.)
     return keras.models.clone_model(
         keras.Model(x, outputs, name=name),
         input_tensors=step,
@@ -258,9 +258,8 @@ class OneStep(layers.RNN):
         if not self.may_be_masked:
             needed = "an LSTM, GRU or SimpleRNN without zero_output_for_mask"
             raise ValueError(f"a layer with a mask: {needed} is needed")
-        # At a masked step, the output is that of the step before, which was in another call. But
-        # in these three kinds of layers, the first state is the last output, and a mask does not
-        # change it.
+        # At a masked step, the output is that of the step before, which was in another call. In
+        # these three kinds of layers, it is also the first state, which masked steps leave alone.
         *_, states = read
         output = states[0]  # (rows, units)
         return output, output[:, np.newaxis], states
@@ -299,7 +298,7 @@ def _read(live, sequences):
         some = sequences[start : start + ROWS]
         longest = max(map(len, some))
         # Shorter sequences, and batches of fewer rows, are filled up: after their end, they begin
-        # again. No answer depends on what is read later, or in other rows.
+        # again. (No answer may depend on later values or other rows: _compare finds it.)
         X = np.array([_repeated(values, longest) for values in some])
         reset_states(live)
         after = []
@@ -312,7 +311,7 @@ def _read(live, sequences):
 
 
 def _repeated(array, length):
-    """Return as many items of an array. After its last item, it begins again."""
+    """Return `length` items of an array. After its last item, it begins again."""
     return np.resize(array, (length, *array.shape[1:]))  # It repeats, and does not pad.
 
 
@@ -335,11 +334,11 @@ def _checked_live(model, sequences, steps, reader=None):
     sequences = _spread(sequences, MOST_COMPARED // 2)
     most = MOST_COMPARED // len(sequences)
     windows = [_spread(_windows(values, steps), most) for values in sequences]
-    # On purpose, the model gets smaller batches than the live network, at most 10 rows and half of
-    # the windows. So if it mixes the rows of a batch, answers differ.
+    # On purpose, the model gets other batches than the live network: at most 10 windows at once,
+    # and at most half of them. So if it mixes the rows of a batch, answers differ.
     expected = [_answers(model, np.array(X), min(10, len(X) // 2)) for X in windows]
     filtering = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()  # filtering would make messages longer
+    keras.config.disable_traceback_filtering()  # filtering adds lines to messages
     try:
         live = _live(model if reader is None else reader, ROWS)
         found = np.array(_read(live, np.concatenate(windows)))  # (windows, steps, ...)
@@ -364,8 +363,8 @@ def _compare(found, expected):
     expected: of the model, a list: of each sequence an array, (windows, ...).
     """
     # Sequences may have very different levels. What counts is how answers vary within each.
-    from_means = [answers - answers.mean(axis=0) for answers in expected]
-    deviation = np.concatenate(from_means).std(axis=0)  # of each number of an answer
+    centred = [answers - answers.mean(axis=0) for answers in expected]
+    deviation = np.concatenate(centred).std(axis=0)  # of each number of an answer
     expected = np.concatenate(expected)
     if expected.shape != found.shape:
         shapes = f"{found.shape}, not {expected.shape}"
@@ -504,7 +503,7 @@ def _errors(error, right, answers, name):
     """
     n_missing = max(len(right) - len(answers), 0)
     missing = np.full(n_missing, np.nan)
-    if len(answers) == 0:  # A naive answer may need more values than there are.
+    if len(answers) == 0:  # such as of a naive function that needs more values
         return missing
     right = right[n_missing:]
     # Of one output, right answers may be (n,): here, they become (n, 1).
@@ -516,8 +515,8 @@ def _errors(error, right, answers, name):
         needed = "the same shape is needed, or ids of classes, without the last axis"
         raise ValueError(f"{shapes}: {needed}")
     errors = np.asarray(error(right.copy(), answers.copy()))
-    # One for each answer, or for each time step. (A function that mixes (n,) and (n, 1) returns
-    # (n, n).)
+    # One error for each number of an answer, or for each time step. (A function that mixes (n,) and
+    # (n, 1) returns (n, n).)
     if errors.ndim == 0 or errors.shape != answers.shape[: errors.ndim]:
         raise ValueError(f"{shapes}, errors are {errors.shape}: give another error=")
     return np.append(missing, errors.reshape(len(right), -1).mean(axis=1))

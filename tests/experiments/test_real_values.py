@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from tests import shared
 from tests.experiments import extensions, real_values
 from tests.experiments.real_values import (
     draw,
@@ -19,12 +18,6 @@ from tests.experiments.real_values import (
 def parse(command):
     """Return the options of a command line."""
     return real_values.parse(command.split())
-
-
-@pytest.fixture(autouse=True)
-def eager():
-    with shared.eagerly():
-        yield
 
 
 @pytest.mark.parametrize("command", ["--lag 1", "--lag 3", "--lag 3 --mean", "--next"])

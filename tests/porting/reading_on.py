@@ -26,11 +26,11 @@ stretches make it smaller. If the model may read on:
 
 A live network calls the layers of your model, with their weights, on an Input of one time step, so
 it cannot look ahead. From call to call, a recurrent layer keeps its state, and a causal convolution
-keeps the time steps that it still needs. Before you get a live network, one of 100 rows, made in
-the same way, is compared with your model on windows of your values: if answers differ, there is a
-ValueError. (If a layer changes what it does only after more steps than a window has, this
-comparison cannot notice it. On a GPU, which we have not tried, or in 16 bits, answers may differ
-too much by rounding alone.)
+keeps the time steps that it still needs. Before you get your live network, a second one, with 100
+rows and made in the same way, is compared with your model on windows of your values: if answers
+differ, there is a ValueError. (If a layer changes what it does only after more steps than a window
+has, this comparison cannot notice it. On a GPU, which we have not tried, or in 16 bits, answers may
+differ too much by rounding alone.)
 
 Copy this file, and stateful.py beside it: see README.md.
 """
@@ -85,11 +85,12 @@ def live_of(model, values, steps=None, batch_size=1):
     (`model.summary()` may now show the shapes of one time step. If the model is
     stateful, its states are lost. Save the model, not this network, which cannot be loaded.)
 
-    model: trained. (Or the reader that you gave to check. Here, it is compared only with itself:
-        check compares it with the model.)
+    model: trained. (Or a `reader`: see check. Then the live network is compared with the reader
+        only, not with your model: check does that.)
     values: a sequence of your data, (time steps, ...), longer than a window. Windows from all
         over it are compared, up to 1,000.
-    steps: of the training's windows, 2 or more; needed if the model takes any length.
+    steps: how many time steps a training window has, 2 or more. Needed only if the model takes
+        any length.
     batch_size: how many sequences are read at the same time.
     Raises: ValueError as check does.
     """
@@ -115,7 +116,8 @@ def check(
         (time steps, outputs). If there are fewer answers than values, they belong to the last
         time steps, and earlier errors are NaN. Not checked: a function must not use later values.
         It must answer with logits if the model does.
-    steps: of the training's windows, 2 or more; needed if the model takes any length.
+    steps: how many time steps a training window has, 2 or more. Needed only if the model takes
+        any length.
     error: a loss of Keras, its name, or a function (right, answers): an error per time step.
         Default: the model's loss.
     reader: another network with the model's weights, which reads on in place of a model that
@@ -125,12 +127,14 @@ def check(
     by_number: return a row for each number of values instead: the errors after 1, 2, 3 ...
         values, up to the length of the shortest stretch, without "+/-".
     Returns: DataFrame of means over the stretches, with two rows. "after 1 to 5": the errors of
-        the first 5 answers (on windows, NaN: some of these are missing). "late": those of the
-        second half of the answers after the first window. "+/-" is the standard error of the
-        difference of the two columns before it (NaN in the first row, and if there is only one
-        stretch). If answers grow without end, the error is inf, and "+/-" NaN.
-    Raises: ValueError if the network cannot read one time step at a time, or answers windows
-        otherwise then; if answers hardly vary, or are nan or infinite; if an argument does not fit.
+        the first 5 answers ("on windows", NaN: before the first window is full, there is no
+        answer). "late": those of the second half of the answers after the first window. "+/-" is
+        the standard error of the difference of the two columns before it (NaN in the first row,
+        and if there is only one stretch). If answers grow without end, the error is inf, and "+/-"
+        NaN.
+    Raises: ValueError if the network cannot read one time step at a time, or if, read so, it does
+        not answer windows as the model does; if answers hardly vary, or are nan or infinite; if an
+        argument does not fit.
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
@@ -178,7 +182,7 @@ def _live(model, batch_size):
     live = _with_one_step(model, batch_size)
     of_step, of_window = live.outputs[0], model.outputs[0]
     # If the model answers each step of a window, of_step is (rows, 1, outputs): leave out its axis
-    # 1. (If axis 1 of of_window has length 1, too, it is not the time axis.)
+    # 1. (Windows have 2 or more steps: if axis 1 of of_window has length 1, it is not time.)
     if of_step.shape[1:2] == (1,) and of_window.shape[1:2] != (1,):
         # Not of_step[:, 0]: Keras would name this operation, and a part of a loaded model may
         # already have this name. Two equal names are an error.
@@ -197,7 +201,8 @@ def _with_one_step(model, batch_size):
 
     def call(layer, *args, **kwargs):
         """Call a layer of the model, or the one in its place."""
-        first, *_ = keras.tree.flatten([args, kwargs])  # mostly a tensor, (rows, ...)
+        # The layer's input is a tensor, (rows, ...), or something without a shape.
+        first, *_ = keras.tree.flatten([args, kwargs])
         is_one_step = getattr(first, "shape", ())[1:2] == (1,)  # (rows, 1, ...)
         is_network_of_one_input = len(getattr(layer, "inputs", None) or []) == 1
         is_causal = isinstance(layer, layers.Conv1D) and layer.padding == "causal"
@@ -217,7 +222,7 @@ def _with_one_step(model, batch_size):
     # A part of a loaded model may have the usual name already, such as functional_1.
     name = f"network_of_one_step_{keras.backend.get_uid('network_of_one_step')}"
     step = keras.Input(batch_shape=(batch_size, 1, *x.shape[2:]), dtype=x.dtype)
-    # (A keras.Model of the model, as clone_model takes no call_function for a Sequential.)
+    # (Wrapped in a keras.Model, because clone_model refuses call_function for a Sequential.)
     return keras.models.clone_model(
         keras.Model(x, outputs, name=name),
         input_tensors=step,
@@ -298,7 +303,7 @@ def _read(live, sequences):
         some = sequences[start : start + ROWS]
         longest = max(map(len, some))
         # Shorter sequences, and batches of fewer rows, are filled up: after their end, they begin
-        # again. (No answer may depend on later values or other rows: _compare finds it.)
+        # again. (If an answer depended on later values or on other rows, _compare would find it.)
         X = np.array([_repeated(values, longest) for values in some])
         reset_states(live)
         after = []

@@ -62,14 +62,15 @@ def rows_needed(lines):
     """Return the rows that lines may need: of each, the places of its code, and its text."""
     needed = []
     for codes, text in rows_of(PAGE.read_text("utf-8")):
+        seen = []
         for alternative in codes.split("`, `"):
             pieces = alternative.strip("`").split("` with `")
             found = {piece: places_of(piece, lines) for piece in pieces}
             if all(found.values()):
                 for piece, places in found.items():
-                    needed += [f"{place}: {piece}" for place in places]
-                needed.append(text)
-                break
+                    seen += [f"{place}: {piece}" for place in places]
+        if seen:
+            needed += [*seen, text]
     return needed
 
 

@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 from keras.layers import LSTM, Dense, Embedding
+from stateful import reset_states
 
 from tests import shared
 from tests.porting import keras2
-from tests.porting.stateful import reset_states
 from tests.shared import eagerly, fit_and_reset, sequential, states, weights
 
 FOLDER = Path(__file__).parent
@@ -244,7 +244,7 @@ def test_first_step_with_equal_ids_is_as_in_the_table(run, name, guided):
     before = model.get_weights()[0]
     model.train_on_batch(np.zeros((32, 1), "int32"), np.ones((32, 1)))
     step = np.abs(model.get_weights()[0] - before).max() / 0.001
-    row = re.search(rf"\| `Embedding` with `{name}` \| .*", PAGE)[0]
+    row = re.search(rf"\| `Embedding\(` with `{name}` \| .*", PAGE)[0]
     old, new = re.findall(r"([\d.]+) times", row.partition("32 times")[2])
     assert step == pytest.approx(float(old if guided else new), abs=0.01)
 
@@ -280,35 +280,48 @@ def test_hard_sigmoid_of_the_page_is_that_of_keras_2():
 
 
 OLD = """\
-from keras.layers import *; layer = GRU(3)
+# -*- coding: latin-1 -*-
+from keras.layers import *; layer = GRU(3); plot(color="#é"); LSTM(name="a#1")
 # model.add(CuDNNLSTM(5))
-model.add(Embedding(9, 3, batch_input_shape=(1, 5)))
-model.compile("adam", my_loss, SGD(lr = 1))
-logs["lr"] = any(my_lr=1, xlr=2)
-Adam()
+model.add(Embedding(9, 3, batch_input_shape=(1, 5)))\f
+model.compile("adam", my_loss, SGD(lr = 1), metrics=["accuracy"])  # decay=1
+logs["lr"] = any(my_lr=1, xlr=2, nadam=3, monitor="val_acc")
+Adam(); Adamax(); encode(sequence); args.sequence)
+class Batches(Sequence):
+    x = keras.utils.Sequence)
+    yield x; model.fit(x)
+tf.Session(); %time print "it's
+from tensorflow import keras
 """
 NEEDED = [  # lines, and what is found there
-    "3: batch_input_shape",
-    "4: lr=",
-    "5: ['lr']",
-    *("3: Embedding", "4: Adam", "6: Adam"),
-    *("1: from keras", "1: GRU("),
+    "4: batch_input_shape",
+    "11: tf.Session",
+    "5: lr=",
+    "6: ['lr']",
+    *("6: 'val_acc'", "5: 'accuracy'"),
+    *("10: yield", "10: .fit("),
+    *("4: Embedding(", "5: Adam", "7: Adam"),
+    *("2: from keras", "2: GRU("),
 ]
 
 
 def test_the_program_names_the_rows_that_files_need_and_their_lines(tmp_path):
     script, notebook = tmp_path / "old.py", tmp_path / "old.ipynb"
-    script.write_text(OLD, "utf-8")
-    cells = [("markdown", "`fit_generator`"), ("code", "import keras"), ("code", OLD)]
+    script.write_text(OLD, "latin-1")
+    cells = [("markdown", "`fit_generator`"), ("code", "import os"), ("code", OLD)]
     cells = [
         {"cell_type": of, "source": text.splitlines(keepends=True)}
         for of, text in cells
     ]
     notebook.write_text(json.dumps({"cells": cells}), "utf-8")
-    found = run_program(script, notebook).stdout
+    other = tmp_path / "other.py"
+    other.write_text("import keras\nkeras.layers.GRU(3)\nAdadelta()\n", "utf-8")
+    found = run_program(script, notebook, other).stdout
     places = [line for line in found.splitlines() if not line.startswith(" ")]
     wheres = f"{script}:", f"{notebook}:cell 2:"
-    assert places == [f"{where}{place}" for where in wheres for place in NEEDED]
+    expected = [f"{where}{place}" for where in wheres for place in NEEDED]
+    in_other = "3: Adadelta()", "1: import keras", "2: GRU("
+    assert places == [*expected, *(f"{other}:{place}" for place in in_other)]
     assert "what to do: `keras.Input(batch_shape=...)` as the first layer\n" in found
 
 
@@ -318,14 +331,28 @@ def run_program(*files):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("text", ["no notebook", "{}", None])
-def test_a_file_that_cannot_be_read_is_an_error_of_one_line(text, tmp_path):
-    file = tmp_path / "old.ipynb"
+CELLS = '{"cells": %s}'
+UNREADABLE = {
+    "old.ipynb": "no notebook",
+    "list.ipynb": "[1]",
+    "worksheets.ipynb": '{"worksheets": []}',
+    "cells.ipynb": CELLS % "null",
+    "source.ipynb": CELLS % '[{"cell_type": "code", "source": null}]',
+    "encoding.py": "# coding: unknown",
+    "missing.py": None,
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_an_error_of_one_line(name, tmp_path, capsys):
+    file, text = tmp_path / name, UNREADABLE[name]
     if text is not None:
         file.write_text(text, "utf-8")
-    done = run_program(file)
-    *_, line = done.stderr.splitlines()
-    assert done.returncode == 2 and f"error: {file}: " in line
+    with pytest.raises(SystemExit, match="^2$"):
+        keras2.main([str(file)])
+    *_, line = capsys.readouterr().err.splitlines()
+    _, _, reason = line.partition(f"error: {file}: ")
+    assert len(reason.split()) > 2  # a sentence
 
 
 def test_each_row_of_the_page_is_named_for_code_that_looks_like_it():
@@ -336,12 +363,18 @@ def test_each_row_of_the_page_is_named_for_code_that_looks_like_it():
         looks, *_, what_to_do, _ = row.removeprefix("| ").split(" |")
         if looks == "any":
             continue
-        lines = []
-        for alternative in looks.split(", "):
-            code = " ".join(re.findall(r"`(.*?)`", alternative))
-            lines.append((f"line {len(lines)}", f"x = {code}"))
-            found = keras2.rows_needed(lines[-1:])
+        all_lines = []
+        for alternative in re.split("(?<=`), (?=`)", looks):
+            wanted, *unwanted = alternative.split(" without ")
+            codes = re.findall("`(.*?)`", wanted)
+            lines = [(f"line {len(all_lines) + n}", c) for n, c in enumerate(codes)]
+            found = keras2.rows_needed(lines)
             assert any(line.endswith(what_to_do) for line in found), row
-        found = keras2.rows_needed(lines)
-        named = {line.partition(":")[0] for line in found}
-        assert named >= {place for place, _ in lines}, row
+            for code in [piece.strip("`") for piece in unwanted]:
+                found = keras2.rows_needed([*lines, ("another", code)])
+                assert not any(line.endswith(what_to_do) for line in found), row
+            all_lines += lines
+        if "without" not in looks:
+            found = keras2.rows_needed(all_lines)
+            named = {line.partition(":")[0] for line in found}
+            assert named >= {place for place, _ in all_lines}, row

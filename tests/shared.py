@@ -48,8 +48,10 @@ def run_program(code, files=None):
         # TensorFlow reads the source of functions, so each text needs a file.
         for name, text in {**(files or {}), "program.py": code}.items():
             Path(folder, name).write_text(text, "utf-8")
-            # What was imported by this name comes back at the end.
-            patch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+            # At the end, what was imported by this name before comes back, or nothing.
+            module = name.removesuffix(".py")
+            patch.setitem(sys.modules, module, None)
+            del sys.modules[module]
         patch.syspath_prepend(folder)
         with contextlib.redirect_stdout(io.StringIO()) as output:
             runpy.run_path(str(Path(folder, "program.py")))

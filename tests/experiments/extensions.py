@@ -18,6 +18,7 @@ import sys
 import keras
 import numpy as np
 import pandas as pd
+from stateful import compile_training_pass, reset_states
 
 from sequences import generate_sequence, one_hot_encode
 from tests.experiments.networks import (
@@ -28,7 +29,6 @@ from tests.experiments.networks import (
     hide_steps,
     make_reader,
 )
-from tests.porting.stateful import compile_training_pass, reset_states
 
 # Options that do not go together.
 CONFLICTS = {

@@ -19,10 +19,10 @@ import argparse
 import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from stateful import compile_training_pass
 
 from tests.experiments.extensions import FROM_1, SEED, from_to
 from tests.experiments.networks import LAYERS, MISSING, BurnIn, hide_steps, make_reader
-from tests.porting.stateful import compile_training_pass
 
 
 def parse(arguments=None):

@@ -1,15 +1,13 @@
 """What the tests of both pages share."""
 
 import runpy
-from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path):
     """Return a function that runs code of a page, beside stateful.py."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
 
     def run(code, names=None):
         # TensorFlow reads the source of functions, so the code needs a file.

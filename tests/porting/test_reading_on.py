@@ -6,12 +6,12 @@ import re
 import keras
 import numpy as np
 import pytest
+import reading_on
 from keras import layers, losses, ops
 from keras.layers import GRU, LSTM, Dense, SimpleRNN
+from reading_on import check, live_of, windows_and_answers
+from stateful import reset_states
 
-from tests.porting import reading_on
-from tests.porting.reading_on import check, live_of, windows_and_answers
-from tests.porting.stateful import reset_states
 from tests.shared import JOBS, eagerly, sequential
 
 STEPS, RNG = 3, np.random.default_rng(5)

@@ -6,12 +6,12 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import stateful
 import tensorflow as tf
 from keras import layers
 from keras.layers import GRU, LSTM, RNN, Dense, Embedding, LSTMCell, SimpleRNN
+from stateful import compile_training_pass, reset_states
 
-from tests.porting import stateful
-from tests.porting.stateful import compile_training_pass, reset_states
 from tests.shared import JOBS, eagerly, fit_and_reset, sequential, states, weights
 
 pytestmark = pytest.mark.usefixtures("seed")

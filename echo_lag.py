@@ -163,6 +163,8 @@ def parse_args(arguments=None):
         generate_data(args.sequence)  # Are the integers right?
         if args.plot:
             is_new = not args.plot.exists()
+            if not is_new and not args.plot.is_file():
+                parser.error(f"--plot is {args.plot}: it is there, but is no file")
             args.plot.open("a").close()  # Can it be written? An old picture stays.
             if is_new:
                 args.plot.resolve().unlink()

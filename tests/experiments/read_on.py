@@ -20,7 +20,7 @@ import pandas as pd
 
 import echo_lag
 from tests.experiments.extensions import SEED, feed, from_to
-from tests.experiments.results import RIGHT, epochs_to_95, median_epochs, ranges
+from tests.experiments.results import epochs_to_95, median_epochs, right_numbers
 
 
 def parse(arguments=None):
@@ -82,8 +82,8 @@ def main(arguments=None):
     right = pd.Series(right)
     print(f"Accuracy fed one value at a time: {right.mean():.4f}")
     print("Epochs to 95 %:", median_epochs([epochs_to_95(history["accuracy"])]))
-    numbers = right.index[right >= RIGHT]
-    print("Right after:", f"{ranges(numbers)} values" if len(numbers) else "none")
+    numbers = right_numbers(right)
+    print("Right after:", "none" if numbers == "none" else f"{numbers} values")
     print("Changed scripts:", changed)
 
 

@@ -302,9 +302,14 @@ def ranges(numbers):
     return ", ".join(texts) or "none"
 
 
+def right_numbers(shares):
+    """Return after which numbers of values shares are right, as a text, such as "2, 9 to 11"."""
+    return ranges(shares.index[shares >= RIGHT])
+
+
 def right_after(runs):
     """Return what all runs are right after; if they differ, each text and how many have it."""
-    texts = [ranges(s.index[s >= RIGHT]) for _, s in by_number(runs).iterrows()]
+    texts = [right_numbers(shares) for _, shares in by_number(runs).iterrows()]
     counts = Counter(texts).most_common()
     several = [f"{text} ({count} of {len(texts)})" for text, count in counts]
     return "; ".join(several) if len(counts) > 1 else texts[0]

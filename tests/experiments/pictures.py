@@ -44,6 +44,7 @@ SLIDE = {"figsize": (7.2, 4), "dpi": 180, "layout": "constrained"}
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 CURVES = dict(zip(SCRIPTS, ("#0072B2", "#D55E00", "#009E73")))
+MEAN_OF = 25  # epochs
 
 OUTLINE = "#D55E00"
 TRIANGLE = {"color": OUTLINE, "markeredgecolor": "white", "markersize": 7}
@@ -258,8 +259,10 @@ def draw_table(strips, size, side_by_side, dark):
         draw_strips(axis, group, names)
         loc = "center" if side_by_side else "left"
         axis.set_title(name, loc=loc, fontsize="medium", weight="bold")
-    legend = f"after this many values (dark: {dark}; triangle: a window ends)"
-    figure.supxlabel(legend, fontsize="medium")
+    legend = f"dark: {dark}"
+    if any(line.get_marker() == "^" for axis in figure.axes for line in axis.lines):
+        legend += "; triangle: a window ends"
+    figure.supxlabel(f"after this many values ({legend})", fontsize="medium")
     return figure
 
 
@@ -293,8 +296,8 @@ def accuracies_of(script):
 
 
 def smooth(accuracies):
-    """Return the means of 25 epochs, a DataFrame with a column for each seed."""
-    return pd.concat(accuracies, axis=1).rolling(25, min_periods=1).mean()
+    """Return the means of MEAN_OF epochs, a DataFrame with a column for each seed."""
+    return pd.concat(accuracies, axis=1).rolling(MEAN_OF, min_periods=1).mean()
 
 
 def draw_curves(accuracies):
@@ -307,14 +310,14 @@ def draw_curves(accuracies):
         axis.plot(seeds.median(axis=1), color=colour, linewidth=2, label=name)
         bounds = seeds.min(axis=1), seeds.max(axis=1)
         axis.fill_between(seeds.index, *bounds, color=colour, alpha=0.25, linewidth=0)
-    # Behind part 3's line, and wider.
-    chance = {"color": "silver", "linewidth": 7, "zorder": 0, "label": "chance: 1 %"}
-    axis.axhline(0.01, **chance)
+    # Part 3's line lies on it, so it is thin, dashed, and in front.
+    chance = {"color": "black", "linewidth": 1, "linestyle": "--", "zorder": 9}
+    axis.axhline(0.01, label="chance: 1 %", **chance)
     axis.legend(loc="center right")
     axis.set_xlim(0, None)
     axis.yaxis.set_major_formatter("{x:.0%}")
     axis.set_xlabel("epoch")
-    axis.set_title("Training accuracy, mean of 25 epochs")
+    axis.set_title(f"Training accuracy, mean of {MEAN_OF} epochs")
     return figure
 
 
@@ -414,7 +417,8 @@ def save_networks():
 
 def save_curves():
     """Draw the training accuracies of the scripts; write some of them."""
-    text = "curves.png: training accuracies, means of 25 epochs, after so many epochs\n"
+    means = f"means of {MEAN_OF} epochs"
+    text = f"curves.png: training accuracies, {means}, after so many epochs\n"
     accuracies = {script: accuracies_of(script) for script in CURVES}
     for script, runs in accuracies.items():
         epochs = [n for n in (100, 250, 500, 1000, 1500, 2000) if n <= len(runs[0])]

@@ -225,6 +225,12 @@ def test_strips_are_medians_of_the_seeds_of_their_line_where_they_belong():
     np.testing.assert_allclose(shares[1, 3:6], [0.3, 0.3, 0.5])
     assert at_end == {1: "1 of 2"}
     assert triangles == {}  # Its windows end after 30.
+    for strips_drawn, explained in (
+        (strips, True),
+        (strips[strips.group == "right"], False),
+    ):
+        figure = pictures.draw_table(strips_drawn, (9, 3), True, "")
+        assert ("triangle" in figure.get_supxlabel()) == explained
     # Below each other, each group has its own rows.
     first, second = pictures.draw_table(strips, (9, 3), False, "").axes
     assert drawn_strips(first)[1:3] == (["a", "b"], {0: "2 of 2", 1: "0 of 2"})
@@ -297,6 +303,13 @@ def test_the_zero_state_network_returns_and_stores_value_4_and_part_4_the_last_o
 
 def test_the_picture_of_errors_shows_what_the_guide_says():
     text = pictures.texts()["errors.png"]
+    # The guide's own table: late errors on windows, then early and late ones of reading on.
+    guide = (pictures.GUIDE / "README.md").read_text("utf-8")
+    shown = re.findall(r"(?m)^[01]\. [a-z ]+([\d.]+) +([\d.]+) +([\d.]+)$", guide)
+    means = r"(?m)^1 to 5 +\S+ +(\S+).*\n137 to 249 +(\S+) +(\S+)"
+    drawn = [(windows, early, late) for early, windows, late in re.findall(means, text)]
+    drawn, shown = np.array(drawn, dtype=float), np.array(shown, dtype=float)
+    np.testing.assert_allclose(drawn, shown, rtol=0, atol=1.1e-5)
     _, *found = re.split("|".join(pictures.CHECKED.values()), text)
     as_it_is, each_step = [
         pd.read_csv(io.StringIO(text.strip()), sep=r"\s\s+", engine="python")[:-2]
@@ -313,17 +326,21 @@ def test_the_picture_of_errors_shows_what_the_guide_says():
 
 
 def test_curves_are_medians_in_bands_and_the_line_of_chance_is_at_chance():
-    runs = [pd.Series(share, index=range(1, 4)) for share in (0.2, 0.6, 0.3)]
+    epochs = np.arange(1, 101)
+    runs = [pd.Series(share * epochs, epochs) for share in (0.2, 0.6, 0.3)]
     (axis,) = pictures.draw_curves(dict.fromkeys(SCRIPTS, runs)).axes
+    n_means = int(re.search(r"mean of (\d+) epochs", axis.get_title())[1])
+    means = [epochs[max(0, n - n_means) : n].mean() for n in epochs]
     *medians, chance = axis.lines
     assert len(medians) == len(axis.collections) == 3
     for line, band in zip(medians, axis.collections):
-        assert line.get_xdata().tolist() == [1, 2, 3]
-        assert line.get_ydata() == pytest.approx(0.3)
+        assert line.get_xdata().tolist() == epochs.tolist()
+        np.testing.assert_allclose(line.get_ydata(), 0.3 * np.array(means))
         heights = band.get_paths()[0].vertices[:, 1]
-        assert (heights.min(), heights.max()) == pytest.approx((0.2, 0.6))
+        bounds = 0.2 * min(means), 0.6 * max(means)
+        assert (heights.min(), heights.max()) == pytest.approx(bounds)
     assert set(chance.get_ydata()) == {1 / 100}
-    assert chance.get_zorder() < min(line.get_zorder() for line in medians)
+    assert chance.get_zorder() > max(line.get_zorder() for line in medians)
 
 
 def test_curves_are_the_accuracies_of_20_seeds(monkeypatch):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests import shared
-from tests.experiments import pictures
 
 FOLDER = Path(__file__).parent
 GUIDE = (FOLDER / "README.md").read_text("utf-8")
@@ -99,11 +98,6 @@ def test_the_errors_that_the_guide_shows_are_what_it_says_of_them():
     assert (reading_on[1:] < 1.1 * windows[1:]).all()  # Each remedy helps,
     assert max(reading_on[1:]) < late[READING_ON]  # and is worth it.
     assert [*np.flatnonzero(first > early[LAST_VALUE])] == [0, 4, 5]  # are worse.
-    # The program has drawn errors.png, too: of the first two networks, all errors are the same.
-    means = r"(?m)^1 to 5 +\S+ +(\S+).*\n137 to 249 +(\S+) +(\S+)"
-    drawn = re.findall(means, pictures.texts()["errors.png"])
-    shown = np.stack([first, windows, reading_on], axis=1)[:2]
-    np.testing.assert_allclose(np.array(drawn, dtype=float), shown, atol=1.1e-5)
     early, late = forecast
     assert late[READING_ON] < min(1.1 * late[ON_WINDOWS], *late[LAST_VALUE:])
     assert early[READING_ON] < early[LAST_VALUE]

@@ -39,6 +39,8 @@ Copy this file, and stateful.py beside it: see README.md.
 # SPDX-License-Identifier: MIT
 # (The licence: the file LICENSE of the repository, or https://spdx.org/licenses/MIT.html)
 
+import contextlib
+
 import keras
 import numpy as np
 import pandas as pd
@@ -138,6 +140,8 @@ def check(
     """
     steps = _steps(model, steps)
     stretches = _arrays(stretches)
+    if len({values.tobytes() for values, _ in stretches}) < len(stretches):
+        raise ValueError("two stretches have equal values: give each of them once")
     reserved = ["on windows", "reading on", "+/-"]
     if not isinstance(naive, dict) or any(name in reserved for name in naive):
         raise ValueError(f"naive: a dict is needed, with other names than {reserved}")
@@ -309,7 +313,7 @@ def _read(live, sequences):
         after = []
         for n in range(longest):
             step = _repeated(X[:, [n]], ROWS)  # (rows, 1, ...)
-            after.append(_array_of(live.predict_on_batch(step))[: len(some)])
+            after.append(_predicted(live, step)[: len(some)])
         after = np.stack(after, axis=1)  # (sequences, time steps, outputs)
         answers += [row[: len(values)] for row, values in zip(after, some)]
     return answers
@@ -342,19 +346,13 @@ def _checked_live(model, sequences, steps, reader=None):
     # On purpose, the model gets other batches than the live network: at most 10 windows at once,
     # and at most half of them. So if it mixes the rows of a batch, answers differ.
     expected = [_answers(model, np.array(X), min(10, len(X) // 2)) for X in windows]
-    filtering = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()  # filtering adds lines to messages
     try:
-        live = _live(model if reader is None else reader, ROWS)
+        with _plain_messages():
+            live = _live(model if reader is None else reader, ROWS)
         found = np.array(_read(live, np.concatenate(windows)))  # (windows, steps, ...)
     except Exception as error:
         needed = "the network cannot read one time step at a time"
-        first_line = str(error).strip().split("\n")[0]
-        words = first_line[:200] or type(error).__name__
-        raise ValueError(f"{needed}: {words}") from error
-    finally:
-        if filtering:
-            keras.config.enable_traceback_filtering()
+        raise ValueError(f"{needed}: {_line_of(error)}") from error
     # The live network has answered each step. Has the model, too?
     each_step = expected[0].ndim == found.ndim
     _compare(found if each_step else found[:, -1], expected)
@@ -405,7 +403,7 @@ def _answers(model, X, at_once=1000):
         batch = X[start : start + at_once]
         rows = _repeated(batch, fixed_size or len(batch))
         reset_states(model)
-        answers.append(_array_of(model.predict_on_batch(rows))[: len(batch)])
+        answers.append(_predicted(model, rows)[: len(batch)])
     answers = np.concatenate(answers)
     if not np.isfinite(answers).all():
         ask = "are values missing, or weights nan?"
@@ -413,9 +411,37 @@ def _answers(model, X, at_once=1000):
     return answers
 
 
-def _array_of(answers):
-    """Return what a network has answered as an array. It may be in a dict or list."""
+def _predicted(network, X):
+    """Return what a network answers to a batch, as an array. It may be in a dict or list."""
+    try:
+        with _plain_messages():
+            answers = network.predict_on_batch(X)
+    except Exception as error:
+        values = f"values {X.shape} of type {X.dtype}"
+        raise ValueError(f"no answer to {values}: {_line_of(error)}") from error
     return np.asarray(keras.tree.flatten(answers)[0], "float64")
+
+
+@contextlib.contextmanager
+def _plain_messages():
+    """Let Keras add no lines to the messages of errors."""
+    is_filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()  # Filtering adds lines.
+    try:
+        yield
+    finally:
+        if is_filtering:
+            keras.config.enable_traceback_filtering()
+
+
+def _line_of(error):
+    """Return the line of an error that says what is wrong."""
+    lines = [line for line in str(error).splitlines() if line and not line[0].isspace()]
+    if not lines:
+        return type(error).__name__
+    # TensorFlow's errors in compiled functions say it last, after where it is.
+    line = lines[-1] if lines[0] == "Graph execution error:" else lines[0]
+    return line.rpartition("}} ")[-1][:200]  # without the name of an operation
 
 
 # ---- What is given
@@ -519,7 +545,11 @@ def _errors(error, right, answers, name):
     if right.shape not in (answers.shape, answers.shape[:-1]):
         needed = "the same shape is needed, or ids of classes, without the last axis"
         raise ValueError(f"{shapes}: {needed}")
-    errors = np.asarray(error(right.copy(), answers.copy()))
+    try:
+        errors = np.asarray(error(right.copy(), answers.copy()))
+    except Exception as failed:
+        failure = f"the error function failed: {_line_of(failed)}"
+        raise ValueError(f"{shapes}: {failure}") from failed
     # One error for each number of an answer, or for each time step. (A function that mixes (n,) and
     # (n, 1) returns (n, n).)
     if errors.ndim == 0 or errors.shape != answers.shape[: errors.ndim]:

@@ -1,5 +1,6 @@
 """reading_on.py: what it says of a network is right on the given values, or it refuses."""
 
+import contextlib
 import functools
 import re
 
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import reading_on
+import tensorflow as tf
 from keras import layers, losses, ops
 from keras.layers import GRU, LSTM, Dense, SimpleRNN
 from reading_on import check, live_of, windows_and_answers
@@ -387,6 +389,21 @@ def test_differences_count_beside_how_answers_vary_within_a_sequence(monkeypatch
     assert np.isfinite(errors.loc["late", "on windows"])
 
 
+@pytest.mark.parametrize("share, is_allowed", [(0.5, True), (2, False)])
+@pytest.mark.parametrize("level", [0, 1000])  # at 1000, rounding decides
+def test_so_large_a_difference_is_allowed(level, share, is_allowed):
+    last, change = (
+        VALUES[STEPS - 1 :, 0],
+        VALUES[STEPS - 1 :, 0] - VALUES[: 1 - STEPS, 0],
+    )
+    limit = 1e-6 * level if level else 1e-4 * last.std()
+    part = float(share * limit / np.abs(change).max())
+    # Of one step, the first value is the last one, so the live network does not see the change.
+    model = functional(lambda x: level + x[:, -1] + part * (x[:, -1] - x[:, 0]))
+    with contextlib.nullcontext() if is_allowed else pytest.raises(ValueError):
+        live_of(model, VALUES)
+
+
 # ---- Readers by hand
 
 
@@ -400,7 +417,7 @@ def test_a_reader_by_hand_is_compared():
 
     model = functional(burn_in)
     model.compile("adam", "mse")
-    pairs = [(VALUES, np.repeat(VALUES, 2, axis=1))] * 2
+    pairs = [(v, np.repeat(VALUES, 2, axis=1)) for v in (VALUES, VALUES[::-1])]
     before = model.get_weights()
 
     def by_hand(*last, **options):
@@ -534,6 +551,20 @@ MISTAKES = {
         {"stretches": [(VALUES, ONE_HOT[:, :2])]},
         r"\(10, 3\).*\(10, 2\)",
     ),
+    "another length": ({"stretches": [(VALUES, IDS)]}, r"\(10,\): .* failed: \w+"),
+    "ids out of range": (
+        {"stretches": [(VALUES, IDS)], "error": "sparse_categorical_crossentropy"},
+        "failed: Received",
+    ),
+    "an error of a function": ({"error": lambda y, yhat: 1 / 0}, "failed: division"),
+    "texts": (
+        {"stretches": [(VALUES.astype(str), ONE_HOT)]},
+        r"no answer to values \(5, 3, 1\) of type <U32: .*not supported",
+    ),
+    "equal stretches": (
+        {"stretches": [(VALUES, ONE_HOT), (VALUES.copy(), ONE_HOT[::-1])]},
+        "equal",
+    ),
     "ids in a column": (
         {"stretches": [(VALUES, IDS[:, np.newaxis])]},
         r"on windows: \(10, 3\), but right is \(10, 1\)",
@@ -578,12 +609,19 @@ def test_a_mistake_is_an_error_that_says_what_is_wrong(kind):
         check(model, **given)
 
 
+def test_an_id_that_a_compiled_model_does_not_have_is_named_in_one_line():
+    tf.config.run_functions_eagerly(False)  # as users have it
+    model = sequential(layers.Embedding(4, 1), SimpleRNN(1), shape=(None, STEPS))
+    with pytest.raises(ValueError, match=r"^no answer to .*\d is not in \[0, 4\)$"):
+        live_of(model, IDS)
+
+
 def test_a_model_that_grows_without_end_does_not_read_on():
     growth = keras.initializers.Constant(1e9)
     growing = SimpleRNN(1, "linear", recurrent_initializer=growth)
     both = layers.Concatenate()
     model = functional(lambda x: both([growing(x), 0.1 * GRU(1)(x)]))
-    pairs = [(VALUES, IDS % 2)] * 2
+    pairs = [(VALUES, IDS % 2), (VALUES[::-1], IDS % 2)]
     for number in losses.sparse_categorical_crossentropy, mean_of_each:
         late = check(model, pairs, {}, error=number).loc["late"]
         assert np.isfinite(late["on windows"]) and late["reading on"] == np.inf

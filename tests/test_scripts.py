@@ -361,7 +361,7 @@ def test_command_with_all_options(name, file, run_script, tmp_path):
         ("--seed -1", "--seed is -1: 0 to 2**32 - 1 is needed"),
         ("--plot none/a.png", "No such file or directory: 'none/a.png'"),
         ("--plot folder.png", "--plot is folder.png: it is there, but is no file"),
-        ("--plot null.png", "--plot is null.png: it is there, but is no file"),
+        ("--plot pipe.png", "--plot is pipe.png: it is there, but is no file"),
         ("--plot old.png/a.png", "Not a directory: 'old.png/a.png'"),
         ("--plot link.png", "No such file or directory: 'link.png'"),
         (f"--plot {'a' * 300}.png", f"File name too long: '{'a' * 300}.png'"),
@@ -380,7 +380,7 @@ def test_bad_option_is_an_error_before_training(
 ):
     monkeypatch.chdir(tmp_path)
     Path("folder.png").mkdir()
-    Path("null.png").symlink_to(os.devnull)  # as a pipe, no file
+    os.mkfifo("pipe.png")
     Path("old.png").write_text("an old picture")
     Path("link.png").symlink_to("none/new.png")
     with pytest.raises(SystemExit, match="^2$"):
@@ -389,7 +389,7 @@ def test_bad_option_is_an_error_before_training(
     assert output == ""
     assert "echo_lag.py: error: " in error and error.endswith(f"{message}\n")
     # No picture is left, and the old one stays.
-    files = ["folder.png", "link.png", "null.png", "old.png"]
+    files = ["folder.png", "link.png", "old.png", "pipe.png"]
     assert sorted(os.listdir()) == files
     assert Path("old.png").read_text() == "an old picture"
 
